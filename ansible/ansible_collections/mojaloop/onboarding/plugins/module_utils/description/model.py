@@ -1,0 +1,219 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The description as frozen values: one environment, its hub, its participants.
+
+Text becomes these values in ``loading`` and nowhere else; every other part of the pack takes them as given and valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Union
+
+from .profiles import Profile
+
+Network = Union[IPv4Network, IPv6Network]
+Address = Union[IPv4Address, IPv6Address]
+
+HUB = "hub"
+"""The hub's side name: reserved, so no participant can carry it. Its FSPIOP-Source is ``Hub.fspiop_id``."""
+
+
+class EnvironmentKind(str, Enum):
+    """What is at stake: labs may approve automatically, production needs its proofs."""
+
+    LAB = "lab"
+    PRE_PRODUCTION = "pre-production"
+    PRODUCTION = "production"
+
+
+class State(str, Enum):
+    """Whether a participant may pass the doors."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    OFFBOARDED = "offboarded"
+
+
+class Approval(str, Enum):
+    """Who approves first contact and published facts: a person, or (labs only) the run itself."""
+
+    MANUAL = "manual"
+    AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a side's door is: an https URL and the addresses approved for its host name (names are never resolved)."""
+
+    host: str
+    port: int
+    base_path: str
+    """Path prefix in front of the FSPIOP resources: empty, or ``/…`` without a trailing slash."""
+    addresses: tuple[Address, ...]
+
+    @property
+    def url(self) -> str:
+        """The URL as described, port always explicit."""
+        return f"https://{self.host}:{self.port}{self.base_path}"
+
+
+@dataclass(frozen=True)
+class CertificateAuthority:
+    """A side's own CA. ``kind``: ``internal`` (made here), ``imported`` (root, intermediate and key given as
+    files), ``offline`` (a request file goes out, a certificate file comes back) or ``none`` (scheme CA profiles)."""
+
+    kind: str
+    key: str
+    certificate_file: str = ""
+    chain_file: str = ""
+    key_file: str = ""
+    offline_folder: str = ""
+
+
+@dataclass(frozen=True)
+class KeyChoices:
+    """Key kinds of a side's artefacts: ``ec-p256``, ``ec-p384``, ``rsa-2048``, ``rsa-3072`` or ``rsa-4096``."""
+
+    tls: str
+    jws: str
+    exchange: str
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Where a gateway accepts connections."""
+
+    address: Address
+    port: int
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """One gateway of a side. ``host`` is its inventory host; several gateways of a side are configured alike.
+
+    ``inbound`` are its mTLS doors, ``inbound_backend`` the plain-HTTP service behind them (``address:port``),
+    ``outbound`` the plain-HTTP listener that the side's own services call to reach counterparts.
+    ``source_address``: ``direct`` or ``proxy-protocol`` (a load balancer in front speaks PROXY protocol).
+    """
+
+    host: str
+    kind: str
+    inbound: tuple[Listener, ...]
+    inbound_backend: Listener
+    outbound: Listener
+    source_address: str = "direct"
+    folder: str = "/etc/haproxy/mojaloop"
+    master_socket: str = "/run/haproxy/master.sock"
+    stats_socket: str = "/run/haproxy/onboarding.sock"
+    log: str = "/dev/log"
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """The packet filter on a side's gateway hosts. ``kind`` is ``nftables`` or ``none``."""
+
+    kind: str
+    hosts: tuple[str, ...]
+    persist_file: str = "/etc/nftables.d/mojaloop-onboarding.nft"
+
+
+@dataclass(frozen=True)
+class Side:
+    """What the hub and every participant have in common; the documents' TLS and JWS steps need no more."""
+
+    name: str
+    """``hub``, or the participant's id: names folders of the store and the exchange."""
+    fspiop_id: str
+    """The value of ``FSPIOP-Source``."""
+    organisation: str
+    endpoint: Endpoint | None
+    egress_addresses: tuple[Network, ...]
+    ca: CertificateAuthority
+    keys: KeyChoices
+    gateways: tuple[Gateway, ...]
+    firewall: Firewall
+
+
+@dataclass(frozen=True)
+class AuthorizationServer:
+    """An RFC 7591/7592 server. ``initial_access_token_file`` holds the token that permits registration."""
+
+    issuer: str
+    registration_url: str
+    token_endpoint: str
+    """As reached by the hub's gateway (participants reach it at ``<hub url>/oauth2/token``)."""
+    jwks_url: str
+    audience: str
+    ca_file: str
+    initial_access_token_file: str
+    certificate_bound_tokens: bool = True
+
+
+@dataclass(frozen=True)
+class Hub(Side):
+    """The hub's side."""
+
+    authorization_server: AuthorizationServer | None = None
+    ledger_url: str = ""
+
+
+@dataclass(frozen=True)
+class Participant(Side):
+    """One DFSP or LFI, as approved by the hub operator."""
+
+    state: State = State.ACTIVE
+    currencies: tuple[str, ...] = ()
+    hosting: str = "self-hosted"
+    """``managed``: this pack also carries out the participant's half; ``self-hosted``: somebody else does."""
+    connector: str = "direct"
+    transport: str = "local"
+    manifest: str = "signed"
+    """``signed``: publications carry a manifest of the pack; ``none``: plain files made with any tool."""
+    first_publication: str = ""
+    """``sha256:<hex>`` of the first publication, confirmed by a person over another channel; empty: not yet."""
+    roles: tuple[str, ...] = ()
+    """FSPIOP resources the participant may call: ``parties``, ``quotes``, ``transfers`` …"""
+    net_debit_cap: tuple[tuple[str, str], ...] = ()
+    notification_addresses: tuple[str, ...] = ()
+    probe: bool = False
+    """A probe participant: proves the hub's doors, holds no ledger position, has no endpoint of its own."""
+
+    @property
+    def active(self) -> bool:
+        """Whether the doors are open to it."""
+        return self.state is State.ACTIVE
+
+    @property
+    def managed(self) -> bool:
+        """Whether this pack holds the participant's store and configures its hosts."""
+        return self.hosting == "managed"
+
+
+@dataclass(frozen=True)
+class Description:
+    """One environment. ``participants`` are sorted by id and include the probe participants.
+
+    ``broken`` maps the file of each participant that could not be read to its problems: they are skipped and reported.
+    """
+
+    folder: str
+    environment: str
+    kind: EnvironmentKind
+    approval: Approval
+    profile: Profile
+    hub: Hub
+    participants: tuple[Participant, ...]
+    broken: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def participant(self, name: str) -> Participant:
+        """The participant with this id; KeyError when there is none."""
+        for participant in self.participants:
+            if participant.name == name:
+                return participant
+        raise KeyError(name)
+
+    def side(self, name: str) -> Side:
+        """The hub for ``hub``, else the participant."""
+        return self.hub if name == HUB else self.participant(name)

@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Errors of the core. Each says where, what was found, and what to do.
+
+::
+
+    OnboardingError
+    ├── DescriptionError     the description is wrong: one Problem per fault, all at once
+    ├── StoreError           private material is lost, damaged, or readable by others
+    ├── ExchangeError        a publication cannot be trusted or read
+    ├── SigningRefused       the signing policy says no, with a reason code
+    ├── LeaseHeld            another run works on the same state folder
+    ├── GatewayError         a gateway refused, did not switch, or was rolled back
+    ├── FirewallError        a firewall refused, did not switch, or was rolled back
+    ├── AuthorizationServerError   the authorization server answered something unusable
+    └── LabError             the lab could not be raised or removed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class OnboardingError(Exception):
+    """A failure a person can act on: ``where`` it is, ``what`` was found, the ``remedy``."""
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{place}{self.what}.{remedy}" if remedy else f"{place}{self.what}"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One fault of a description: file, line (1-based), the key, what was found, what is allowed."""
+
+    file: str
+    line: int
+    key: str
+    found: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.key}: found {self.found}; allowed: {self.allowed}"
+
+
+class DescriptionError(OnboardingError):
+    """The description is wrong; ``problems`` holds every fault found, sorted by file and line."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(problems)
+        count = len(self.problems)
+        super().__init__(
+            f"{count} problem{'s' if count != 1 else ''} in the description:\n" + "\n".join(f"  {problem}" for problem in self.problems)
+        )
+
+
+class StoreError(OnboardingError):
+    """Private material is missing where it must exist, damaged, or open to others."""
+
+
+class ExchangeError(OnboardingError):
+    """A publication is unreadable, out of sequence, or not signed by whom it should be."""
+
+
+class SigningRefused(OnboardingError):
+    """The signing policy refuses a request; ``reason`` is the stable code."""
+
+    def __init__(self, reason: str, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.reason = reason
+
+
+class LeaseHeld(OnboardingError):
+    """Another run holds the lease of this state folder."""
+
+
+class GatewayError(OnboardingError):
+    """A gateway refused a configuration, did not switch to it, or rolled it back."""
+
+
+class FirewallError(OnboardingError):
+    """A firewall refused a rule set, did not switch to it, or rolled it back."""
+
+
+class AuthorizationServerError(OnboardingError):
+    """The authorization server cannot be reached or answered something unusable."""
+
+
+class LabError(OnboardingError):
+    """The lab could not be raised, entered or removed."""
