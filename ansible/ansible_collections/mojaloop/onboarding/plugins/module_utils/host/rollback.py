@@ -1,0 +1,140 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The roll-back timer: a change undoes itself unless the controller confirms it over a new connection in time.
+
+A change that cuts off the controller cannot be undone by the controller. So the host arms a detached process before it
+switches; the process undoes the change when nobody confirms. Confirming and firing are one ``rename`` of the same file:
+exactly one of them wins.
+
+Files in ``folder`` (mode 0700): ``pending-<token>`` (locked by the living timer), ``fired-<token>`` (what was undone).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from typing import Callable, List, NoReturn
+
+POLL = 0.2
+"""Seconds between two looks at whether the change was confirmed."""
+
+
+def arm(folder: str, seconds: float, undo: Callable[[], None]) -> str:
+    """Start the timer: ``undo`` runs in a detached process after ``seconds`` unless ``confirm`` comes first.
+
+    Returns the token to confirm with. ``undo`` must need no import that has not happened yet: the module's own archive
+    is gone by then. Older ``fired-`` records are removed.
+    """
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    for name in _names(folder, "fired-"):
+        os.unlink(os.path.join(folder, name))
+    token = secrets.token_hex(16)
+    pending = os.path.join(folder, "pending-" + token)
+    handle = os.open(pending, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    child = os.fork()
+    if child == 0:
+        _detach(folder, token, handle, seconds, undo)
+    os.close(handle)
+    os.waitpid(child, 0)
+    return token
+
+
+def confirm(folder: str, token: str) -> bool:
+    """Keep the change; False when the timer has fired already, or never was."""
+    if not token.isalnum():
+        return False
+    confirmed = os.path.join(folder, "confirmed-" + token)
+    try:
+        os.rename(os.path.join(folder, "pending-" + token), confirmed)
+    except FileNotFoundError:
+        return False
+    os.unlink(confirmed)
+    return True
+
+
+def settle(folder: str, limit: float) -> List[str]:
+    """Wait at most ``limit`` seconds until no timer runs any more; returns the tokens of timers that died unfinished.
+
+    For the start of a change: a killed controller's earlier change must be undone before the next one begins. A timer
+    that died (the host restarted) leaves its file, which is removed here. TimeoutError when a timer still runs.
+    """
+    deadline = time.monotonic() + limit
+    abandoned = []
+    for name in _names(folder, "pending-") + _names(folder, "firing-"):
+        path = os.path.join(folder, name)
+        while _alive(path):
+            if time.monotonic() > deadline:
+                raise TimeoutError("an earlier change still waits for its confirmation or its roll-back")
+            time.sleep(POLL)
+        if os.path.exists(path):
+            os.unlink(path)
+            abandoned.append(name.split("-", 1)[1])
+    return abandoned
+
+
+def fired(folder: str) -> List[str]:
+    """Tokens of changes that were undone because nobody confirmed them."""
+    return [name.split("-", 1)[1] for name in _names(folder, "fired-")]
+
+
+def _names(folder: str, prefix: str) -> List[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if name.startswith(prefix))
+    except FileNotFoundError:
+        return []
+
+
+def _alive(path: str) -> bool:
+    """Whether a living timer holds the file. A lock cannot be mistaken, as a process id used again could."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
+def _detach(folder: str, token: str, handle: int, seconds: float, undo: Callable[[], None]) -> NoReturn:
+    """Leave the session and every open file of the caller, so that the end of the connection does not end the timer."""
+    try:
+        os.setsid()
+        if os.fork() != 0:
+            os._exit(0)
+        os.chdir("/")
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(handle, 0)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        os.closerange(3, 65536)
+        _wait(folder, token, seconds, undo)
+    finally:
+        os._exit(0)
+
+
+def _wait(folder: str, token: str, seconds: float, undo: Callable[[], None]) -> None:
+    pending, firing = (os.path.join(folder, state + token) for state in ("pending-", "firing-"))
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not os.path.exists(pending):
+            return
+        time.sleep(POLL)
+    try:
+        os.rename(pending, firing)
+    except FileNotFoundError:
+        return
+    outcome = "undone"
+    try:
+        undo()
+    except Exception as error:  # the record must be written whatever happened: nobody else is left to tell
+        outcome = "undoing failed: {}".format(error)
+    with open(firing, "w", encoding="utf-8") as record:
+        record.write(outcome + "\n")
+    os.rename(firing, os.path.join(folder, "fired-" + token))
