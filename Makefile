@@ -1,0 +1,80 @@
+# Everything here works from a fresh clone with nothing installed but make and Python 3.11 or later; `make help` lists it.
+SHELL := /bin/bash
+MAKEFLAGS += --no-builtin-rules
+export PATH := $(CURDIR)/.venv/bin:$(if $(PATH),$(PATH):)/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL := C.UTF-8
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export MOLECULE_GLOB := tests/molecule/*/molecule.yml
+
+NODE := tests/lab/node
+PYTEST := pytest -n auto --dist loadfile
+.DEFAULT_GOAL := help
+.PHONY: help venv system node check lint types docs-check unit integration molecule pytest test demo bench docs format lock clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+venv: .venv/.stamp ## Python environment in .venv, as requirements.lock pins it
+.venv/.stamp: requirements.lock pyproject.toml
+	@tests/tools/make_venv
+
+system: ## programs from Debian that the lab and the tests need (installed only where missing)
+	@tests/tools/system_packages
+
+node: .make/node ## Node.js programs of the lab (authorization server, JWS judge)
+.make/node: $(wildcard $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc)
+	@mkdir -p .make
+	@if [ -e $(NODE)/package-lock.json ]; then npm ci --prefix $(NODE) --no-audit --no-fund && touch $@; \
+	else echo "node: nothing to install, $(NODE)/package-lock.json does not exist"; fi
+
+check: venv ## lint, types, generated documents, unit tests: under a minute when warm
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target lint types docs-check unit
+
+lint: venv
+	ruff check .
+	ruff format --check .
+	yamllint --strict .
+	ansible-lint --offline -q
+
+types: venv
+	mypy
+
+docs-check: venv
+	python tests/tools/role_readmes.py --check
+
+unit: venv
+	$(PYTEST) tests/unit
+
+integration: system venv node
+	$(PYTEST) tests/integration
+
+molecule: system venv node
+	@if compgen -G '$(MOLECULE_GLOB)' >/dev/null; then molecule test --all; else echo "molecule: no scenario in $(MOLECULE_GLOB)"; fi
+
+pytest: system venv node
+	$(PYTEST) tests/unit tests/integration
+
+test: system venv node ## everything, on a machine that has never seen the project; ends with the summary of all tests
+	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest
+
+demo: system venv node ## raise the lab on this machine, onboard, verify, remove it (KEEP=1 leaves it running)
+	@tests/tools/demo
+
+bench: system venv node ## measure against the bounds of the project
+	@python tests/bench/run.py
+
+docs: venv ## write what is generated: the READMEs of the roles
+	python tests/tools/role_readmes.py
+
+format: venv ## format Python files
+	ruff format .
+	ruff check --fix .
+
+lock: .make/lock ## write requirements.lock anew from pyproject.toml (UPGRADE=1 takes the newest versions)
+	.make/lock/bin/python tests/tools/make_lock.py $(if $(UPGRADE),--upgrade)
+.make/lock:
+	python3 -m venv $@ && $@/bin/pip install -q 'pip-tools>=7.5,<8'
+
+clean: ## remove what was installed and cached; the state of environments (.state) holds keys and is left alone
+	rm -rf .venv .make .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible build dist $(NODE)/node_modules
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
