@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where everything is in the state folder: every path of the store, the exchange and the journal, in this one place.
+
+Paths are relative to the state folder, as a ``Tree`` takes them.
+"""
+
+from __future__ import annotations
+
+from ..description.model import HUB
+
+JWS_LIST_FOLDER = "exchange/jws"
+"""The hub's signed list of every side's JWS key."""
+LEASE_FOLDER = "journal/lease"
+KEYS_FOLDER = "journal/keys"
+SERIALS_FOLDER = "journal/serials"
+
+
+def store_folder(side: str, artefact: str, counterpart: str = "") -> str:
+    """The folder of one artefact (``ca``, ``server``, ``client``, ``jws``, ``exchange``) of a side, for a counterpart where it is per counterpart."""
+    folder = f"store/{side}/{artefact}"
+    return f"{folder}/{counterpart}" if counterpart else folder
+
+
+def upcoming_folder(side: str, artefact: str, counterpart: str = "") -> str:
+    """The sibling folder in which a renewal of an artefact is prepared."""
+    return store_folder(side, artefact, counterpart) + ".next"
+
+
+def jws_keys_folder(side: str) -> str:
+    """Public JWS keys of every side, one ``<FSPIOP id>.pem`` each: what a side's backends read."""
+    return f"store/{side}/jws-keys"
+
+
+def received_folder(side: str, counterpart: str) -> str:
+    """Verified copies of what a counterpart published."""
+    return f"store/{side}/received/{counterpart}"
+
+
+def issued_path(issuer: str, holder: str, artefact: str) -> str:
+    """The certificate that the CA of side ``issuer`` signed for ``holder``."""
+    return f"store/{issuer}/issued/{holder}/{artefact}.pem"
+
+
+def passphrase_path(side: str) -> str:
+    """The passphrase of a side's CA key, kept beside it in labs only."""
+    return f"store/{side}/ca.passphrase"
+
+
+def registration_path(participant: str) -> str:
+    """The hub's record of a participant's OAuth client; holds no client secret."""
+    return f"store/{HUB}/oauth/{participant}.json"
+
+
+def credentials_path(participant: str) -> str:
+    """The participant's own OAuth credentials: what its connector reads."""
+    return f"store/{participant}/oauth/credentials.json"
+
+
+def exchange_folder(participant: str, *, from_hub: bool) -> str:
+    """What the hub publishes for a participant, or what that participant publishes."""
+    return f"exchange/{participant}/{'hub' if from_hub else 'participant'}"
+
+
+def publication_folder(sender: str, receiver: str) -> str:
+    """The exchange folder in which one side publishes for the other; exactly one of them is the hub."""
+    return exchange_folder(receiver, from_hub=True) if sender == HUB else exchange_folder(sender, from_hub=False)
+
+
+def serial_path(serial: int) -> str:
+    """The reservation of a serial number."""
+    return f"{SERIALS_FOLDER}/{serial:x}.json"
+
+
+def issues_folder(issuer: str) -> str:
+    """The audit records of the certificates a side's CA signed."""
+    return f"journal/issued/{issuer}"
+
+
+def issue_path(issuer: str, serial: int) -> str:
+    """The audit record of one certificate."""
+    return f"{issues_folder(issuer)}/{serial:x}.json"
+
+
+def key_path(digest: str) -> str:
+    """The register's entry of a public key, by the SHA-256 of its SubjectPublicKeyInfo (hex)."""
+    return f"{KEYS_FOLDER}/{digest}.json"
+
+
+def contact_path(side: str, counterpart: str) -> str:
+    """What ``side`` knows its ``counterpart`` by since first contact."""
+    return f"journal/contacts/{side}/{counterpart}.json"
+
+
+def published_path(sender: str, receiver: str) -> str:
+    """The highest sequence number a side has published for another."""
+    return f"journal/sequences/published/{sender}/{receiver}.json"
+
+
+def seen_path(reader: str, sender: str) -> str:
+    """The highest sequence number a side has accepted from another."""
+    return f"journal/sequences/seen/{reader}/{sender}.json"
