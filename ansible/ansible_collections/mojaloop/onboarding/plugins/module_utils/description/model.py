@@ -7,7 +7,7 @@ Text becomes these values in ``loading`` and nowhere else; every other part of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Union
 
@@ -20,7 +20,7 @@ HUB = "hub"
 """The hub's side name: reserved, so no participant can carry it. Its FSPIOP-Source is ``Hub.fspiop_id``."""
 
 
-class EnvironmentKind(str, Enum):
+class EnvironmentKind(StrEnum):
     """What is at stake: labs may approve automatically, production needs its proofs."""
 
     LAB = "lab"
@@ -28,7 +28,7 @@ class EnvironmentKind(str, Enum):
     PRODUCTION = "production"
 
 
-class State(str, Enum):
+class State(StrEnum):
     """Whether a participant may pass the doors."""
 
     ACTIVE = "active"
@@ -36,7 +36,7 @@ class State(str, Enum):
     OFFBOARDED = "offboarded"
 
 
-class Approval(str, Enum):
+class Approval(StrEnum):
     """Who approves first contact and published facts: a person, or (labs only) the run itself."""
 
     MANUAL = "manual"

@@ -8,10 +8,10 @@ sections 5 and 6 (lifetimes, renewal, key usage); FSPIOP API "Signature" v1.1 se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 
-class Signer(str, Enum):
+class Signer(StrEnum):
     """Whose CA signs an artefact, seen from its holder."""
 
     OWN = "own"

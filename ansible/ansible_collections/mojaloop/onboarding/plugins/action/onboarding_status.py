@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Shows the summary of a run: an action, because a table is for people and results of many hosts meet here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ..module_utils.description.loading import load_description
+from ..module_utils.errors import OnboardingError
+from ..module_utils.findings import Finding
+from ..module_utils.status.summary import Summary, summarise
+from ..module_utils.status.text import render
+from ..module_utils.verification.evidence import latest_verdicts
+
+CONTROLLER_RESULTS = (
+    "own_certificates_result",
+    "exchange_turn_1",
+    "received_certificates_turn_1",
+    "certificate_signing_result",
+    "oauth_clients_result",
+    "exchange_turn_2",
+    "received_certificates_turn_2",
+)
+HOST_RESULTS = {"gateways": "gateway_result", "firewalls": "firewall_result"}
+"""What the roles register: on the controller, and on each host of a group."""
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Gathers the results of the roles that ran before it, and shows where each participant stands."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+    _VALID_ARGS = frozenset({"description", "state", "participants", "report"})
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Print the table; fail when something failed, so that the exit status says so."""
+        super().run(tmp, task_vars)
+        try:
+            summary = self._summary(task_vars or {})
+        except OnboardingError as error:
+            raise AnsibleActionFail(str(error)) from error
+        Display().display("\n" + render(summary))
+        result: dict[str, Any] = {"changed": False, "failed": summary.outcome == "failed", "summary": summary.as_dict()}
+        if result["failed"]:
+            result["msg"] = "Something failed; the summary above says what, where and what to do."
+        report = self._task.args.get("report")
+        if report and not self._task.check_mode:
+            result["changed"] = _write(Path(report), json.dumps(summary.as_dict(), indent=2, sort_keys=True) + "\n")
+        return result
+
+    def _summary(self, task_vars: dict[str, Any]) -> Summary:
+        arguments = self._task.args
+        wanted = arguments.get("participants") or []
+        chosen = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
+        description = load_description(Path(arguments["description"]), state=arguments["state"])
+        results, unreached = _gather(task_vars)
+        findings = [Finding.from_dict(dict(finding)) for result in results for finding in result.get("findings", [])]
+        verdicts = latest_verdicts(Path(arguments["state"]))
+        return summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=bool(self._task.check_mode))
+
+
+def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Results registered by the roles of this run, and the hosts that have none although a sibling has."""
+    hostvars = task_vars["hostvars"]
+    results = [task_vars[name] for name in CONTROLLER_RESULTS if name in task_vars]
+    unreached = []
+    for group, name in HOST_RESULTS.items():
+        for host in task_vars.get("groups", {}).get(group, []):
+            result = hostvars[host].get(name)
+            if result is None or result.get("failed") or result.get("unreachable"):
+                unreached.append(host)
+            else:
+                results.append(result)
+    return results, unreached
+
+
+def _write(path: Path, text: str) -> bool:
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.write_text(text, encoding="utf-8")
+    return True

@@ -1,0 +1,54 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The one place where AnsibleModule meets the core: parameters in, results and errors out."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from .errors import OnboardingError
+    from .steps.sequence import Request, perform
+
+    MISSING: tuple[str, str] | None = None
+except ImportError as error:  # pragma: no cover - only on a controller without the libraries
+    MISSING = (error.name or "a Python library", traceback.format_exc())
+
+COMMON_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "description": {"type": "path", "required": True},
+    "state": {"type": "path", "required": True},
+    "sides": {"type": "list", "elements": "str", "default": ["all"]},
+    "participants": {"type": "list", "elements": "str", "default": []},
+}
+"""Arguments of every module that works on the state folder; documented in the ``onboarding`` fragment."""
+
+
+def step_module(name: str, extra: dict[str, dict[str, Any]] | None = None) -> None:
+    """Run one step of the sequence as an Ansible module."""
+    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **(extra or {})}, supports_check_mode=True)
+    require_libraries(module)
+    parameters = module.params
+    request = Request(
+        description=parameters["description"],
+        state=parameters["state"],
+        sides=parameters["sides"],
+        participants=parameters["participants"],
+        rekey=parameters.get("allow_rekey") or (),
+        check=module.check_mode,
+    )
+    try:
+        outcome = perform(request, name, parameters.get("turn") or 1)
+    except OnboardingError as error:
+        module.fail_json(msg=str(error))
+    result = outcome.as_result()
+    if module._diff:  # noqa: SLF001 -- the documented way to learn of --diff
+        result["diff"] = {"prepared": "".join(f"{finding}\n" for finding in outcome.findings)}
+    module.exit_json(**result)
+
+
+def require_libraries(module: AnsibleModule) -> None:
+    """Fail with the name of the library that the controller lacks."""
+    if MISSING:
+        module.fail_json(msg=missing_required_lib(MISSING[0]), exception=MISSING[1])

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who holds which artefact, and whose CA signs it: the profile applied to the sides of a description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .model import HUB, Description, Participant, Side, State
+from .profiles import CertificateRule, Signer
+
+SELF = ""
+"""The issuer of a self-signed certificate."""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One certificate that a side must hold.
+
+    ``counterpart`` is empty unless it is made for one counterpart; ``issuer`` is the side whose CA signs it, or ``SELF``.
+    """
+
+    rule: CertificateRule
+    holder: str
+    counterpart: str
+    issuer: str
+
+    @property
+    def published(self) -> str:
+        """How the signed certificate is called in the signer's publication, without ``.pem``."""
+        return self.rule.name if self.rule.per_counterpart else f"signed-{self.rule.name}"
+
+    @property
+    def label(self) -> str:
+        """How findings name it: ``server`` or ``client/hub``."""
+        return f"{self.rule.name}/{self.counterpart}" if self.counterpart else self.rule.name
+
+
+def has_authority(description: Description, side: str) -> bool:
+    """Whether this side runs a CA of its own, wherever that CA is."""
+    return description.side(side).ca.kind != "none"
+
+
+def artefacts_of(description: Description, side: Side, counterparts: Iterable[Side]) -> Iterator[Artefact]:
+    """The certificates this side must hold: its own ones, then one for each counterpart that has a door to call."""
+    for rule in description.profile.certificates:
+        if rule.per_counterpart:
+            for counterpart in counterparts:
+                if counterpart.endpoint is not None:
+                    yield Artefact(rule, side.name, counterpart.name, issuer_of(description, rule, side.name, counterpart.name))
+        elif rule.name != "server" or side.endpoint is not None:
+            yield Artefact(rule, side.name, "", issuer_of(description, rule, side.name, HUB if side.name != HUB else ""))
+
+
+def issuer_of(description: Description, rule: CertificateRule, holder: str, counterpart: str) -> str:
+    """The side that signs. A participant without a CA is signed for by the hub for TLS, and by itself otherwise."""
+    if rule.signer is Signer.COUNTERPART:
+        return counterpart if has_authority(description, counterpart) else HUB
+    if rule.signer is Signer.SCHEME:
+        return HUB
+    if rule.signer is Signer.OWN and has_authority(description, holder):
+        return holder
+    return SELF
+
+
+def requests_between(description: Description, holder: Side, signer: Side) -> list[Artefact]:
+    """The artefacts of ``holder`` that ``signer`` is asked to sign, in the order of the profile."""
+    return [artefact for artefact in artefacts_of(description, holder, [signer]) if artefact.issuer == signer.name != holder.name]
+
+
+def counterparts_of(description: Description, side: str, chosen: Iterable[Participant]) -> tuple[Side, ...]:
+    """The chosen participants for the hub; the hub for a participant. Offboarded participants are nobody's counterpart."""
+    if side != HUB:
+        return (description.hub,)
+    return tuple(participant for participant in chosen if participant.state is not State.OFFBOARDED)

@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the onboarding stands: participant by document step, from findings and evidence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from ..description.model import HUB, Description, State
+from ..document_steps import STEP_KEYS
+from ..findings import Disposition, Finding
+
+TESTING = "testing"
+_WITHOUT_DOOR = frozenset({"tls-1", "tls-2", "endpoints-2"})
+_HUB_ALONE = frozenset({"tls-1", "jws-1", "jws-2", "jws-3", "jws-4"})
+_NEEDED_FOR = {"tls-1": "tls-2", "jws-1": "jws-2"}
+"""What is shared was made: the only proof of a step that somebody else carried out."""
+
+
+class Standing(IntEnum):
+    """How one step of one participant stands; the worst finding decides."""
+
+    NOT_APPLICABLE = 0
+    DONE = 1
+    CHANGED = 2
+    NOT_SHOWN = 3
+    PENDING = 4
+    FAILED = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """One participant (or the hub): its standing by step key."""
+
+    name: str
+    state: str
+    steps: Mapping[str, Standing]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every applicable step is done."""
+        return all(standing <= Standing.CHANGED for standing in self.steps.values())
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The whole picture. ``unreached`` are hosts whose state nobody could read in this run."""
+
+    rows: tuple[Row, ...]
+    pending: tuple[Finding, ...]
+    failed: tuple[Finding, ...]
+    unreached: tuple[str, ...]
+    broken: tuple[str, ...]
+    check: bool
+
+    @property
+    def outcome(self) -> str:
+        """``failed``, ``pending``, ``changed`` or ``done``: what a pipeline wants to know first."""
+        if self.failed or self.unreached or self.broken:
+            return "failed"
+        standings = {standing for row in self.rows for standing in row.steps.values()}
+        if Standing.PENDING in standings:
+            return "pending"
+        return "changed" if Standing.CHANGED in standings else "done"
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain data, ``format`` 1."""
+        return {
+            "format": 1,
+            "outcome": self.outcome,
+            "check": self.check,
+            "participants": {
+                row.name: {"state": row.state, "steps": {key: _word(standing) for key, standing in row.steps.items()}} for row in self.rows
+            },
+            "pending": [finding.as_dict() for finding in self.pending],
+            "failed": [finding.as_dict() for finding in self.failed],
+            "unreached_hosts": list(self.unreached),
+            "broken_files": list(self.broken),
+        }
+
+
+def summarise(
+    description: Description,
+    findings: Iterable[Finding],
+    evidence: Mapping[str, bool],
+    *,
+    chosen: Iterable[str] = (),
+    unreached: Iterable[str] = (),
+    check: bool = False,
+) -> Summary:
+    """The picture of this run. ``evidence``: participant -> whether its latest verification passed whole."""
+    wanted = set(chosen)
+    found = list(dict.fromkeys(findings))
+    rows = [_row(HUB, "active", found, shown=None, absent=frozenset(STEP_KEYS) - _HUB_ALONE)]
+    for participant in description.participants:
+        if wanted and participant.name not in wanted:
+            continue
+        absent = _WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()
+        if participant.state is not State.ACTIVE:
+            absent = frozenset(STEP_KEYS)
+        rows.append(_row(participant.name, participant.state.value, found, shown=evidence.get(participant.name), absent=absent))
+    return Summary(
+        rows=tuple(rows),
+        pending=tuple(sorted({finding for finding in found if finding.disposition is Disposition.PENDING})),
+        failed=tuple(sorted({finding for finding in found if finding.disposition is Disposition.FAULT})),
+        unreached=tuple(sorted(unreached)),
+        broken=tuple(f"{file}: {problem}" for file, problems in description.broken for problem in problems),
+        check=check,
+    )
+
+
+def _word(standing: Standing) -> str:
+    return standing.name.lower().replace("_", "-")
+
+
+_WEIGHT = {Disposition.CHANGE: Standing.CHANGED, Disposition.PENDING: Standing.PENDING, Disposition.FAULT: Standing.FAILED}
+
+
+def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, absent: frozenset[str]) -> Row:
+    standings = dict.fromkeys(STEP_KEYS, Standing.DONE)
+    for finding in findings:
+        if finding.participant == name and finding.step in standings:
+            standings[finding.step] = max(standings[finding.step], _WEIGHT[finding.disposition])
+    for made, shared in _NEEDED_FOR.items():
+        if standings[shared] >= Standing.PENDING:
+            standings[made] = max(standings[made], standings[shared])
+    if standings[TESTING] is Standing.DONE:
+        standings[TESTING] = {True: Standing.DONE, False: Standing.FAILED, None: Standing.NOT_SHOWN}[shown]
+    standings.update(dict.fromkeys(absent, Standing.NOT_APPLICABLE))
+    return Row(name, state, standings)

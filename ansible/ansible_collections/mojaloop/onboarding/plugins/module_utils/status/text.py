@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The summary as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..document_steps import DOCUMENT_STEPS
+from ..findings import Finding
+from .summary import Row, Standing, Summary
+
+WIDE = 8
+"""Up to so many participants stand side by side; more are listed one to a line."""
+
+_WORDS = {
+    Standing.NOT_APPLICABLE: "-",
+    Standing.DONE: "done",
+    Standing.CHANGED: "done now",
+    Standing.NOT_SHOWN: "not shown",
+    Standing.PENDING: "pending",
+    Standing.FAILED: "FAILED",
+}
+_MARKS = {
+    Standing.NOT_APPLICABLE: "-",
+    Standing.DONE: ".",
+    Standing.CHANGED: "+",
+    Standing.NOT_SHOWN: "?",
+    Standing.PENDING: "w",
+    Standing.FAILED: "F",
+}
+
+
+def render(summary: Summary) -> str:
+    """The table, then what is awaited from whom, then what failed, then the outcome in one line."""
+    lines = list(_table(summary) if len(summary.rows) <= WIDE else _list(summary))
+    lines += _section("Awaited", [_awaited(finding) for finding in summary.pending])
+    lines += _section("Failed", [_failed(finding) for finding in summary.failed])
+    lines += _section("Not reached", [f"{host}: its state is unknown" for host in summary.unreached])
+    lines += _section("Skipped files", list(summary.broken))
+    complete = sum(row.complete for row in summary.rows[1:])
+    lines += ["", f"Outcome: {summary.outcome}; {complete} of {len(summary.rows) - 1} participants with every step done."]
+    if any(row.steps.get("testing") is Standing.NOT_SHOWN for row in summary.rows):
+        lines.append("Not shown by traffic yet: run playbooks/verify.yml.")
+    return "\n".join(lines)
+
+
+def _table(summary: Summary) -> Iterator[str]:
+    changed = "would do" if summary.check else _WORDS[Standing.CHANGED]
+    words = {**_WORDS, Standing.CHANGED: changed}
+    titles = [f"{step.key:<12}{step.title}" for step in DOCUMENT_STEPS]
+    width = max(map(len, titles)) + 2
+    columns = [max(len(row.name), len(changed), len("not shown")) + 2 for row in summary.rows]
+    yield "step".ljust(width) + "".join(row.name.ljust(column) for row, column in zip(summary.rows, columns, strict=True))
+    for step, title in zip(DOCUMENT_STEPS, titles, strict=True):
+        cells = (words[row.steps[step.key]].ljust(column) for row, column in zip(summary.rows, columns, strict=True))
+        yield (title.ljust(width) + "".join(cells)).rstrip()
+
+
+def _list(summary: Summary) -> Iterator[str]:
+    yield "Steps in order: " + " ".join(step.key for step in DOCUMENT_STEPS)
+    yield "Marks: . done, + done now, ? not shown, w pending, F failed, - not applicable"
+    open_rows = [row for row in summary.rows if not row.complete]
+    yield from (_marks(row) for row in open_rows[:200])
+    yield f"{len(summary.rows) - len(open_rows)} of {len(summary.rows)} rows have every step done" + (
+        f"; {len(open_rows) - 200} open ones not listed" if len(open_rows) > 200 else ""  # noqa: PLR2004 -- the bound of the line above
+    )
+
+
+def _marks(row: Row) -> str:
+    return f"{row.name:<32}" + "".join(_MARKS[row.steps[step.key]] for step in DOCUMENT_STEPS)
+
+
+def _awaited(finding: Finding) -> str:
+    detail = f" ({finding.detail})" if finding.detail else ""
+    return f"{finding.participant} {finding.step}: {finding.artefact} {finding.reason}, awaited from {finding.pending_on}{detail}"
+
+
+def _failed(finding: Finding) -> str:
+    return f"{finding.participant} {finding.step}: {finding.side}/{finding.artefact} {finding.reason}: {finding.detail}"
+
+
+def _section(title: str, items: list[str]) -> list[str]:
+    return ["", f"{title}:", *(f"  {item}" for item in items)] if items else []

@@ -1,0 +1,128 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Signing the counterpart's requests with the side's CA (TLS 5), as the signing policy permits."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from cryptography import x509
+
+from ..description.model import Side
+from ..description.trust import Artefact, requests_between
+from ..errors import StoreError
+from ..exchange.first_contact import read_contact
+from ..findings import Disposition, Finding
+from ..pki.issuing import issue
+from ..pki.keys import public_digest
+from ..pki.policy import SigningCase, check
+from ..pki.requests import Request, read_request
+from ..pki.signers import AwaitingSignature, CertificateSigner
+from ..pki.verification import certificate_faults
+from ..store import layout
+from .authorities import authority_chain, pem_of, signer_of
+from .run import Relation, Run
+
+
+def sign_requests(run: Run) -> None:
+    """Sign what the counterparts of every side of this run ask for; a valid certificate is not made twice."""
+    for side in run.own_sides():
+        desk = Desk(run, side)
+        for relation in run.relations(side):
+            for artefact in requests_between(run.description, relation.counterpart, side):
+                with run.guarded(relation.participant, artefact.rule.steps[1], side.name, artefact.rule.name):
+                    desk.answer(relation, artefact)
+
+
+class Desk:
+    """Where one side signs: opens its CA key once, and only when there is something to sign."""
+
+    def __init__(self, run: Run, side: Side) -> None:
+        self._run = run
+        self._side = side
+
+    def answer(self, relation: Relation, artefact: Artefact) -> None:
+        """Sign the counterpart's request for this artefact, unless what was signed before is still right."""
+        rule = artefact.rule
+        file = f"{layout.received_folder(self._side.name, relation.counterpart.name)}/{rule.name}.csr"
+        pem = self._run.tree.read(file)
+        if pem is None:
+            self._note(relation, artefact, "awaiting-counterpart", Disposition.PENDING, relation.counterpart.name)
+            return
+        request = read_request(pem, where=file)
+        reason = _reason_to_sign(self._run, self._side, relation.counterpart, artefact, request)
+        if not reason:
+            return
+        try:
+            certificate = self._sign(relation, artefact, request)
+        except AwaitingSignature as awaiting:
+            self._note(relation, artefact, "awaiting-signature", Disposition.PENDING, "the offline CA", str(awaiting))
+            return
+        self._note(relation, artefact, reason)
+        self._keep(relation, artefact, certificate)
+
+    @cached_property
+    def _signer(self) -> CertificateSigner:
+        signer = signer_of(self._run, self._side.name)
+        if signer is None:
+            msg = "there is no CA to sign with"
+            raise StoreError(msg, where=layout.store_folder(self._side.name, "ca"), remedy="See the faults of its own certificates.")
+        return signer
+
+    def _sign(self, relation: Relation, artefact: Artefact, request: Request) -> x509.Certificate:
+        run, side, holder, rule = self._run, self._side, relation.counterpart, artefact.rule
+        profile = run.description.profile
+        check(SigningCase(rule, profile, holder, side.name, request, request.public_key, run.known_keys))
+        digest = public_digest(request.public_key)
+        run.known_keys.claim(holder.name, rule.name, digest)
+        contact = read_contact(run.tree, side.name, holder.name)
+        why = f"request {request.digest}"
+        journal = run.journal(side.name, holder.name, rule.name, digest, why=why, provenance=contact.provenance if contact else "")
+        return issue(
+            self._signer,
+            rule=rule,
+            profile=profile,
+            holder=holder,
+            public_key=request.public_key,
+            now=run.now,
+            serials=journal,
+            why=why,
+        )
+
+    def _keep(self, relation: Relation, artefact: Artefact, certificate: x509.Certificate) -> None:
+        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while."""
+        holder, name = relation.counterpart.name, artefact.rule.name
+        path = layout.issued_path(self._side.name, holder, name)
+        replaced = self._run.tree.read(path)
+        if replaced is not None:
+            self._run.tree.write(layout.issued_path(self._side.name, holder, f"{name}.previous"), replaced)
+        self._run.tree.write(path, pem_of((certificate,)))
+
+    def _note(
+        self,
+        relation: Relation,
+        artefact: Artefact,
+        reason: str,
+        disposition: Disposition = Disposition.CHANGE,
+        pending_on: str = "",
+        detail: str = "",
+    ) -> None:
+        step = artefact.rule.steps[1]
+        self._run.note(Finding(relation.participant, step, self._side.name, artefact.rule.name, reason, disposition, pending_on, detail))
+
+
+def _reason_to_sign(run: Run, side: Side, counterpart: Side, artefact: Artefact, request: Request) -> str:
+    """Why a certificate must be signed now: empty when the one signed before is still right for this key."""
+    pem = run.tree.read(layout.issued_path(side.name, counterpart.name, artefact.rule.name))
+    if pem is None:
+        return "not-signed"
+    found = certificate_faults(
+        x509.load_pem_x509_certificate(pem),
+        rule=artefact.rule,
+        holder=counterpart,
+        chain=authority_chain(run, side.name),
+        now=run.now,
+        key_digest=public_digest(request.public_key),
+    )
+    # A renewal needs a new key (PKI Best Practices section 6.6), so it starts at the holder: the old request is not signed again.
+    wanted = [fault for fault in found if fault.reason != "certificate-expires-soon"]
+    return wanted[0].reason if wanted else ""

@@ -1,0 +1,113 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What each side shares with its counterpart (TLS 2, 4 and 6, JWS 2, endpoints, OAuth), and the hub's list of JWS keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from ..description.model import HUB, Side
+from ..description.trust import requests_between
+from ..errors import StoreError
+from ..exchange.jws_list import publish_jws_list
+from ..exchange.publication import Address, publish
+from ..findings import Finding
+from ..pki.keys import read_own_key
+from ..store import layout
+from .jws_keys import hub_keys
+from .run import Relation, Run
+
+STEP_OF_FILE: Mapping[str, str] = {
+    "ca.pem": "tls-2",
+    "server.pem": "tls-2",
+    "exchange.pem": "tls-2",
+    "client.csr": "tls-4",
+    "server.csr": "tls-4",
+    "client.pem": "tls-6",
+    "client-chain.pem": "tls-6",
+    "signed-server.pem": "tls-6",
+    "signed-server-chain.pem": "tls-6",
+    "jws.pem": "jws-2",
+    "endpoints.json": "endpoints-1",
+    "oauth.p7m": "oauth",
+}
+"""The document step that each file of a publication carries out."""
+
+
+def publish_all(run: Run) -> None:
+    """Publish for every side of this run what its counterparts need; the hub adds the list of JWS keys."""
+    for side in run.own_sides():
+        for relation in run.relations(side):
+            with run.guarded(relation.participant, "tls-2", side.name, "publication"):
+                _publish(run, relation)
+    if HUB in run.sides:
+        with run.guarded(HUB, "jws-2", HUB, "jws-list"):
+            _publish_list(run)
+
+
+def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, bytes]:
+    """The files that ``side`` has for ``counterpart`` now, by their names in the exchange."""
+    store = layout.store_folder
+    found = {
+        "ca.pem": run.tree.read(f"{store(side.name, 'ca')}/chain.pem"),
+        "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem"),
+        "exchange.pem": run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
+        "jws.pem": run.tree.read(f"{store(side.name, 'jws')}/public.pem"),
+        "endpoints.json": _endpoints(side),
+        "oauth.p7m": run.tree.read(layout.sealed_credentials_path(counterpart.name)) if side.name == HUB else None,
+    }
+    for artefact in requests_between(run.description, side, counterpart):
+        folder = store(side.name, artefact.rule.name, artefact.counterpart)
+        upcoming = layout.upcoming_folder(side.name, artefact.rule.name, artefact.counterpart)
+        found[f"{artefact.rule.name}.csr"] = run.tree.read(f"{upcoming}/request.pem") or run.tree.read(f"{folder}/request.pem")
+    for artefact in requests_between(run.description, counterpart, side):
+        signed = run.tree.read(layout.issued_path(side.name, counterpart.name, artefact.rule.name))
+        if signed is not None:
+            found[f"{artefact.published}.pem"] = signed
+            found[f"{artefact.published}-chain.pem"] = found["ca.pem"]
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def exchange_key(run: Run, side: str) -> RSAPrivateKey:
+    """A side's exchange key; StoreError when it is damaged or missing."""
+    path = f"{layout.store_folder(side, 'exchange')}/key.pem"
+    key = read_own_key(run.tree.read(path) or b"", where=path)
+    if not isinstance(key, RSAPrivateKey):
+        msg = "the exchange key is not an RSA key"
+        raise StoreError(msg, where=path, remedy="PKCS#7 encryption takes RSA only; permit a new one with allow_rekey.")
+    return key
+
+
+def _publish(run: Run, relation: Relation) -> None:
+    side, counterpart = relation.side, relation.counterpart
+    files = publication_files(run, side, counterpart)
+    folder = layout.publication_folder(side.name, counterpart.name)
+    before = {name: run.tree.read(f"{folder}/{name}") for name in run.tree.names(folder) if name != "manifest.json"}
+    written = publish(run.tree, Address(run.description.environment, side.name, counterpart.name), files, exchange_key(run, side.name))
+    found = [(name, "not-published") for name in files if name not in before]
+    found += [(name, "publication-differs") for name in files if before.get(name, files[name]) != files[name]]
+    found += [(name, "publication-unwanted") for name in before if name not in files]
+    if written and not found:
+        found = [("manifest.json", "publication-differs")]
+    for name, reason in sorted(found):
+        run.note(Finding(relation.participant, STEP_OF_FILE.get(name, "tls-2"), side.name, name, reason))
+
+
+def _publish_list(run: Run) -> None:
+    """The hub vouches for every active side's key; participants outside this run keep their entries."""
+    keys = hub_keys(run)
+    if keys and publish_jws_list(run.tree, run.description.environment, keys, exchange_key(run, HUB)):
+        run.note(Finding(HUB, "jws-2", HUB, "jws-list", "publication-differs", detail=", ".join(sorted(keys))))
+
+
+def _endpoints(side: Side) -> bytes:
+    facts: dict[str, object] = {
+        "format": 1,
+        "fspiop_id": side.fspiop_id,
+        "url": side.endpoint.url if side.endpoint else "",
+        "addresses": [str(address) for address in side.endpoint.addresses] if side.endpoint else [],
+        "egress_addresses": [str(network) for network in side.egress_addresses],
+    }
+    return (json.dumps(facts, indent=2, sort_keys=True) + "\n").encode()

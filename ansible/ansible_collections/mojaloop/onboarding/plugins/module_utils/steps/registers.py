@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The journal of the state folder, in the words of the PKI core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..store.journal import Issuance, KeyRegister, SerialJournal
+from ..store.tree import Tree
+
+
+@dataclass(frozen=True)
+class KnownKeys:
+    """Whose every known key is: the signing policy's register, kept in the journal."""
+
+    tree: Tree
+
+    def owner(self, public_digest: str) -> str | None:
+        """``<side> <artefact>``, ``retired``, or None for a key nobody has shown before."""
+        entry = KeyRegister(self.tree).owner(public_digest)
+        return None if entry is None else str(entry)
+
+    def claim(self, side: str, artefact: str, public_digest: str) -> None:
+        """Register a key before its first use."""
+        KeyRegister(self.tree).claim(public_digest, side, artefact)
+
+
+@dataclass(frozen=True)
+class IssuingJournal:
+    """The write-ahead journal of one signature, whose facts are ``issuance``."""
+
+    tree: Tree
+    issuance: Issuance
+
+    def reserve(self, serial: int, record: dict[str, str]) -> bool:  # noqa: ARG002 -- the facts are ``issuance``
+        """Take a serial for good before anything is signed with it; False when it was ever taken."""
+        return SerialJournal(self.tree).reserve(serial, self.issuance)
+
+    def record(self, serial: int, record: dict[str, str]) -> None:
+        """Note what was signed."""
+        signed = replace(self.issuance, fingerprint=record.get("fingerprint", ""), not_after=record.get("not_after", ""))
+        SerialJournal(self.tree).record(serial, signed)

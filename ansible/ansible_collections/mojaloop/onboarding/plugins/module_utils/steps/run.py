@@ -1,0 +1,162 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What one run works with: the description, the state folder, which sides and participants, the clock, the keys."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
+from ..description.trust import counterparts_of
+from ..errors import DescriptionError, OnboardingError, Problem, StoreError
+from ..findings import Disposition, Finding
+from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
+from ..store import layout
+from ..store.journal import Issuance
+from ..store.tree import Overlay, Tree
+from .registers import IssuingJournal, KnownKeys
+
+PASSPHRASE_VARIABLE = "ONBOARDING_CA_PASSPHRASE"  # noqa: S105 -- the name of a variable, not a secret
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One side and one of its counterparts, seen from that side."""
+
+    side: Side
+    counterpart: Side
+
+    @property
+    def participant(self) -> str:
+        """The participant of the two."""
+        return self.counterpart.name if self.side.name == HUB else self.side.name
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run over some sides and some participants.
+
+    ``sides`` are those whose half is carried out here; ``chosen`` the participants of this run, sorted by id.
+    ``rehearsal``: nothing is written, ``tree`` is an overlay. ``rekey`` names artefacts (``<side>/<label>``) whose loss
+    a person has accepted: only these are replaced when they are damaged or lost.
+    """
+
+    description: Description
+    tree: Tree
+    sides: tuple[str, ...]
+    chosen: tuple[Participant, ...]
+    now: datetime
+    keys: KeyFactory
+    rehearsal: bool = False
+    rekey: frozenset[str] = frozenset()
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def known_keys(self) -> KnownKeys:
+        """Whose every known key is."""
+        return KnownKeys(self.tree)
+
+    def journal(self, issuer: str, holder: str, artefact: str, key: str, *, why: str, provenance: str) -> IssuingJournal:
+        """The write-ahead journal of one signature; ``key`` is the digest of the certified public key."""
+        profile = self.description.profile
+        policy = f"{profile.name} {profile.version}"
+        return IssuingJournal(self.tree, Issuance(issuer, holder, artefact, why, policy, key, provenance, self.now.isoformat()))
+
+    def own_sides(self) -> Iterator[Side]:
+        """The sides carried out here: the hub first, then the chosen participants in order."""
+        if HUB in self.sides:
+            yield self.description.hub
+        for participant in self.chosen:
+            if participant.name in self.sides and participant.state is not State.OFFBOARDED:
+                yield participant
+
+    def counterparts(self, side: Side) -> tuple[Side, ...]:
+        """Whom this side deals with in this run."""
+        return counterparts_of(self.description, side.name, self.chosen)
+
+    def relations(self, side: Side) -> Iterator[Relation]:
+        """This side with each of its counterparts."""
+        yield from (Relation(side, counterpart) for counterpart in self.counterparts(side))
+
+    def passphrase(self, side: str) -> bytes:
+        """The passphrase of a side's CA key: from the environment, or (labs only) a random one kept in the store."""
+        given = os.environ.get(f"{PASSPHRASE_VARIABLE}_{side.upper().replace('-', '_')}") or os.environ.get(PASSPHRASE_VARIABLE)
+        if given:
+            return given.encode()
+        path = layout.passphrase_path(side)
+        kept = self.tree.read(path)
+        if kept is not None:
+            return kept
+        if self.description.kind is not EnvironmentKind.LAB and not self.rehearsal:
+            msg = f"the passphrase of the CA key of {side} is not given"
+            raise StoreError(msg, where=PASSPHRASE_VARIABLE, remedy=f"Set this environment variable, or {PASSPHRASE_VARIABLE}_<SIDE>.")
+        made = secrets.token_urlsafe(32).encode()
+        self.tree.write(path, made)
+        return made
+
+    def note(self, finding: Finding) -> None:
+        """Keep a finding."""
+        self.findings.append(finding)
+
+    @contextmanager
+    def guarded(self, participant: str, step: str, side: str, artefact: str) -> Iterator[None]:
+        """Turn an error about one participant into a fault, so that the run goes on with the others."""
+        try:
+            yield
+        except OnboardingError as error:
+            reason = getattr(error, "reason", "") or "error"
+            self.note(Finding(participant, step, side, artefact, reason, Disposition.FAULT, detail=str(error)))
+
+
+def select_sides(description: Description, wanted: list[str]) -> tuple[str, ...]:
+    """The sides named: ``hub``, ``managed``, ``all`` (the hub and the managed ones), or participants' ids."""
+    managed = [participant.name for participant in description.participants if participant.managed]
+    groups = {"all": [HUB, *managed], "managed": managed, HUB: [HUB]}
+    chosen: list[str] = []
+    for name in wanted or ["all"]:
+        if name not in groups and name not in managed:
+            problem = Problem("sides", 0, name, "a side that is not carried out here", ", ".join(["hub", "managed", "all", *managed]))
+            raise DescriptionError([problem])
+        chosen += groups.get(name, [name])
+    return tuple(dict.fromkeys(chosen))
+
+
+def select_participants(description: Description, wanted: list[str]) -> tuple[Participant, ...]:
+    """The participants named, or all; DescriptionError names those that are not described."""
+    known = {participant.name: participant for participant in description.participants}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        allowed = ", ".join(known) or "none is described"
+        raise DescriptionError([Problem("participants", 0, name, "no such participant", allowed) for name in unknown])
+    return tuple(participant for participant in description.participants if not wanted or participant.name in wanted)
+
+
+def make_run(
+    description: Description,
+    tree: Tree,
+    *,
+    sides: list[str],
+    participants: list[str],
+    now: datetime,
+    rehearsal: bool,
+    rekey: list[str] | None = None,
+) -> Run:
+    """A run over the named sides and participants; a rehearsal gets an overlay and throw-away keys."""
+    return Run(
+        description=description,
+        tree=Overlay(tree) if rehearsal else tree,
+        sides=select_sides(description, sides),
+        chosen=select_participants(description, participants),
+        now=now,
+        keys=RehearsalKeys() if rehearsal else FreshKeys(),
+        rehearsal=rehearsal,
+        rekey=frozenset(rekey or ()),
+    )
+
+
+Step = Callable[[Run], None]
+"""A step reads what is there, notes what differs, and makes it so (in a rehearsal: in memory)."""

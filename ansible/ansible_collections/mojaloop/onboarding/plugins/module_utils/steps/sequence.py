@@ -1,0 +1,118 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The order of the steps on the state folder, and how one of them is carried out or rehearsed."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..description.loading import load_description
+from ..description.model import Description
+from ..findings import Finding, changes, faults
+from ..store.lease import lease
+from ..store.tree import DiskTree
+from .certificate_signing import sign_requests
+from .oauth_clients import register_clients
+from .own_certificates import make_own_certificates
+from .publications import publish_all
+from .received_certificates import receive_all
+from .run import Run, Step, make_run
+
+OWN_CERTIFICATES = "own_certificates"
+EXCHANGE = "exchange"
+RECEIVED_CERTIFICATES = "received_certificates"
+CERTIFICATE_SIGNING = "certificate_signing"
+OAUTH_CLIENTS = "oauth_clients"
+
+SEQUENCE: tuple[tuple[str, int, Step], ...] = (
+    (OWN_CERTIFICATES, 1, make_own_certificates),
+    (EXCHANGE, 1, publish_all),
+    (RECEIVED_CERTIFICATES, 1, receive_all),
+    (CERTIFICATE_SIGNING, 1, sign_requests),
+    (OAUTH_CLIENTS, 1, register_clients),
+    (EXCHANGE, 2, publish_all),
+    (RECEIVED_CERTIFICATES, 2, receive_all),
+)
+"""Name, turn, step. The exchange has two turns: requests and public keys first, what was signed second."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one call asks for; folders as paths on this machine."""
+
+    description: str
+    state: str
+    sides: Sequence[str] = ("all",)
+    participants: Sequence[str] = ()
+    rekey: Sequence[str] = ()
+    check: bool = False
+    now: datetime | None = None
+
+    def load(self) -> Description:
+        """The description this request is about."""
+        return load_description(Path(self.description), state=self.state)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step found, and so did or would do."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was, or would be, changed."""
+        return bool(changes(self.findings))
+
+    def as_result(self) -> dict[str, object]:
+        """The result of a module: ``changed``, ``findings`` as plain data, the number of ``faults``."""
+        return {
+            "changed": self.changed,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "faults": len(faults(self.findings)),
+        }
+
+
+def perform(request: Request, name: str, turn: int = 1) -> Outcome:
+    """Carry out one step under the lease; with ``check``, rehearse it after the steps before it."""
+    step = next(step for known, number, step in SEQUENCE if (known, number) == (name, turn))
+    if request.check:
+        run = rehearsed(request, before=(name, turn))
+        step(run)
+        return Outcome(tuple(run.findings))
+    description = request.load()
+    root = Path(request.state)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with lease(root, holder=f"{name} on {socket.gethostname()}", now=time.time) as held:
+        tree = DiskTree(root, guard=held.check)
+        tree.recover()
+        run = _run(request, description, tree)
+        step(run)
+    return Outcome(tuple(run.findings))
+
+
+def rehearsed(request: Request, *, before: tuple[str, int] | None = None) -> Run:
+    """A run in which every step up to ``before`` (default: all of them) has been rehearsed in memory."""
+    run = _run(request, request.load(), DiskTree(Path(request.state)))
+    for name, turn, step in SEQUENCE:
+        if (name, turn) == before:
+            break
+        step(run)
+    run.findings.clear()
+    return run
+
+
+def _run(request: Request, description: Description, tree: DiskTree) -> Run:
+    return make_run(
+        description,
+        tree,
+        sides=list(request.sides),
+        participants=list(request.participants),
+        now=request.now or datetime.now(UTC),
+        rehearsal=request.check,
+        rekey=list(request.rekey),
+    )

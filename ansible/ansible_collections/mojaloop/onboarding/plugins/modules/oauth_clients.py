@@ -1,0 +1,50 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Registers each participant's OAuth client."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: oauth_clients
+short_description: Registers each participant's OAuth client
+version_added: "0.1.0"
+description:
+  - Keeps one client for each participant at the authorization server (RFC 7591 and RFC 7592), with the roles of the description.
+  - The secret goes to the managed participant's store at once; anybody else gets it encrypted to its exchange key only.
+  - Follows the signing keys of the authorization server.
+extends_documentation_fragment: [mojaloop.onboarding.onboarding]
+author: [Mojaloop onboarding maintainers (@mojaloop)]
+"""
+
+EXAMPLES = r"""
+- name: Registers each participant's OAuth client
+  mojaloop.onboarding.oauth_clients:
+    description: "{{ onboarding_description }}"
+    state: "{{ onboarding_state }}"
+    sides: [hub]
+"""
+
+RETURN = r"""
+findings:
+  description: The differences found, one for each participant, document step and artefact.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {participant: greenbank, step: oauth, side: hub, artefact: client, reason: oauth-client-missing, disposition: change, pending_on: "", detail: ""}
+faults:
+  description: How many findings need a person's decision.
+  returned: success
+  type: int
+"""
+
+from ..module_utils.adapter import step_module
+
+
+def main() -> None:
+    """Run the module."""
+    step_module("oauth_clients")
+
+
+if __name__ == "__main__":
+    main()
