@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Union
 
 from .profiles import Profile
 
-Network = Union[IPv4Network, IPv6Network]
-Address = Union[IPv4Address, IPv6Address]
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
 
 HUB = "hub"
 """The hub's side name: reserved, so no participant can carry it. Its FSPIOP-Source is ``Hub.fspiop_id``."""
@@ -61,8 +60,12 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class CertificateAuthority:
-    """A side's own CA. ``kind``: ``internal`` (made here), ``imported`` (root, intermediate and key given as
-    files), ``offline`` (a request file goes out, a certificate file comes back) or ``none`` (scheme CA profiles)."""
+    """A side's own CA: its kind, its key, and the files of kinds that need some.
+
+    ``internal``: made here. ``imported``: root, intermediate and key given as files. ``offline``: a request file goes
+    out, a certificate file comes back. ``own``: kept elsewhere by a self-hosted participant, which publishes its
+    certificates. ``none``: the hub's CA signs (probe participants, scheme CA profiles).
+    """
 
     kind: str
     key: str

@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Right values to the frozen model: defaults that depend on other keys, and paths made absolute."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .addresses import Url
+from .model import (
+    HUB,
+    AuthorizationServer,
+    CertificateAuthority,
+    Endpoint,
+    Firewall,
+    Gateway,
+    Hub,
+    KeyChoices,
+    Listener,
+    Participant,
+    State,
+)
+from .profiles import Profile
+
+Values = dict[str, Any]
+
+_CA_PATHS = ("certificate_file", "chain_file", "key_file", "offline_folder")
+_STATE = "{state}/"
+
+
+def located(path: str, *, folder: str, state: str) -> str:
+    """A path of the description as an absolute one: below the state folder, or relative to the description's folder."""
+    if path.startswith(_STATE):
+        return os.path.normpath(Path(state) / path[len(_STATE) :])
+    return os.path.normpath(Path(folder) / path)
+
+
+def build_hub(values: Values, *, folder: str, state: str) -> Hub:
+    """The hub from the right values of hub.yml."""
+    hub = values["hub"]
+    server = hub.get("authorization_server")
+    ledger = hub.get("ledger")
+    return Hub(
+        name=HUB,
+        **_side(hub, {"kind": "internal"}, folder, state),
+        authorization_server=_authorization_server(server, folder, state) if server else None,
+        ledger_url=ledger["url"].text if ledger else "",
+    )
+
+
+def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...], folder: str, state: str) -> Participant:
+    """A participant from the right values of its file; ``roles`` are the hub's defaults."""
+    probe = values["probe"]
+    hosting = values.get("hosting", "managed" if probe else "self-hosted")
+    kind = "none" if probe or profile.scheme_ca else ("internal" if hosting == "managed" else "own")
+    return Participant(
+        name=values["id"],
+        **_side(values, {"kind": kind}, folder, state),
+        state=State(values["state"]),
+        currencies=tuple(values["currencies"]),
+        hosting=hosting,
+        connector=values["connector"],
+        transport=values["transport"],
+        manifest=values["manifest"],
+        first_publication=values.get("first_publication", ""),
+        roles=tuple(values["roles"]) if "roles" in values else roles,
+        net_debit_cap=tuple(sorted(values["net_debit_cap"].items())),
+        notification_addresses=tuple(values["notification_addresses"]),
+        probe=probe,
+    )
+
+
+def _side(values: Values, ca: Values, folder: str, state: str) -> dict[str, Any]:
+    endpoint = values.get("endpoint")
+    gateways = tuple(_gateway(gateway) for gateway in values["gateways"])
+    return {
+        "fspiop_id": values["id"],
+        "organisation": values["organisation"],
+        "endpoint": _endpoint(endpoint["url"], endpoint["addresses"]) if endpoint else None,
+        "egress_addresses": tuple(values["egress_addresses"]),
+        "ca": _authority(values.get("ca", ca), folder, state),
+        "keys": KeyChoices(**values["keys"]),
+        "gateways": gateways,
+        "firewall": _firewall(values.get("firewall", {}), tuple(gateway.host for gateway in gateways)),
+    }
+
+
+def _endpoint(url: Url, addresses: list[Any]) -> Endpoint:
+    return Endpoint(url.host, url.port, url.path, tuple(addresses))
+
+
+def _authority(values: Values, folder: str, state: str) -> CertificateAuthority:
+    paths = {name: located(values[name], folder=folder, state=state) for name in _CA_PATHS if name in values}
+    return CertificateAuthority(values["kind"], values.get("key", "ec-p256"), **paths)
+
+
+def _gateway(values: Values) -> Gateway:
+    listeners = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound")}
+    return Gateway(**{**values, **listeners, "inbound": tuple(Listener(**listener) for listener in values["inbound"])})
+
+
+def _firewall(values: Values, hosts: tuple[str, ...]) -> Firewall:
+    return Firewall(**{"kind": "nftables" if hosts else "none", **values}, hosts=hosts)
+
+
+def _authorization_server(values: Values, folder: str, state: str) -> AuthorizationServer:
+    plain: Values = {name: value.text if isinstance(value, Url) else value for name, value in values.items()}
+    files = {name: located(values[name], folder=folder, state=state) for name in ("ca_file", "initial_access_token_file")}
+    return AuthorizationServer(**{**plain, **files})

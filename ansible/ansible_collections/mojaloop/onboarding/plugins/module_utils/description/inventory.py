@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The hosts a description names: the gateways of the hub and of the managed participants, and their groups.
+
+Only names that the schema has matched leave here. Nothing else of a description may become an Ansible variable:
+ansible-core 2.19 evaluates templates in the values of an inventory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .model import Description, Side
+
+
+@dataclass(frozen=True)
+class GatewayHost:
+    """An inventory host, the side it belongs to, and its groups."""
+
+    name: str
+    side: str
+    groups: tuple[str, ...]
+
+
+def gateway_hosts(description: Description) -> tuple[GatewayHost, ...]:
+    """Every gateway host that this pack configures, the hub's first."""
+    managed = [participant for participant in description.participants if participant.managed]
+    return tuple(host for side in (description.hub, *managed) for host in _hosts(side))
+
+
+def group_name(side: str) -> str:
+    """The group of a side's gateways; Ansible allows letters, digits and underscores."""
+    return f"gateways_{side.lower().replace('-', '_')}"
+
+
+def folder_given_as_source(folder: Path, sources: Iterable[str]) -> str:
+    """The inventory source that is this folder or one above it; empty when the description's file was named itself.
+
+    Ansible reads every YAML file below such a source as trusted inventory, templates included.
+    """
+    places = {folder.absolute(), folder.resolve()}
+    for source in sources:
+        for text in (source, *source.split(",")):
+            path = Path(text.strip()).expanduser()
+            if text.strip() and path.is_dir() and any(place.is_relative_to(each) for place in places for each in _both(path)):
+                return text
+    return ""
+
+
+def _both(path: Path) -> tuple[Path, Path]:
+    return path.absolute(), path.resolve()
+
+
+def _hosts(side: Side) -> Iterable[GatewayHost]:
+    groups = ["gateways", group_name(side.name), *(["firewalls"] if side.firewall.kind != "none" else [])]
+    return (GatewayHost(gateway.host, side.name, tuple(groups)) for gateway in side.gateways)

@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""JSON schemas (draft 2020-12) of the description's files, for editors: derived from ``schema``, never written by hand.
+
+They hold what one key can say of itself. Rules between keys and files are reported by ``description_check``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from .schema import HUB_FILE, PARTICIPANT_FILE
+from .spec import Flag, Kind, Many, Record, Table, Text, Whole
+
+SCHEMAS: dict[str, Record] = {"hub.schema.json": HUB_FILE, "participant.schema.json": PARTICIPANT_FILE}
+"""File name to the record it is made of."""
+
+
+def json_schema(kind: Kind) -> dict[str, Any]:
+    """The JSON schema of one kind."""
+    if isinstance(kind, Record):
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "required": [field.name for field in kind.fields if field.required],
+            "properties": {
+                field.name: {**json_schema(field.kind), "description": field.description, **_default(field.default)}
+                for field in kind.fields
+            },
+        }
+    if isinstance(kind, Many):
+        return {"type": "array", "items": json_schema(kind.item), "minItems": kind.least, "maxItems": kind.most, "uniqueItems": True}
+    if isinstance(kind, Table):
+        return {"type": "object", "propertyNames": json_schema(kind.key), "additionalProperties": json_schema(kind.value)}
+    if isinstance(kind, Whole):
+        return {"type": "integer", "minimum": kind.least, "maximum": kind.most}
+    return {"type": "boolean"} if isinstance(kind, Flag) else _text(kind)
+
+
+def rendered(name: str) -> str:
+    """The content of the schema file with this name."""
+    record = SCHEMAS[name]
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": record.description}
+    return json.dumps({**head, **json_schema(record)}, indent=2, ensure_ascii=True) + "\n"
+
+
+def write_schemas(folder: Path) -> None:
+    """Write every schema file into a folder that exists."""
+    for name in SCHEMAS:
+        (folder / name).write_text(rendered(name), encoding="utf-8")
+
+
+def _default(value: object) -> dict[str, object]:
+    return {} if value is None or value == {} else {"default": value}
+
+
+def _text(kind: Text) -> dict[str, Any]:
+    if kind.choices:
+        return {"enum": list(kind.choices)}
+    pattern = {"pattern": f"^({kind.pattern})$"} if kind.pattern else {}
+    return {"type": "string", "maxLength": kind.longest, **pattern}
+
+
+if __name__ == "__main__":
+    write_schemas(Path(sys.argv[1]))

@@ -1,0 +1,279 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules of one file that need more than one key, or the environment. Rules between files are in ``lint_together``.
+
+A rule takes a side as written and its circumstances, and yields problems; it looks only at values that are right in
+themselves, so it never repeats what the schema has already said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import PurePath
+from typing import Any
+
+from ..errors import Problem
+from .addresses import Url, forbidden_target, refused_range, too_wide
+from .documents import shown
+from .model import Approval, EnvironmentKind, Network
+from .profiles import PROFILES, Profile
+from .spec import Checked
+
+RESERVED_IDS = frozenset({
+    "all", "controller", "description", "exchange", "firewalls", "gateways", "hub", "jws", "lab", "localhost", "managed", "none",
+    "operator", "participants", "probes", "scheme", "self-hosted", "ungrouped", "true", "false", "null", "yes", "no", "on", "off",
+})  # fmt: skip
+"""Names that already mean something: sides, groups, hosts, folders of the exchange, words of YAML."""
+
+
+def same_name(name: str) -> str:
+    """What two ids must not share: Kubernetes names have neither capitals nor underscores."""
+    return name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the hub's file says about everybody; None where it is wrong, and then the rules that need it are silent."""
+
+    kind: EnvironmentKind | None
+    profile: Profile | None
+    hub_id: str = ""
+    approval: Approval = Approval.MANUAL
+
+    @property
+    def exposed(self) -> bool:
+        """Whether the environment is known to be more than a lab."""
+        return self.kind not in {None, EnvironmentKind.LAB}
+
+
+@dataclass(frozen=True)
+class SideText:
+    """A side as written: its file, where in the file it stands, and its right values."""
+
+    document: Checked
+    prefix: str
+    values: dict[str, Any]
+
+    def problem(self, key: str, found: str, allowed: str) -> Problem:
+        """A fault at one of the side's keys."""
+        return self.document.problem(f"{self.prefix}{key}", found, allowed)
+
+    def get(self, path: str) -> Any:  # noqa: ANN401
+        """The value below dotted keys, None where it is absent or wrong."""
+        value: Any = self.values
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+
+def circumstances(hub_file: Checked) -> Circumstances:
+    """What the participants' rules need to know of the hub's file."""
+    values = hub_file.values
+    return Circumstances(
+        EnvironmentKind(values["kind"]) if "kind" in values else None,
+        PROFILES.get(values.get("profile", "")),
+        values.get("hub", {}).get("id", ""),
+        Approval(values.get("approval", "manual")),
+    )
+
+
+def hub_side(hub_file: Checked) -> SideText:
+    """The hub's side within hub.yml."""
+    return SideText(hub_file, "hub.", hub_file.values.get("hub", {}))
+
+
+def lint_hub(hub_file: Checked) -> list[Problem]:
+    """Every fault of hub.yml beyond its schema."""
+    around = circumstances(hub_file)
+    problems = list(_rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls)))
+    if around.exposed and around.approval is Approval.AUTOMATIC:
+        problems.append(hub_file.problem("approval", "'automatic'", "manual (automatic approval is for kind: lab)"))
+    problems += _roles(SideText(hub_file, "", hub_file.values), around, "defaults.roles")
+    return problems
+
+
+def lint_participant(document: Checked, around: Circumstances) -> list[Problem]:
+    """Every fault of a participant's file beyond its schema."""
+    side = SideText(document, "", document.values)
+    only = _PROBE_RULES if document.values.get("probe") else _PARTICIPANT_RULES
+    return [*_rules(side, around, (*_SIDE_RULES, _identity, *only)), *_roles(side, around, "roles")]
+
+
+Rule = Callable[[SideText, Circumstances], Iterator[Problem]]
+
+
+def _rules(side: SideText, around: Circumstances, rules: tuple[Rule, ...]) -> Iterator[Problem]:
+    for rule in rules:
+        yield from rule(side, around)
+
+
+def _networks(side: SideText) -> Iterator[tuple[str, Network]]:
+    """Every address a side names as its own, with its key."""
+    for index, network in enumerate(side.get("egress_addresses") or []):
+        yield f"egress_addresses[{index}]", network
+    for index, address in enumerate(side.get("endpoint.addresses") or []):
+        yield f"endpoint.addresses[{index}]", ip_network(address)
+
+
+def _wide_addresses(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    for key, network in _networks(side):
+        if too_wide(network) and not side.get("wide_addresses"):
+            yield side.problem(key, shown(str(network)), "at most /16 (IPv4) or /32 (IPv6), or the key 'wide_addresses: accepted'")
+
+
+def _special_addresses(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    if around.kind is None:
+        return
+    for key, network in _networks(side):
+        name = refused_range(network, around.kind, private_accepted=bool(side.get("private_addresses")))
+        if name:
+            remedy = ", or the key 'private_addresses: accepted'" if name == "private" else ""
+            yield side.problem(key, f"{shown(str(network))} ({name})", f"public addresses in kind {around.kind.value}{remedy}")
+
+
+def _repeated_addresses(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    networks: list[Network] = side.get("egress_addresses") or []
+    for index, network in enumerate(networks):
+        for other in networks[:index]:
+            if network != other and network.version == other.version and network.overlaps(other):
+                found = f"{shown(str(network))}, which overlaps {other}"
+                yield side.problem(f"egress_addresses[{index}]", found, "each address once")
+
+
+def _endpoint_target(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    url: Url | None = side.get("endpoint.url")
+    if url and around.exposed and forbidden_target(url):
+        yield side.problem("endpoint.url", f"the host {shown(url.host)}", "a host that is not this machine or a metadata service")
+
+
+def _key_kinds(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    if around.profile is None:
+        return
+    for choice, kind in (side.get("keys") or {}).items():
+        kinds = [set(rule.key_kinds) for rule in around.profile.certificates if rule.key_choice == choice]
+        if kinds and kind not in (common := set.intersection(*kinds)):
+            yield side.problem(f"keys.{choice}", shown(kind), " | ".join(sorted(common)))
+    key = side.get("ca.key")
+    if key and key not in around.profile.authority.key_kinds:
+        yield side.problem("ca.key", shown(key), " | ".join(around.profile.authority.key_kinds))
+
+
+_FILES_OF_CA = {"imported": ("certificate_file", "chain_file", "key_file"), "offline": ("offline_folder",)}
+
+
+def _ca_files(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    kind = side.get("ca.kind")
+    if not kind:
+        return
+    for owner, names in _FILES_OF_CA.items():
+        for name in names:
+            present = f"{side.prefix}ca.{name}" in side.document.lines
+            if owner == kind and not present:
+                yield side.problem(f"ca.{name}", "no such key", f"it is required with ca.kind {owner}")
+            if owner != kind and present:
+                yield side.problem(f"ca.{name}", "a key", f"no such key with ca.kind {kind} (it belongs to {owner})")
+
+
+def _listeners(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    for number, gateway in enumerate(side.get("gateways") or []):
+        taken: set[tuple[str, int]] = set()
+        own = [(f"inbound[{index}]", listener) for index, listener in enumerate(gateway.get("inbound", []))]
+        for key, listener in [*own, ("outbound", gateway.get("outbound", {}))]:
+            place = (str(listener.get("address")), listener.get("port", 0))
+            if place in taken:
+                yield side.problem(f"gateways[{number}].{key}", f"{place[0]} port {place[1]} a second time", "each listener once")
+            taken.add(place)
+
+
+def _gateway_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    for number, gateway in enumerate(side.get("gateways") or []):
+        if gateway.get("host") in RESERVED_IDS:
+            yield side.problem(f"gateways[{number}].host", f"the reserved word {shown(gateway['host'])}", "another host name")
+
+
+def _firewall_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    if side.get("firewall.kind") == "nftables" and side.get("gateways") == []:
+        yield side.problem("firewall.kind", "'nftables' without gateways", "gateways, whose hosts it guards; or kind: none")
+
+
+def _hub_authority(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    if side.get("ca.kind") in {"own", "none"}:
+        yield side.problem("ca.kind", shown(side.get("ca.kind")), "internal | imported | offline (the hub signs for its participants)")
+
+
+def _hub_urls(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    server = [f"authorization_server.{name}" for name in ("issuer", "registration_url", "token_endpoint", "jwks_url")]
+    for key in [*server, "ledger.url"]:
+        url = side.get(key)
+        if isinstance(url, Url) and around.exposed and forbidden_target(url):
+            yield side.problem(key, f"the host {shown(url.host)}", "a host that is not this machine or a metadata service")
+
+
+def _identity(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    name = side.get("id")
+    if not name:
+        return
+    if PurePath(side.document.file).name != f"{name}.yml":
+        yield side.problem("id", f"{shown(name)} in the file {PurePath(side.document.file).name}", f"the file name {name}.yml")
+    if same_name(name) in RESERVED_IDS:
+        yield side.problem("id", f"the reserved word {shown(name)}", "an id that is none of " + ", ".join(sorted(RESERVED_IDS)))
+    if around.hub_id and same_name(name) == same_name(around.hub_id):
+        yield side.problem("id", f"{shown(name)}, which is the hub's", "an id that differs from the hub's in more than case, _ and -")
+
+
+def _hosted(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    managed = side.get("hosting") == "managed"
+    gateways = side.get("gateways")
+    if managed and gateways == []:
+        yield side.problem("gateways", "no gateways", "at least one with hosting: managed")
+    if not managed and gateways:
+        yield side.problem("gateways", "gateways with hosting: self-hosted", "gateways with hosting: managed only")
+    if "endpoint" not in side.document.lines:
+        yield side.problem("endpoint", "no such key", "it is required, unless probe: true")
+
+
+def _participant_authority(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    kind = side.get("ca.kind")
+    if not kind or around.profile is None:
+        return
+    if around.profile.scheme_ca:
+        right: tuple[str, ...] = ("none",)
+    else:
+        right = ("internal", "imported", "offline") if side.get("hosting") == "managed" else ("own",)
+    if kind not in right:
+        hosting = side.get("hosting") or "self-hosted"
+        yield side.problem("ca.kind", shown(kind), f"{' | '.join(right)} with hosting {hosting} in profile {around.profile.name}")
+
+
+def _caps(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    for currency in side.get("net_debit_cap") or {}:
+        if currency not in (side.get("currencies") or []):
+            yield side.problem(f"net_debit_cap.{currency}", f"the currency {shown(currency)}", "the participant's currencies")
+
+
+_NOT_OF_A_PROBE = ("endpoint", "gateways", "firewall", "currencies", "net_debit_cap", "first_publication")
+
+
+def _bare_probe(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    for name in _NOT_OF_A_PROBE:
+        if name in side.document.lines and side.get(name) not in ([], {}):
+            yield side.problem(name, "a key of a full participant", "no such key with probe: true")
+    if side.get("hosting") == "self-hosted":
+        yield side.problem("hosting", "'self-hosted'", "managed with probe: true")
+    if side.get("ca.kind") not in {None, "none"}:
+        yield side.problem("ca.kind", shown(side.get("ca.kind")), "none with probe: true (the hub's CA signs for probes)")
+
+
+def _roles(side: SideText, around: Circumstances, key: str) -> Iterator[Problem]:
+    for index, role in enumerate(side.get(key) or []):
+        if around.profile and role not in around.profile.resources:
+            yield side.problem(f"{key}[{index}]", shown(role), " | ".join(around.profile.resources))
+
+
+_SIDE_RULES: tuple[Rule, ...] = (
+    _wide_addresses, _special_addresses, _repeated_addresses, _endpoint_target, _key_kinds, _ca_files, _listeners, _gateway_hosts,
+    _firewall_hosts,
+)  # fmt: skip
+_PARTICIPANT_RULES: tuple[Rule, ...] = (_hosted, _participant_authority, _caps)
+_PROBE_RULES: tuple[Rule, ...] = (_bare_probe,)

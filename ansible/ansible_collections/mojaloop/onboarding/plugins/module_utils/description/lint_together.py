@@ -1,0 +1,111 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Rules between files: what two participants, or a participant and the hub, must not share.
+
+Both participants of a collision are reported, and so both are skipped by a run: which of the two is right is a
+person's decision, and neither may pass as the other meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network
+from operator import itemgetter
+
+from ..errors import Problem
+from .documents import shown
+from .lint import Circumstances, SideText, same_name
+from .model import Network
+from .spec import Checked
+
+PROBES = 2
+"""Probe participants of an environment: one to be accepted, one to be mistaken for the other."""
+
+
+def lint_together(hub: SideText, participants: Iterable[Checked], around: Circumstances) -> list[Problem]:
+    """Every fault between files, in the participants' files (the hub's is taken as right)."""
+    sides = [SideText(document, "", document.values) for document in participants]
+    return [*_same_ids(sides), *_shared_addresses(hub, sides), *_shared_hosts(hub, sides), *_probes(hub, sides, around)]
+
+
+def _same_ids(sides: list[SideText]) -> Iterator[Problem]:
+    for side, others in _sharing(sides, lambda side: [same_name(side.get("id"))] if side.get("id") else []):
+        rule = "ids that differ in more than case, _ and -"
+        yield side.problem("id", f"{shown(side.get('id'))}, too close to the id in {others[0].document.file}", rule)
+
+
+def _shared_hosts(hub: SideText, sides: list[SideText]) -> Iterator[Problem]:
+    for side, others in _sharing([hub, *sides], _hosts_of):
+        if side is not hub:
+            yield side.problem("gateways", f"a gateway host that {others[0].document.file} has too", "hosts that belong to one side only")
+    for side in [hub, *sides]:
+        names = [gateway.get("host") for gateway in side.get("gateways") or []]
+        if len(names) != len(set(names)):
+            yield side.problem("gateways", "a gateway host twice", "each host once")
+
+
+def _hosts_of(side: SideText) -> list[Hashable]:
+    return sorted({gateway["host"] for gateway in side.get("gateways") or [] if "host" in gateway})
+
+
+def _sharing(sides: list[SideText], keys: Callable[[SideText], list[Hashable]]) -> Iterator[tuple[SideText, list[SideText]]]:
+    """Each side that shares a key with others, and those others."""
+    holders: defaultdict[Hashable, list[SideText]] = defaultdict(list)
+    for side in sides:
+        for key in keys(side):
+            holders[key].append(side)
+    for group in holders.values():
+        for side in group if len(group) > 1 else ():
+            yield side, [other for other in group if other is not side]
+
+
+def _shared_addresses(hub: SideText, sides: list[SideText]) -> Iterator[Problem]:
+    """An address names one participant (design: identity is bound per request); offboarded ones have given theirs back."""
+    entries = [
+        (network, f"egress_addresses[{index}]", side)
+        for side in [hub, *sides]
+        if side.get("state") != "offboarded"
+        for index, network in enumerate(side.get("egress_addresses") or [])
+    ]
+    for one, other in _overlaps(entries):
+        for (network, key, side), (taken, _, holder) in ((one, other), (other, one)):
+            if side is not hub:
+                found = f"{shown(str(network))}, which overlaps {taken} in {holder.document.file}"
+                yield side.problem(key, found, "addresses that belong to one side only")
+
+
+Entry = tuple[Network, str, SideText]
+
+
+def _overlaps(entries: list[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Pairs of overlapping networks of different sides. Networks nest or are apart: one pass over them in order suffices."""
+    order: list[tuple[tuple[int, int, int], Entry]] = [
+        ((network.version, int(network.network_address), network.prefixlen), (network, key, side)) for network, key, side in entries
+    ]
+    around: list[Entry] = []
+    for _, entry in sorted(order, key=itemgetter(0)):
+        around = [outer for outer in around if _holds(outer[0], entry[0])]
+        yield from ((outer, entry) for outer in around if outer[2] is not entry[2])
+        around.append(entry)
+
+
+def _holds(outer: Network, inner: Network) -> bool:
+    if isinstance(outer, IPv4Network):
+        return isinstance(inner, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(inner, IPv6Network) and inner.subnet_of(outer)
+
+
+def _probes(hub: SideText, sides: list[SideText], around: Circumstances) -> Iterator[Problem]:
+    count = sum(1 for side in sides if side.get("probe"))
+    if around.exposed and count < PROBES:
+        found = f"{count} probe participant{'s' if count != 1 else ''}"
+        folder = hub.document.file.rpartition("/")[0]
+        yield Problem(f"{folder}/participants" if folder else "participants", 1, "probe", found, f"{PROBES} of them (probe: true)")
+
+
+def by_file(problems: Iterable[Problem]) -> Mapping[str, list[Problem]]:
+    """Problems by file, sorted."""
+    found: defaultdict[str, list[Problem]] = defaultdict(list)
+    for problem in sorted(problems):
+        found[problem.file].append(problem)
+    return found

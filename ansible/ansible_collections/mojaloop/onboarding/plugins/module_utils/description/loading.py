@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The description from its files: the one place where text becomes values.
+
+hub.yml must be right. A participant's file that is wrong does not stop the others: it is left out and listed in
+``Description.broken``, so that one bad pull request does not stop a whole scheme.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..errors import DescriptionError, Problem
+from .building import build_hub, build_participant
+from .documents import WHOLE_FILE, read_document, shown
+from .lint import Circumstances, circumstances, hub_side, lint_hub, lint_participant
+from .lint_together import by_file, lint_together
+from .model import Approval, Description, EnvironmentKind, Participant
+from .profiles import PROFILES
+from .schema import HUB_FILE, PARTICIPANT_FILE
+from .spec import Checked, Record, check
+
+HUB_NAME = "hub.yml"
+PARTICIPANTS_NAME = "participants"
+_BESIDE = frozenset({"README.md"})
+
+
+def default_state(folder: Path, environment: str) -> str:
+    """The state folder where nobody names one: ``.state/<environment>`` beside the folder of inventories."""
+    return os.path.normpath(Path(folder).absolute() / ".." / ".." / ".state" / environment)
+
+
+def load_description(folder: Path, *, state: str = "", strict: bool = False) -> Description:
+    """The description in a folder; DescriptionError with every problem when hub.yml is wrong (``strict``: any file).
+
+    ``state`` is the state folder that ``{state}`` stands for in paths (default: see ``default_state``). Problems name
+    files below the folder as given.
+    """
+    hub_file = _load(folder / HUB_NAME, HUB_FILE)
+    files, strays = _participant_files(folder / PARTICIPANTS_NAME)
+    documents = [_load(path, PARTICIPANT_FILE) for path in files]
+    around = circumstances(hub_file)
+    hub_problems = [*hub_file.problems, *lint_hub(hub_file)]
+    problems = [*strays, *_participant_problems(documents, around), *lint_together(hub_side(hub_file), documents, around)]
+    in_hub = [problem for problem in problems if problem.file == hub_file.file]
+    if hub_problems or in_hub or (strict and problems):
+        raise DescriptionError([*hub_problems, *problems])
+    return _description(folder, state, hub_file, documents, by_file(problems))
+
+
+def _load(path: Path, record: Record) -> Checked:
+    root, problems = read_document(path)
+    if root is None:
+        return Checked(str(path), {}, {}, tuple(problems))
+    checked = check(root, record, file=str(path))
+    return Checked(checked.file, checked.values, checked.lines, (*problems, *checked.problems))
+
+
+def _participant_files(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """The files to read, and a problem for everything that somebody may take for one."""
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    visible = [name for name in names if not name.startswith(".") and name not in _BESIDE]
+    files = [folder / name for name in visible if name.endswith(".yml")]
+    strays = [name for name in visible if not name.endswith(".yml")]
+    return files, [Problem(str(folder / name), 1, WHOLE_FILE, f"the name {shown(name)}", "files named <id>.yml only") for name in strays]
+
+
+def _participant_problems(documents: Iterable[Checked], around: Circumstances) -> list[Problem]:
+    """A file that could not be read as a mapping has said so already."""
+    found: list[Problem] = []
+    for document in documents:
+        found += [*document.problems, *(lint_participant(document, around) if document.values else ())]
+    return found
+
+
+def _description(
+    folder: Path, state: str, hub_file: Checked, documents: list[Checked], problems: Mapping[str, list[Problem]]
+) -> Description:
+    values = hub_file.values
+    place = str(Path(folder).absolute())
+    state = os.path.normpath(Path(state).absolute()) if state else default_state(folder, values["environment"])
+    profile = PROFILES[values["profile"]]
+    roles = tuple(values["defaults"]["roles"])
+    right = [document.values for document in documents if document.file not in problems]
+    participants: list[Participant] = [
+        build_participant(each, profile=profile, roles=roles, folder=place, state=state)
+        for each in sorted(right, key=lambda each: each["id"])
+    ]
+    return Description(
+        folder=place,
+        environment=values["environment"],
+        kind=EnvironmentKind(values["kind"]),
+        approval=Approval(values["approval"]),
+        profile=profile,
+        hub=build_hub(values, folder=place, state=state),
+        participants=tuple(participants),
+        broken=tuple((file, tuple(str(problem) for problem in problems[file])) for file in sorted(problems)),
+    )

@@ -1,0 +1,249 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a file may hold, as values: kinds, and the walk that holds a document against them.
+
+The walk reports every fault at once and returns plain values with defaults filled in, parsed where a text kind has a
+parser; wrong values are left out, so that the rules which follow can go on with the right ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from ..errors import Problem
+from .documents import WHOLE_FILE, Node, key_name, shown
+
+
+class Refused(ValueError):
+    """A parser's no: what was found and what is allowed, both in words."""
+
+    def __init__(self, found: str, allowed: str) -> None:
+        super().__init__(f"found {found}; allowed: {allowed}")
+        self.found = found
+        self.allowed = allowed
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text: of ``choices``, or of the whole ``pattern``, and as ``parse`` understands it; ``allowed`` says it in words."""
+
+    allowed: str = ""
+    pattern: str = ""
+    choices: tuple[str, ...] = ()
+    longest: int = 255
+    parse: Callable[[str], object] | None = None
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number between two bounds, both included."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Flag:
+    """``true`` or ``false``."""
+
+
+@dataclass(frozen=True)
+class Many:
+    """A list without repetitions."""
+
+    item: Kind
+    least: int = 0
+    most: int = 1000
+
+
+@dataclass(frozen=True)
+class Table:
+    """A mapping with keys of one's own."""
+
+    key: Text
+    value: Text
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of a record. ``default`` None: the key may be absent, and then is absent from the values too."""
+
+    name: str
+    kind: Kind
+    description: str
+    required: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A mapping with known keys only."""
+
+    description: str
+    fields: tuple[Field, ...]
+
+
+Kind = Text | Whole | Flag | Many | Table | Record
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file held against its record: right values by key, the line of every key path, and the faults."""
+
+    file: str
+    values: dict[str, Any]
+    lines: Mapping[str, int]
+    problems: tuple[Problem, ...]
+
+    def problem(self, key: str, found: str, allowed: str) -> Problem:
+        """A fault at this key path, or at the nearest key above it that the file has."""
+        place = key
+        while place and place not in self.lines:
+            place = place[: max(place.rfind("."), place.rfind("["), 0)]
+        return Problem(self.file, self.lines.get(place, 1), key or WHOLE_FILE, found, allowed)
+
+
+def check(root: Node, record: Record, *, file: str) -> Checked:
+    """Hold a document's root against its record."""
+    walk = _Walk(file)
+    values = walk.visit(root, record, "")
+    return Checked(file, values if isinstance(values, dict) else {}, walk.lines, tuple(walk.problems))
+
+
+_WRONG = object()
+"""Stands for a value that was refused."""
+
+
+@dataclass
+class _Walk:
+    file: str
+    lines: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def refuse(self, line: int, path: str, found: str, allowed: str) -> object:
+        self.problems.append(Problem(self.file, line, path or WHOLE_FILE, found, allowed))
+        return _WRONG
+
+    def visit(self, node: Node, kind: Kind, path: str) -> Any:  # noqa: ANN401
+        self.lines[path] = node.line
+        if isinstance(kind, Record):
+            return self.record(node, kind, path)
+        if isinstance(kind, Many):
+            return self.many(node, kind, path)
+        if isinstance(kind, Table):
+            return self.table(node, kind, path)
+        if isinstance(kind, Text):
+            return self.text(node, kind, path)
+        right = isinstance(node.value, bool) if isinstance(kind, Flag) else _within(node.value, kind)
+        return node.value if right else self.refuse(node.line, path, shown(node.value), allowed(kind))
+
+    def record(self, node: Node, kind: Record, path: str) -> object:
+        if not isinstance(node.value, dict):
+            return self.refuse(node.line, path, shown(node.value), "a mapping of keys")
+        known = {each.name: each for each in kind.fields}
+        values: dict[str, Any] = {}
+        for name, inner in node.value.items():
+            place = _join(path, key_name(name))
+            if name in known:
+                values[name] = self.visit(inner, known[name].kind, place)
+            else:
+                self.refuse(inner.line, place, "an unknown key", _nearest(name, list(known)))
+        for each in kind.fields:
+            if each.required and each.name not in values:
+                self.refuse(node.line, _join(path, each.name), "no such key", f"it is required: {allowed(each.kind)}")
+        right = {name: value for name, value in values.items() if value is not _WRONG}
+        return {**{name: value for name, value in defaults(kind).items() if name not in values}, **right}
+
+    def many(self, node: Node, kind: Many, path: str) -> object:
+        if not isinstance(node.value, list):
+            return self.refuse(node.line, path, shown(node.value), allowed(kind))
+        if not kind.least <= len(node.value) <= kind.most:
+            return self.refuse(node.line, path, f"{len(node.value)} entries", f"{kind.least} to {kind.most} entries")
+        right: list[Any] = []
+        first: dict[str, int] = {}
+        for index, inner in enumerate(node.value):
+            value = self.visit(inner, kind.item, f"{path}[{index}]")
+            if value is _WRONG:
+                continue
+            if (same := repr(value)) in first:
+                found = f"{shown(inner.value)} a second time (first on line {first[same]})"
+                self.refuse(inner.line, f"{path}[{index}]", found, "each entry once")
+            else:
+                first[same] = inner.line
+                right.append(value)
+        return right
+
+    def table(self, node: Node, kind: Table, path: str) -> object:
+        if not isinstance(node.value, dict):
+            return self.refuse(node.line, path, shown(node.value), allowed(kind))
+        values: dict[str, Any] = {}
+        for name, inner in node.value.items():
+            place = _join(path, key_name(name))
+            key = self.text(Node(name, inner.line), kind.key, place)
+            value = self.visit(inner, kind.value, place)
+            if key is not _WRONG and value is not _WRONG:
+                values[name] = value
+        return values
+
+    def text(self, node: Node, kind: Text, path: str) -> object:
+        value = node.value
+        if not isinstance(value, str):
+            found = f"{shown(value)} instead of text" if isinstance(value, (int, float)) else shown(value)
+            return self.refuse(node.line, path, found, f"{allowed(kind)}{_quoting(value)}")
+        if kind.choices and value not in kind.choices:
+            return self.refuse(node.line, path, shown(value), _nearest(value, list(kind.choices)))
+        if len(value) > kind.longest:
+            return self.refuse(node.line, path, f"{len(value)} characters", f"at most {kind.longest} characters")
+        if kind.pattern and not matcher(kind.pattern).fullmatch(value):
+            return self.refuse(node.line, path, shown(value), allowed(kind))
+        try:
+            return kind.parse(value) if kind.parse else value
+        except Refused as refused:
+            return self.refuse(node.line, path, refused.found, refused.allowed)
+
+
+def defaults(record: Record) -> dict[str, Any]:
+    """The values of the keys that a file leaves out; records have theirs filled in."""
+    filled = {each.name: each for each in record.fields if each.default is not None}
+    return {name: defaults(each.kind) if isinstance(each.kind, Record) else each.default for name, each in filled.items()}
+
+
+def allowed(kind: Kind) -> str:
+    """What a kind allows, in words."""
+    if isinstance(kind, Text):
+        return kind.allowed or " | ".join(kind.choices)
+    if isinstance(kind, Whole):
+        return f"a whole number from {kind.least} to {kind.most}" if kind.least < kind.most else str(kind.least)
+    if isinstance(kind, Flag):
+        return "true | false"
+    return f"a list of: {allowed(kind.item)}" if isinstance(kind, Many) else "a mapping of keys"
+
+
+_MATCHERS: dict[str, re.Pattern[str]] = {}
+
+
+def matcher(pattern: str) -> re.Pattern[str]:
+    """The compiled pattern, compiled once."""
+    if pattern not in _MATCHERS:
+        _MATCHERS[pattern] = re.compile(pattern)
+    return _MATCHERS[pattern]
+
+
+def _within(value: object, kind: Whole) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and kind.least <= value <= kind.most
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _quoting(value: object) -> str:
+    return " (write it in quotes)" if isinstance(value, (int, float)) else ""
+
+
+def _nearest(word: str, words: list[str]) -> str:
+    near = get_close_matches(word[:60], words, n=1)
+    return " | ".join(words) + (f" (did you mean {near[0]}?)" if near else "")
