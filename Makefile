@@ -22,10 +22,8 @@ system: ## programs from Debian that the lab and the tests need (installed only 
 	@tests/tools/system_packages
 
 node: .make/node ## Node.js programs of the lab (authorization server, JWS judge)
-.make/node: $(wildcard $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc)
-	@mkdir -p .make
-	@if [ -e $(NODE)/package-lock.json ]; then npm ci --prefix $(NODE) --no-audit --no-fund && touch $@; \
-	else echo "node: nothing to install, $(NODE)/package-lock.json does not exist"; fi
+.make/node: .venv/.stamp $(wildcard $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc)
+	@tests/tools/node_packages
 
 check: venv ## lint, types, generated documents, unit tests: under a minute when warm
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target lint types docs-check unit
@@ -70,7 +68,7 @@ format: venv ## format Python files
 	ruff format .
 	ruff check --fix .
 
-lock: .make/lock ## write requirements.lock anew from pyproject.toml (UPGRADE=1 takes the newest versions)
+lock: .make/lock ## write the locks anew from pyproject.toml (UPGRADE=1 takes the newest versions)
 	.make/lock/bin/python tests/tools/make_lock.py $(if $(UPGRADE),--upgrade)
 .make/lock:
 	python3 -m venv $@ && $@/bin/pip install -q 'pip-tools>=7.5,<8'

