@@ -1,0 +1,103 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a side's packet filter must let pass: who may come in at its doors, where it may go out to.
+
+An empty list is nobody. Ports that are no door and lead to no counterpart's door are not guarded: management and the
+authorization server are never cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from ..description.model import HUB, Address, AuthorizationServer, Description, Endpoint, Network, Participant, Side
+from ..errors import FirewallError
+
+Door = tuple[Address, int]
+"""An address and a TCP port to which connections are opened."""
+
+_MAPPED = ip_network("::ffff:0:0/96")
+
+
+@dataclass(frozen=True)
+class FirewallModel:
+    """One side's packet filter. Keys are counterparts; on the hub's side ``hub`` stands for the hub's own services.
+
+    ``guarded_inbound`` are the ports of the side's doors: only ``allowed_in`` may speak with them. ``guarded_outbound``
+    are the ports of all counterparts' doors, active or not: from the ``egress`` addresses only ``allowed_out`` is called.
+    """
+
+    side: str
+    guarded_inbound: tuple[int, ...]
+    guarded_outbound: tuple[int, ...]
+    egress: tuple[Network, ...]
+    allowed_in: Mapping[str, tuple[Network, ...]]
+    allowed_out: Mapping[str, tuple[Door, ...]]
+
+    @property
+    def counterparts(self) -> tuple[str, ...]:
+        """Everybody who is named, sorted."""
+        return tuple(sorted({*self.allowed_in, *self.allowed_out}))
+
+
+def firewall_model(description: Description, side_name: str) -> FirewallModel:
+    """The packet filter that the description asks for; FirewallError where a load balancer hides the addresses.
+
+    Source: "Technical onboarding of DFSPs", Sharing endpoint information (allowlists on both sides, both directions).
+    """
+    side = description.side(side_name)
+    if any(gateway.source_address != "direct" for gateway in side.gateways):
+        msg = "its gateway stands behind a load balancer, so the packet filter sees one address for everybody"
+        remedy = "Filter at the load balancer and set firewall: {kind: none}; the gateway checks the address that it is told."
+        raise FirewallError(msg, where=side_name, remedy=remedy)
+    others: tuple[Side, ...] = description.participants if side_name == HUB else (description.hub,)
+    active = [other for other in others if _open_between(side, other)]
+    own = {HUB: _services(description.hub.authorization_server)} if side_name == HUB else {}
+    return FirewallModel(
+        side=side_name,
+        guarded_inbound=tuple(sorted({listener.port for gateway in side.gateways for listener in gateway.inbound})),
+        guarded_outbound=tuple(sorted({other.endpoint.port for other in others if other.endpoint})),
+        egress=unmapped(side.egress_addresses),
+        allowed_in={other.name: unmapped(other.egress_addresses) for other in active},
+        allowed_out={**own, **{other.name: _doors(other.endpoint) for other in active}},
+    )
+
+
+def unmapped(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """Networks with IPv4-mapped IPv6 ones as the IPv4 networks they are: on the wire they only exist as those."""
+    return tuple(_unmapped(network) for network in networks)
+
+
+def _unmapped(network: Network) -> Network:
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):  # type: ignore[arg-type]
+        return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+    return network
+
+
+def _open_between(side: Side, other: Side) -> bool:
+    """Whether neither of the two is suspended or offboarded."""
+    return all(one.active for one in (side, other) if isinstance(one, Participant))
+
+
+def _doors(endpoint: Endpoint | None) -> tuple[Door, ...]:
+    if endpoint is None:
+        return ()
+    hosts = unmapped(ip_network(address) for address in endpoint.addresses)
+    return tuple((host.network_address, endpoint.port) for host in hosts)
+
+
+def _services(server: AuthorizationServer | None) -> tuple[Door, ...]:
+    """Where the hub's gateway asks for keys and tokens: kept open should it share a counterpart's port.
+
+    Only addresses in numbers can be: names are never resolved.
+    """
+    doors = set()
+    for url in (server.issuer, server.registration_url, server.token_endpoint, server.jwks_url) if server else ():
+        parts = urlsplit(url)
+        try:
+            doors.add((ip_address(parts.hostname or ""), parts.port or (443 if parts.scheme == "https" else 80)))
+        except ValueError:
+            continue
+    return tuple(sorted(doors, key=lambda door: (door[0].version, int(door[0]), door[1])))

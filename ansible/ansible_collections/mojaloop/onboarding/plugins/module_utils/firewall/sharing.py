@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Addresses that several counterparts share, and what a narrowed run leaves as it is.
+
+In the kernel an address belongs to exactly one counterpart: to the first by name of those who are allowed to use it (two
+participants may call through one service provider).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, summarize_address_range
+
+from ..description.model import Network
+from .model import Door, FirewallModel
+
+Networks = Mapping[str, tuple[Network, ...]]
+Doors = Mapping[str, tuple[Door, ...]]
+
+_HELD = ""
+"""Stands for no counterpart's name among the claims of a sweep."""
+
+
+def assigned(model: FirewallModel) -> FirewallModel:
+    """The model with every address under one counterpart's name, networks as their fewest CIDRs, all sorted."""
+    owned: dict[str, list[Network]] = {name: [] for name in model.allowed_in}
+    for names, network in _segments(model.allowed_in):
+        owned[min(names)].append(network)
+    return replace(
+        model,
+        egress=_fewest(model.egress),
+        allowed_in={name: _fewest(owned[name]) for name in sorted(owned)},
+        allowed_out=_assign_doors(model.allowed_out),
+    )
+
+
+def narrowed(described: FirewallModel, observed: FirewallModel, chosen: Collection[str]) -> FirewallModel:
+    """What a run about ``chosen`` puts in force: theirs as described, everybody else's as observed in the kernel.
+
+    What the kernel holds under a chosen one's name stays open for those others who share it, and the ports of what is
+    kept stay guarded.
+    """
+    held = tuple(network for name in chosen for network in observed.allowed_in.get(name, ()))
+    shared_in = _shared(described.allowed_in, held)
+    called = {door for name in chosen for door in observed.allowed_out.get(name, ())}
+    allowed_in: dict[str, tuple[Network, ...]] = {}
+    allowed_out: dict[str, tuple[Door, ...]] = {}
+    for name in {*described.counterparts, *observed.counterparts}:
+        networks, doors = described.allowed_in.get(name, ()), described.allowed_out.get(name, ())
+        if name not in chosen:
+            networks = (*observed.allowed_in.get(name, ()), *shared_in.get(name, ()))
+            doors = (*observed.allowed_out.get(name, ()), *(door for door in doors if door in called))
+        allowed_in[name], allowed_out[name] = networks, doors
+    kept = {port for name, doors in allowed_out.items() if name not in chosen for _, port in doors}
+    guarded = tuple(sorted({*described.guarded_outbound, *kept}))
+    return assigned(replace(described, guarded_outbound=guarded, allowed_in=_named(allowed_in), allowed_out=_named(allowed_out)))
+
+
+def _named(claims: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+    return {name: values for name, values in claims.items() if values}
+
+
+def _assign_doors(claims: Doors) -> Doors:
+    owner: dict[Door, str] = {}
+    for name in sorted(claims):
+        for door in claims[name]:
+            owner.setdefault(door, name)
+    by_owner: dict[str, list[Door]] = {name: [] for name in sorted(claims)}
+    for door in sorted(owner, key=lambda door: (door[0].version, int(door[0]), door[1])):
+        by_owner[owner[door]].append(door)
+    return {name: tuple(doors) for name, doors in by_owner.items()}
+
+
+def _shared(claims: Networks, held: tuple[Network, ...]) -> dict[str, list[Network]]:
+    """Of each counterpart's networks, what lies in ``held``."""
+    shared: dict[str, list[Network]] = {}
+    for names, network in _segments({**claims, _HELD: held}):
+        if _HELD in names:
+            for name in names:
+                shared.setdefault(name, []).append(network)
+    return shared
+
+
+def _segments(claims: Networks) -> Iterator[tuple[tuple[str, ...], Network]]:
+    """All claimed addresses as disjoint networks, each with the names that claim it."""
+    for family in (IPv4Network, IPv6Network):
+        address = IPv4Address if family is IPv4Network else IPv6Address
+        edges = []
+        for name, networks in claims.items():
+            for network in networks:
+                if isinstance(network, family):
+                    edges += [(int(network.network_address), name, 1), (int(network.broadcast_address) + 1, name, -1)]
+        for names, first, last in _sweep(sorted(edges)):
+            for network in summarize_address_range(address(first), address(last)):
+                yield names, network
+
+
+def _sweep(edges: Iterable[tuple[int, str, int]]) -> Iterator[tuple[tuple[str, ...], int, int]]:
+    """Walk along the sorted beginnings (+1) and ends (-1); yields names, first and last address of each stretch."""
+    active: Counter[str] = Counter()
+    begun = 0
+    for position, name, step in edges:
+        if active and position > begun:
+            yield tuple(active), begun, position - 1
+        begun = position
+        active[name] += step
+        if not active[name]:
+            del active[name]
+
+
+def _fewest(networks: Iterable[Network]) -> tuple[Network, ...]:
+    listed = list(networks)
+    narrow = collapse_addresses(network for network in listed if isinstance(network, IPv4Network))
+    wide = collapse_addresses(network for network in listed if isinstance(network, IPv6Network))
+    return (*narrow, *wide)

@@ -1,0 +1,212 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The packet filter of this host: read from the kernel, replaced in one transaction, undone unless confirmed.
+
+Only the table ``inet mojaloop_onboarding`` is ever written. A change goes: check (``nft -c``), arm the roll-back timer,
+one transaction, read back; then the controller confirms over a new connection, and only then the file that the host
+loads at boot is replaced. A host that restarts in between comes up with the table it had.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+from typing import Any, Dict, List, Optional, Sequence
+
+from . import rollback
+from .firewall_content import FAMILY, TABLE, Content, content_of, counters_of
+from .firewall_neighbours import neighbours
+
+BOOT_FILE = "/etc/nftables.conf"
+"""What the service ``nftables`` loads at boot (Debian; Red Hat's includes are followed from ``/etc/sysconfig``)."""
+BOOT_FILES = (BOOT_FILE, "/etc/sysconfig/nftables.conf")
+TIMEOUT = 60
+_RESET = "add table {0} {1}\ndelete table {0} {1}\n".format(FAMILY, TABLE)
+_COUNTER = re.compile(r"^(\tcounter (\S+) \{ packets )0 bytes 0( \})$", re.MULTILINE)
+
+
+class FirewallRefused(Exception):
+    """The rule set was not accepted or did not take effect; the table that was there still is."""
+
+
+def observe(persist_file: str, ports: Sequence[int] = ()) -> Dict[str, Any]:
+    """What is in force: the table's ``content`` (None when there is none) and ``counters`` from the kernel, ``persisted``
+    (SHA-256 of the file loaded at boot), ``loaded_at_boot`` (whether the boot file includes it), ``neighbours``."""
+    listing = _listing()
+    return {
+        "content": content_of(listing) if listing else None,
+        "counters": counters_of(listing) if listing else {},
+        "persisted": _digest(persist_file),
+        "loaded_at_boot": loaded_at_boot(persist_file),
+        "neighbours": neighbours(json.loads(_nft("-j", "-t", "list", "ruleset") or '{"nftables": []}'), ports),
+    }
+
+
+def apply(rules: str, expected: Content, persist_file: str, seconds: float) -> str:
+    """Put ``rules`` in force in one transaction; returns the token to ``confirm`` with within ``seconds``.
+
+    Raises FirewallRefused when nft refuses them, or when the kernel then shows anything but ``expected``: in both cases
+    the table of before is in force.
+    """
+    folder = _folder(persist_file)
+    _settle(folder, seconds)
+    _sweep(folder, persist_file)
+    before = _RESET + (_nft("list", "table", FAMILY, TABLE, absent=True) or "")
+    previous = _stage(folder, "previous.nft", before)
+    candidate = _stage(folder, "candidate.nft", rules)
+    _nft("-c", "-f", candidate)
+    token = rollback.arm(folder, seconds, lambda: _restore(previous))
+    try:
+        _write(candidate, _carry_counters(rules))
+        _nft("-f", candidate)
+        _compare(expected)
+    except BaseException:
+        _restore(previous)
+        rollback.confirm(folder, token)
+        raise
+    return token
+
+
+def confirm(token: str, rules: str, expected: Content, persist_file: str) -> None:
+    """Keep the change and have it loaded at boot; FirewallRefused when it was rolled back already, or will be."""
+    folder = _folder(persist_file)
+    if token not in rollback.fired(folder):
+        _compare(expected)
+    if not rollback.confirm(folder, token):
+        msg = "the change was rolled back: nobody confirmed it in time"
+        raise FirewallRefused(msg)
+    persist(rules, persist_file)
+    for name in ("previous.nft", "candidate.nft"):
+        os.unlink(os.path.join(folder, name))
+
+
+def persist(rules: str, persist_file: str) -> None:
+    """Replace the file that the host loads at boot: staged beside it, synced, renamed; unchanged bytes stay untouched."""
+    if _digest(persist_file) != hashlib.sha256(rules.encode()).hexdigest():
+        os.makedirs(os.path.dirname(persist_file), mode=0o755, exist_ok=True)
+        _write(persist_file, rules)
+
+
+def loaded_at_boot(persist_file: str) -> bool:
+    """Whether a boot file of nftables includes this file, by name or by pattern."""
+    for boot_file in BOOT_FILES:
+        try:
+            with open(boot_file, encoding="utf-8", errors="replace") as stream:
+                text = stream.read()
+        except OSError:
+            continue
+        for pattern in re.findall(r'^\s*include\s+"([^"]+)"', text, re.MULTILINE):
+            if fnmatch.fnmatch(persist_file, os.path.join(os.path.dirname(boot_file), pattern)):
+                return True
+    return False
+
+
+def _listing() -> Optional[Dict[str, Any]]:
+    answer = _nft("-j", "list", "table", FAMILY, TABLE, absent=True)
+    return json.loads(answer) if answer else None
+
+
+def _compare(expected: Content) -> None:
+    listing = _listing()
+    found = content_of(listing) if listing else None
+    if found != expected:
+        differing = sorted(key for key in expected if found is None or found.get(key) != expected[key])
+        msg = "the kernel does not hold what was loaded (differing: {})".format(", ".join(differing))
+        raise FirewallRefused(msg)
+
+
+def _carry_counters(rules: str) -> str:
+    """The rule set with the counters' present values, so that a replacement does not set them to zero.
+
+    What passes between this reading and the transaction (milliseconds) is not counted.
+    """
+    values = counters_of(_listing() or {"nftables": []})
+
+    def filled(match: Any) -> str:
+        packets, octets = values.get(match.group(2), (0, 0))
+        return "{}{} bytes {}{}".format(match.group(1), packets, octets, match.group(3))
+
+    return _COUNTER.sub(filled, rules)
+
+
+def _restore(previous: str) -> None:
+    _nft("-f", previous)
+
+
+def _nft(*arguments: str, absent: bool = False) -> Optional[str]:
+    """The output of one call of nft; None where ``absent`` permits that there is no such table."""
+    program = shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
+    if program is None:
+        msg = "nft is not installed on this host"
+        raise FirewallRefused(msg)
+    command = [program] + list(arguments)  # type: List[str]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)
+    if done.returncode == 0:
+        return done.stdout.decode("utf-8", "replace")
+    told = done.stderr.decode("utf-8", "replace").strip()
+    if absent and "No such file or directory" in told:
+        return None
+    raise FirewallRefused("nft {}: {}".format(" ".join(arguments), told[:2000]))
+
+
+def _folder(persist_file: str) -> str:
+    """The working folder beside the file: hidden, so that an include pattern never takes a candidate from it."""
+    head, tail = os.path.split(persist_file)
+    folder = os.path.join(head, "." + os.path.splitext(tail)[0])
+    os.makedirs(head, mode=0o755, exist_ok=True)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    return folder
+
+
+def _settle(folder: str, seconds: float) -> None:
+    """Let an earlier change that nobody confirmed be undone before the next one begins."""
+    try:
+        rollback.settle(folder, seconds + TIMEOUT)
+    except TimeoutError as error:
+        raise FirewallRefused(str(error))
+
+
+def _sweep(folder: str, persist_file: str) -> None:
+    """Remove what a killed run left half written."""
+    for place in (folder, os.path.dirname(persist_file)):
+        for name in os.listdir(place):
+            if name.startswith((".candidate.nft.stage-", ".previous.nft.stage-", ".{}.stage-".format(os.path.basename(persist_file)))):
+                os.unlink(os.path.join(place, name))
+
+
+def _stage(folder: str, name: str, text: str) -> str:
+    path = os.path.join(folder, name)
+    _write(path, text)
+    return path
+
+
+def _write(path: str, text: str) -> None:
+    staged = os.path.join(os.path.dirname(path), ".{}.stage-{}".format(os.path.basename(path), secrets.token_hex(4)))
+    handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(staged, path)
+    except BaseException:
+        os.unlink(staged)
+        raise
+    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _digest(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return ""
