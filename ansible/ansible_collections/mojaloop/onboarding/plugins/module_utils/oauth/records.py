@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the hub keeps of a registration, and where: never the client's secret in clear."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from ..description.model import HUB
+from ..errors import StoreError
+from ..store.layout import registration_path
+from ..store.tree import Tree
+
+FORMAT = 1
+Kind = TypeVar("Kind", "Registration", "Intent")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One client. ``registration_access_token`` manages it; ``delivered`` tells to what its secret was sealed."""
+
+    client_id: str
+    registration_client_uri: str
+    registration_access_token: str
+    issued: str
+    scope: str
+    delivered: str = ""
+    """Digest over exchange certificate, token URL, scope and secret's client; empty for managed participants."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What is about to be asked of the server, written first: an answer that is lost leaves this behind."""
+
+    action: str
+    client_name: str
+    since: str
+
+    @classmethod
+    def of(cls, action: str, client_name: str, now: datetime) -> Intent:
+        """An intent of ``create`` or ``update``, as of now."""
+        return cls(action, client_name, now.isoformat(timespec="seconds"))
+
+
+def intent_path(participant: str) -> str:
+    """Where an unfinished request to the server is remembered."""
+    return f"store/{HUB}/oauth/{participant}.intent.json"
+
+
+def read_registration(tree: Tree, participant: str) -> Registration | None:
+    """The registration record, or None; StoreError when it is damaged."""
+    found = read_object(tree, registration_path(participant))
+    return None if found is None else _build(Registration, found, registration_path(participant))
+
+
+def write_registration(tree: Tree, participant: str, registration: Registration) -> None:
+    """Keep the record when it differs from what is kept."""
+    if read_registration(tree, participant) != registration:
+        tree.write(registration_path(participant), canonical({"format": FORMAT, **asdict(registration)}))
+
+
+def read_intent(tree: Tree, participant: str) -> Intent | None:
+    """The intent that an interrupted run left, or None."""
+    found = read_object(tree, intent_path(participant))
+    return None if found is None else _build(Intent, found, intent_path(participant))
+
+
+def write_intent(tree: Tree, participant: str, intent: Intent) -> None:
+    """Remember what is about to be asked."""
+    tree.write(intent_path(participant), canonical({"format": FORMAT, **asdict(intent)}))
+
+
+def canonical(data: object) -> bytes:
+    """JSON for people and git: sorted, indented, one trailing newline."""
+    return json.dumps(data, sort_keys=True, indent=2).encode() + b"\n"
+
+
+def read_object(tree: Tree, path: str) -> dict[str, object] | None:
+    """A JSON object in the tree, or None when there is no file; StoreError when it is something else."""
+    content = tree.read(path)
+    if content is None:
+        return None
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise StoreError("is not a JSON object", where=path, remedy="Restore it, or remove it to have it made anew.")
+    return found
+
+
+def _build(kind: type[Kind], found: dict[str, object], path: str) -> Kind:
+    values = {name: value for name, value in found.items() if name != "format"}
+    if found.get("format") != FORMAT or not all(isinstance(value, str) for value in values.values()):
+        raise StoreError(f"is not of format {FORMAT}", where=path, remedy="Restore it, or use the release that wrote it.")
+    try:
+        return kind(**values)  # type: ignore[arg-type]
+    except TypeError:
+        raise StoreError("lacks or has unknown fields", where=path, remedy="Restore it, or remove it to register anew.") from None

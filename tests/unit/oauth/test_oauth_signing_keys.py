@@ -1,0 +1,102 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The authorization server's key set: what is kept, what is refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import AuthorizationServerError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.signing_keys import JWKS_PATH, follow_signing_keys
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
+
+Key = dict[str, Any]
+Follow = Callable[..., tuple[list[str], list[str]]]
+
+
+def number(value: int) -> str:
+    return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).decode().rstrip("=")
+
+
+def rsa_key(kid: str, bits: int = 2048) -> Key:
+    found = rsa.generate_private_key(65537, bits).public_key().public_numbers()
+    return {"kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256", "n": number(found.n), "e": number(found.e)}
+
+
+def ec_key(kid: str, curve: ec.EllipticCurve | None = None, name: str = "P-256") -> Key:
+    found = ec.generate_private_key(curve or ec.SECP256R1()).public_key().public_numbers()
+    return {"kty": "EC", "kid": kid, "crv": name, "x": number(found.x), "y": number(found.y)}
+
+
+RSA, OTHER, CURVE = rsa_key("b"), rsa_key("a"), ec_key("c")
+
+
+@pytest.fixture
+def follow(description: Description, tmp_path: Path) -> Follow:
+    tree = DiskTree(tmp_path / "state")
+
+    class Served:
+        def __init__(self, content: object, status: int = 200) -> None:
+            self.answer = Answer(status, {}, json.dumps(content).encode())
+
+        def request(self, *_: object) -> Answer:
+            return self.answer
+
+    def run(*keys: object, status: int = 200) -> tuple[list[str], list[str]]:
+        served = Served({"keys": list(keys)}, status)
+        findings = follow_signing_keys(description=description, tree=tree, connect=lambda _server: served)
+        content = json.loads(tree.read(JWKS_PATH) or b'{"keys": []}')
+        return [finding.reason for finding in findings], [key["kid"] for key in content["keys"]]
+
+    return run
+
+
+def test_several_keys_are_kept_sorted_and_only_a_change_is_a_finding(follow: Follow) -> None:
+    assert follow(RSA, OTHER, CURVE) == (["token-keys-changed"], ["a", "b", "c"])
+    assert follow(CURVE, OTHER, RSA) == ([], ["a", "b", "c"])
+    assert follow(OTHER) == (["token-keys-changed"], ["a"])
+
+
+def test_keys_for_other_ends_are_left_out(follow: Follow) -> None:
+    encrypting, strange = RSA | {"kid": "x", "use": "enc"}, RSA | {"kid": "y", "alg": "RS512"}
+    other_curve = ec_key("z", ec.SECP384R1(), "P-384")
+    assert follow(RSA, encrypting, strange, other_curve, {"kty": "OKP", "kid": "w"}, "no key")[1] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (rsa_key("b", 1024), "weaker than RSA 2048"),
+        (CURVE | {"y": CURVE["x"]}, "damaged"),
+        (RSA | {"n": "*"}, "damaged"),
+        (RSA | {"kid": "../b"}, "unfit as a name"),
+        (RSA | {"kid": None}, "unfit as a name"),
+        (RSA | {"d": "AQAB"}, "publishes the private key"),
+        (OTHER, "two keys with one kid"),
+        (RSA | {"alg": "none"}, ""),
+    ],
+    ids=["weak", "off-curve", "not-base64url", "path", "unnamed", "private", "same-kid", "alg-none"],
+)
+def test_a_key_set_with_a_bad_key_is_refused_and_the_old_one_stays(follow: Follow, key: Key, said: str) -> None:
+    assert follow(OTHER)[1] == ["a"]
+    if said:
+        with pytest.raises(AuthorizationServerError, match=said):
+            follow(OTHER, key)
+    else:
+        with pytest.raises(AuthorizationServerError, match="no key that signs"):
+            follow(key)
+    assert follow(OTHER) == ([], ["a"])
+
+
+@pytest.mark.parametrize(("keys", "status"), [((), 200), ((RSA,), 500)])
+def test_no_key_set_is_an_error(follow: Follow, keys: tuple[Key, ...], status: int) -> None:
+    with pytest.raises(AuthorizationServerError):
+        follow(*keys, status=status)
