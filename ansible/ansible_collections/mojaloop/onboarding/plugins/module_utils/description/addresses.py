@@ -101,10 +101,12 @@ def parse_endpoint_url(text: str) -> Url:
 
 def special_range(network: Network) -> str:
     """The name of the special range that a network lies in or touches; empty for plain unicast."""
-    for name, ranges in _SPECIAL.items():
-        for special in ranges:
-            if network.version == special.version and _meets(network, special):
-                return name
+    first, last, wide = int(network.network_address), int(network.broadcast_address), too_wide(network)
+    for version, lowest, highest, name in _BOUNDS:
+        inside = lowest <= first and last <= highest
+        # What is so wide that it only touches a range is judged by its width.
+        if version == network.version and (inside or (not wide and first <= highest and lowest <= last)):
+            return name
     return ""
 
 
@@ -186,12 +188,6 @@ def _port(text: str | None) -> int:
     return int(text)
 
 
-def _meets(network: Network, special: Network) -> bool:
-    """In the range; or touching it, unless so wide that the width is judged instead."""
-    inside = network.network_address in special and network.prefixlen >= special.prefixlen
-    return inside or (not too_wide(network) and network.overlaps(special))
-
-
 def _ranges(*texts: str) -> tuple[Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
@@ -207,6 +203,11 @@ _SPECIAL: dict[str, tuple[Network, ...]] = {
 }
 """From the IANA special-purpose address registries (RFC 6890); the first range that meets names the network."""
 
+_BOUNDS = [
+    (special.version, int(special.network_address), int(special.broadcast_address), name)
+    for name, ranges in _SPECIAL.items()
+    for special in ranges
+]
 _METADATA = frozenset({ip_address("169.254.169.254"), ip_address("100.100.100.200"), ip_address("fd00:ec2::254")})
 _NEVER = frozenset({"unspecified", "multicast", "reserved"})
 _REFUSED: dict[EnvironmentKind, frozenset[str]] = {

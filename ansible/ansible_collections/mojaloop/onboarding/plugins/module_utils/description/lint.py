@@ -180,8 +180,8 @@ def _listeners(side: SideText, _around: Circumstances) -> Iterator[Problem]:
         taken: set[tuple[str, int]] = set()
         own = [(f"inbound[{index}]", listener) for index, listener in enumerate(gateway.get("inbound", []))]
         for key, listener in [*own, ("outbound", gateway.get("outbound", {}))]:
-            place = (str(listener.get("address")), listener.get("port", 0))
-            if place in taken:
+            place = (str(listener.get("address", "")), listener.get("port", 0))
+            if all(place) and place in taken:
                 yield side.problem(f"gateways[{number}].{key}", f"{place[0]} port {place[1]} a second time", "each listener once")
             taken.add(place)
 

@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hosts and groups from a description; nothing else of the description becomes an Ansible variable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ansible import constants, context  # type: ignore[attr-defined]  # the folder ansible/ hides them from mypy
+from ansible.errors import AnsibleError
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from ..module_utils.description.inventory import folder_given_as_source, gateway_hosts
+from ..module_utils.description.loading import default_state, load_description
+from ..module_utils.errors import OnboardingError
+
+if TYPE_CHECKING:
+    from ansible.inventory.data import InventoryData
+    from ansible.parsing.dataloader import DataLoader
+
+    from ..module_utils.description.model import Description
+
+DOCUMENTATION = r"""
+name: hub
+short_description: Gateway hosts of a hub and its managed participants
+version_added: 0.1.0
+description:
+  - Reads C(hub.yml) and C(participants/*.yml) in the folder of its own file, which must be named C(hosts.yml).
+  - Yields the host C(controller), where the modules run, and one host for each gateway of the hub and of the managed participants, in
+    the groups C(gateways), C(gateways_<side>) and, where the side has a firewall, C(firewalls).
+  - Participants are data and not hosts. Of the description only checked names of hosts, sides and the environment enter the inventory.
+  - Every host has the variables C(onboarding_description), C(onboarding_state) and C(onboarding_environment); gateway hosts have
+    C(onboarding_side) as well.
+  - Always name the file (C(-i inventories/<environment>/hosts.yml)). Given a folder, Ansible reads every YAML file below it as trusted
+    inventory and evaluates templates in it, so a run that is given the folder stops here.
+author:
+  - The mojaloop.onboarding authors
+options:
+  plugin:
+    description: Marks the file as this plugin's.
+    type: str
+    required: true
+    choices: [mojaloop.onboarding.hub]
+  hosts:
+    description:
+      - Variables by host name, to be written by the operator; templates work here.
+      - C(all) is for every host that the description names; C(controller) is for the controller alone.
+    type: dict
+    default: {}
+  state:
+    description:
+      - State folder of the environment, relative to the folder of this file.
+      - The default is C(.state/<environment>) beside the folder of inventories.
+    type: str
+"""
+
+EXAMPLES = r"""
+# inventories/production/hosts.yml
+plugin: mojaloop.onboarding.hub
+hosts:
+  all:
+    ansible_user: onboarding
+  hub-gateway-1:
+    ansible_host: 198.51.100.11
+"""
+
+FILE_NAME = "hosts.yml"
+"""It sorts before hub.yml and participants/, so that a run that is given the folder stops before it reads those."""
+CONTROLLER = "controller"
+_STOPPED = 4
+"""Exit status: as when Ansible itself cannot parse."""
+
+
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has no types
+    """See DOCUMENTATION."""
+
+    NAME = "mojaloop.onboarding.hub"
+
+    def verify_file(self, path: str) -> bool:
+        """Whether the file is this plugin's to read."""
+        return super().verify_file(path) and Path(path).name == FILE_NAME
+
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Fill the inventory; every refusal ends the whole process."""
+        folder = Path(path).parent.absolute()
+        self._stop_when_given_a_folder(folder)
+        super().parse(inventory, loader, path, cache)
+        try:
+            self._read_config_data(path)
+            state = str(folder / Path(self.get_option("state")).expanduser()) if self.get_option("state") else ""
+            description = load_description(folder, state=state)
+        except (AnsibleError, OnboardingError) as error:
+            self._stop(str(error))
+        for file, problems in description.broken:
+            self.display.warning(f"{file} is skipped:\n" + "\n".join(f"  {problem}" for problem in problems))
+        self._fill(description, state or default_state(folder, description.environment))
+
+    def _stop_when_given_a_folder(self, folder: Path) -> None:
+        """A parser error would be a mere warning, and Ansible would go on to read the description as trusted inventory."""
+        given = context.CLIARGS.get("inventory") or constants.DEFAULT_HOST_LIST
+        sources = [given] if isinstance(given, str) else given
+        if source := folder_given_as_source(folder, [str(source) for source in sources]):
+            self._stop(
+                f"The folder {source} was given as inventory: Ansible would read the description in it as trusted inventory and evaluate "
+                f"templates in it. Nothing was read. Name the file instead: -i {folder / FILE_NAME}"
+            )
+
+    def _stop(self, message: str) -> NoReturn:
+        self.display.error(message, wrap_text=False)
+        raise SystemExit(_STOPPED)
+
+    def _fill(self, description: Description, state: str) -> None:
+        common = {
+            "onboarding_description": description.folder,
+            "onboarding_state": state,
+            "onboarding_environment": description.environment,
+        }
+        hosts = gateway_hosts(description)
+        local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        self._host(CONTROLLER, (), {**local, **self._given(CONTROLLER), **common})
+        for group in ("gateways", "firewalls"):
+            self.inventory.add_group(group)
+        for host in hosts:
+            self._host(host.name, host.groups, {**self._given("all"), **self._given(host.name), **common, "onboarding_side": host.side})
+        for name in sorted(set(self.get_option("hosts")) - {"all", CONTROLLER, *(host.name for host in hosts)}):
+            self.display.warning(f"{FILE_NAME}: hosts.{name} is no host of the description")
+
+    def _host(self, name: str, groups: tuple[str, ...], variables: Mapping[str, Any]) -> None:
+        self.inventory.add_host(name)
+        for group in groups:
+            self.inventory.add_group(group)
+            self.inventory.add_child(group, name)
+        for variable, value in variables.items():
+            self.inventory.set_variable(name, variable, value)
+
+    def _given(self, name: str) -> Mapping[str, Any]:
+        """The operator's variables for a host: the only values here that may hold templates."""
+        variables = self.get_option("hosts").get(name) or {}
+        if not isinstance(variables, Mapping):
+            self._stop(f"{FILE_NAME}: hosts.{name} must be a mapping of variables")
+        return variables
