@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
 
+from ..errors import StoreError
+from .layout import SERIALS_FOLDER, issue_path, issues_folder, key_path, serial_path
 from .tree import Tree
+
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,33 @@ class SerialJournal:
 
     def reserve(self, serial: int, record: Issuance) -> bool:
         """Journal a serial number before signing; False when it was used before: draw another."""
-        raise NotImplementedError
+        return self._tree.create(serial_path(serial), render_record(asdict(record)))
 
     def record(self, serial: int, record: Issuance) -> None:
-        """Journal a signature after it was made; repeating it changes nothing."""
-        raise NotImplementedError
+        """Journal a signature after it was made; repeating it changes nothing. StoreError when its serial was never reserved."""
+        if self._tree.status(serial_path(serial)) is None:
+            raise StoreError("a certificate was signed with a serial number that was not journalled", where=serial_path(serial))
+        write_changed(self._tree, issue_path(record.issuer, serial), render_record(asdict(record)))
 
     def issued(self, issuer: str) -> dict[int, Issuance]:
         """What the CA of a side signed, by serial number."""
-        raise NotImplementedError
+        names = self._tree.names(issues_folder(issuer))
+        return {int(name.removesuffix(".json"), 16): self._read(f"{issues_folder(issuer)}/{name}") for name in names}
+
+    def unrecorded(self) -> list[int]:
+        """Serial numbers reserved for a signature that was never recorded: runs that ended in between."""
+        return [serial for serial, record in self._reserved().items() if self._tree.status(issue_path(record.issuer, serial)) is None]
+
+    def _reserved(self) -> dict[int, Issuance]:
+        return {int(name.removesuffix(".json"), 16): self._read(f"{SERIALS_FOLDER}/{name}") for name in self._tree.names(SERIALS_FOLDER)}
+
+    def _read(self, path: str) -> Issuance:
+        return Issuance(
+            **{name: str(value) for name, value in read_record(self._tree, path, {field.name for field in fields(Issuance)}).items()}
+        )
 
 
-class KeyState(str, Enum):
+class KeyState(StrEnum):
     """Whether a key is in use; a retired key never comes back."""
 
     CURRENT = "current"
@@ -77,15 +97,24 @@ class KeyRegister:
 
     def owner(self, digest: str) -> KeyEntry | None:
         """The entry of a key; None when it was never seen."""
-        raise NotImplementedError
+        if self._tree.status(key_path(digest)) is None:
+            return None
+        record = read_record(self._tree, key_path(digest), {"owner", "purpose", "state"})
+        try:
+            return KeyEntry(str(record["owner"]), str(record["purpose"]), KeyState(str(record["state"])))
+        except ValueError as error:
+            raise _damaged(key_path(digest)) from error
 
     def claim(self, digest: str, owner: str, purpose: str) -> KeyEntry:
         """Register a key before its first use; returns the entry that stands, which is another's when the key is taken."""
-        raise NotImplementedError
+        entry = KeyEntry(owner, purpose)
+        return entry if self._tree.create(key_path(digest), render_record(asdict(entry))) else self.owner(digest) or entry
 
     def retire(self, digest: str) -> None:
-        """Never again: the key stays known, and is refused to everybody."""
-        raise NotImplementedError
+        """Never again: the key stays known, and is refused to everybody. A key that was never seen is left alone."""
+        entry = self.owner(digest)
+        if entry is not None:
+            write_changed(self._tree, key_path(digest), render_record(asdict(replace(entry, state=KeyState.RETIRED))))
 
 
 @dataclass(frozen=True)
@@ -104,13 +133,50 @@ class SequenceJournal:
 
     def highest(self, path: str) -> Sequence:
         """The highest number journalled at this path (see ``layout``); number 0 when there is none."""
-        raise NotImplementedError
+        if self._tree.status(path) is None:
+            return Sequence(0, "")
+        record = read_record(self._tree, path, {"number", "digest"})
+        if type(record["number"]) is not int:
+            raise _damaged(path)
+        return Sequence(record["number"], str(record["digest"]))
 
-    def advance(self, path: str, sequence: Sequence) -> None:
-        """Journal a higher number; a lower or equal one changes nothing."""
-        raise NotImplementedError
+    def advance(self, path: str, sequence: Sequence) -> bool:
+        """Journal a higher number; False when the number was known: a lower or equal one changes nothing."""
+        if sequence.number <= self.highest(path).number:
+            return False
+        self.restart(path, sequence)
+        return True
+
+    def restart(self, path: str, sequence: Sequence) -> None:
+        """Journal a number whatever stood there: a person has confirmed a new first contact."""
+        write_changed(self._tree, path, render_record(asdict(sequence)))
 
 
-def parse_record(data: bytes, where: str) -> Mapping[str, object]:
-    """A journal file's JSON object of format 1; StoreError for anything else."""
-    raise NotImplementedError
+def render_record(record: Mapping[str, object]) -> bytes:
+    """A journal file: JSON of format 1, one field a line."""
+    return json.dumps({"format": FORMAT} | dict(record), indent=1, sort_keys=True).encode() + b"\n"
+
+
+def read_record(tree: Tree, path: str, names: Collection[str]) -> dict[str, object]:
+    """The fields of a journal file of format 1 that is there; StoreError for anything else."""
+    try:
+        record = json.loads(tree.read(path) or b"")
+    except ValueError as error:
+        raise _damaged(path) from error
+    if not isinstance(record, dict) or record.pop("format", None) != FORMAT or set(record) != set(names):
+        raise _damaged(path)
+    return record
+
+
+def write_changed(tree: Tree, path: str, content: bytes) -> bool:
+    """Write a file unless it stands so already; whether it was written."""
+    if tree.read(path) == content:
+        return False
+    tree.write(path, content)
+    return True
+
+
+def _damaged(path: str) -> StoreError:
+    return StoreError(
+        "is not a journal file of format 1", where=path, remedy="Restore it from a copy: the journal is what keeps numbers unique."
+    )

@@ -16,7 +16,7 @@ SERIALS_FOLDER = "journal/serials"
 
 
 def store_folder(side: str, artefact: str, counterpart: str = "") -> str:
-    """The folder of one artefact (``ca``, ``server``, ``client``, ``jws``, ``exchange``) of a side, for a counterpart where it is per counterpart."""
+    """Folder of an artefact (``ca``, ``server``, ``client``, ``jws``, ``exchange``) of a side, for one counterpart where it has several."""
     folder = f"store/{side}/{artefact}"
     return f"{folder}/{counterpart}" if counterpart else folder
 
@@ -54,6 +54,16 @@ def registration_path(participant: str) -> str:
 def credentials_path(participant: str) -> str:
     """The participant's own OAuth credentials: what its connector reads."""
     return f"store/{participant}/oauth/credentials.json"
+
+
+def sealed_credentials_path(participant: str) -> str:
+    """A participant's OAuth credentials, encrypted to its exchange key: what the hub publishes for it."""
+    return f"store/{HUB}/oauth/{participant}.p7m"
+
+
+def offline_folder(side: str) -> str:
+    """Where requests to a side's offline CA go out, and its certificates come back."""
+    return f"store/{side}/ca-requests"
 
 
 def exchange_folder(participant: str, *, from_hub: bool) -> str:
