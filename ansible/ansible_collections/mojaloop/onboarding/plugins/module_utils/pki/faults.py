@@ -15,6 +15,24 @@ class Fault:
     file: str = ""
 
 
+MAKE = "make"
+RENEW = "renew"
+PERSON = "person"
+
+_MAKE = (
+    "missing", "request-missing", "request-unreadable", "request-does-not-match", "certificate-missing", "certificate-unreadable",
+    "chain-missing", "chain-unreadable", "chain-incomplete", "chain-order", "chain-does-not-match", "public-key-missing",
+    "public-key-does-not-match", "keystore-missing", "keystore-passphrase-missing", "keystore-unreadable", "keystore-wrong-key",
+    "keystore-wrong-certificate", "stray-temporary-file",
+)  # fmt: skip
+_RENEW = (
+    "certificate-expired", "certificate-expires-soon", "lifetime-too-long", "key-usage", "extended-key-usage", "san", "subject",
+    "signature-algorithm",
+)  # fmt: skip
+REMEDIES: dict[str, str] = {**dict.fromkeys(_MAKE, MAKE), **dict.fromkeys(_RENEW, RENEW)}
+"""Every reason that a run may act on by itself. All others, a lost or damaged private key first, wait for a person."""
+
+
 def remedy(fault: Fault) -> str:
     """``make``: missing or derived, made again from what is there; ``renew``: a new certificate; ``person``: never replaced silently."""
-    raise NotImplementedError
+    return REMEDIES.get(fault.reason, PERSON)

@@ -1,9 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What counterparts hand in: size limits, one PEM block of one kind, and never a private key."""
+"""What counterparts hand in: size limits, PEM blocks of the expected kind alone, and never a private key."""
 
 from __future__ import annotations
 
+import re
+
 from ..errors import ExchangeError
+
+KIBI = 1024
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 
 
 class InputRefused(ExchangeError):
@@ -12,3 +17,26 @@ class InputRefused(ExchangeError):
     def __init__(self, reason: str, what: str, *, where: str = "", remedy: str = "") -> None:
         super().__init__(what, where=where, remedy=remedy)
         self.reason = reason
+
+
+def check_input(data: bytes, *, labels: tuple[str, ...], most: int, limit: int, where: str) -> None:
+    """InputRefused unless ``data`` has at most ``limit`` bytes and holds 1 to ``most`` PEM blocks, all with one of these labels.
+
+    Reason codes: ``too-large``, ``private-key-received``, ``unreadable``, ``too-many``.
+
+    Text around the blocks (as ``openssl -text`` writes it) is allowed. A private key is named as such and never repeated.
+    """
+    if len(data) > limit:
+        raise InputRefused("too-large", f"has {len(data):,} bytes; allowed: {limit:,}", where=where)
+    if b"PRIVATE KEY" in data:
+        raise InputRefused(
+            "private-key-received",
+            "holds a private key; allowed: public material only",
+            where=where,
+            remedy="The key counts as disclosed: its owner removes this file, makes a new key pair and retires this one.",
+        )
+    found = [label.decode("ascii") for label in _BLOCK.findall(data)]
+    if not found or not set(found) <= set(labels):
+        raise InputRefused("unreadable", f"holds {', '.join(found) or 'no PEM block'}; allowed: PEM of {' or '.join(labels)}", where=where)
+    if len(found) > most:
+        raise InputRefused("too-many", f"holds {len(found)} PEM blocks; allowed: {most}", where=where)

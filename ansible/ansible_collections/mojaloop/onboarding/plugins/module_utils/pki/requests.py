@@ -3,11 +3,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..description.model import Side
 from ..description.profiles import CertificateRule
-from .keys import PrivateKey, PublicKey
+from ..errors import SigningRefused
+from .contents import alternative_names, subject
+from .inputs import KIBI, InputRefused, check_input
+from .keys import PrivateKey, PublicKey, key_kind, signature_hash
+
+MOST_NAMES = 100
+SOUND_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 
 @dataclass(frozen=True)
@@ -15,8 +31,8 @@ class Request:
     """What was read from a counterpart's request. Nothing in here reaches a certificate but the public key.
 
     ``digest`` is the SHA-256 (hex) of the request in DER; ``wants`` names what only a CA may have or no one should ask
-    for: ``ca``, ``key_cert_sign``, ``crl_sign``, ``any_extended_key_usage``. ``other_names`` are SANs that are neither
-    DNS names nor URIs, as ``kind:value``.
+    for: ``ca``, ``key_cert_sign``, ``crl_sign``, ``any_extended_key_usage``. ``common_name`` joins several with a comma,
+    which no expected name has. ``other_names`` are SANs that are neither DNS names nor URIs, as ``kind:value``.
     """
 
     public_key: PublicKey
@@ -30,9 +46,82 @@ class Request:
 
 def make_request(key: PrivateKey, *, rule: CertificateRule, side: Side) -> bytes:
     """A request (PEM) for this side's certificate, with the subject and SAN that the rule gives it."""
-    raise NotImplementedError
+    builder = x509.CertificateSigningRequestBuilder(subject(rule, side)).add_extension(alternative_names(rule, side), critical=False)
+    return builder.sign(key, signature_hash(key)).public_bytes(serialization.Encoding.PEM)
 
 
 def read_request(pem: bytes, *, where: str) -> Request:
-    """A counterpart's request, its self-signature verified; SigningRefused with a reason code (at most 16 KiB, 100 names)."""
-    raise NotImplementedError
+    """A counterpart's request, its self-signature verified; SigningRefused with a reason code.
+
+    ``request-too-large`` (over 16 KiB), ``private-key-received``, ``request-unreadable``, ``request-too-many`` (several
+    in one file), ``request-names-too-many`` (over 100), ``key-kind`` (neither EC nor RSA), ``request-hash`` (SHA-1 and
+    older), ``request-signature``.
+    """
+    try:
+        check_input(pem, labels=("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"), most=1, limit=16 * KIBI, where=where)
+    except InputRefused as error:
+        reason = error.reason if error.reason.startswith("private-key") else f"request-{error.reason}"
+        raise SigningRefused(reason, error.what, where=where, remedy=error.remedy) from None
+    try:
+        return _read(pem)
+    except SigningRefused as error:
+        raise SigningRefused(error.reason, error.what, where=where) from None
+
+
+@lru_cache(maxsize=4096)
+def _read(pem: bytes) -> Request:
+    try:
+        request = x509.load_pem_x509_csr(pem)
+        public, extensions = request.public_key(), request.extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names = x509.SubjectAlternativeName([])
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise SigningRefused("request-unreadable", "is not a certificate request in PEM, or is damaged") from error
+    if not isinstance(public, EllipticCurvePublicKey | RSAPublicKey):
+        raise SigningRefused("key-kind", f"asks for a key of kind {key_kind(public)}; allowed: EC and RSA keys")
+    if len(names) > MOST_NAMES:
+        raise SigningRefused("request-names-too-many", f"asks for {len(names):,} names; allowed: {MOST_NAMES}")
+    _check_signature(request)
+    return Request(
+        public_key=public,
+        common_name=",".join(str(name.value) for name in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)),
+        dns_names=tuple(names.get_values_for_type(x509.DNSName)),
+        uri_names=tuple(names.get_values_for_type(x509.UniformResourceIdentifier)),
+        other_names=tuple(_others(names)),
+        wants=tuple(_wants(extensions)),
+        digest=sha256(request.public_bytes(serialization.Encoding.DER)).hexdigest(),
+    )
+
+
+def _check_signature(request: x509.CertificateSigningRequest) -> None:
+    """Proof of possession (RFC 2986 section 4.2): without it anybody could have a certificate made for another's key."""
+    try:
+        sound = isinstance(request.signature_hash_algorithm, SOUND_HASHES)
+        valid = sound and request.is_signature_valid
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+        raise SigningRefused("request-signature", "has a self-signature that cannot be verified") from error
+    if not sound:
+        raise SigningRefused("request-hash", "is not signed with SHA-256, SHA-384 or SHA-512")
+    if not valid:
+        raise SigningRefused("request-signature", "has a self-signature that its own public key does not verify")
+
+
+def _others(names: x509.SubjectAlternativeName) -> Iterable[str]:
+    for name in names:
+        if not isinstance(name, x509.DNSName | x509.UniformResourceIdentifier):
+            yield f"{type(name).__name__}:{name.value}"
+
+
+def _wants(extensions: x509.Extensions) -> Iterable[str]:
+    """What the request asks for beyond any leaf."""
+    for extension in extensions:
+        value = extension.value
+        if isinstance(value, x509.BasicConstraints) and value.ca:
+            yield "ca"
+        if isinstance(value, x509.KeyUsage) and value.key_cert_sign:
+            yield "key_cert_sign"
+        if isinstance(value, x509.KeyUsage) and value.crl_sign:
+            yield "crl_sign"
+        if isinstance(value, x509.ExtendedKeyUsage) and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in value:
+            yield "any_extended_key_usage"

@@ -3,31 +3,48 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from ..errors import OnboardingError
+from ..errors import OnboardingError, SigningRefused
 from ..store.tree import Tree
-from .keys import PrivateKey, PublicKey
+from .certificates import CertificateUnreadable, Chain, certificate_key, certificate_pem, fingerprint, read_certificate, signed_by
+from .keys import PrivateKey, PublicKey, public_digest, public_pem, signature_hash
+
+_HOW = (
+    "openssl x509 -in template.pem -CA <ca certificate> -CAkey <ca key> -preserve_dates -set_serial {serial} -sha256 -out certificate.pem"
+    "; then put certificate.pem beside this file"
+)
 
 
 class AwaitingSignature(OnboardingError):
     """An offline CA has been asked and has not answered yet: a pending result. ``request_file`` is the request's path."""
 
-    def __init__(self, request_file: str, *, where: str = "") -> None:
-        super().__init__("the offline CA has not signed it yet", where=where or request_file)
+    def __init__(self, request_file: str) -> None:
+        super().__init__("awaits the signature of an offline CA", where=request_file, remedy="The file says how to sign it.")
         self.request_file = request_file
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A certificate before its signature. ``label`` names holder and artefact (``greenbank/client``) for people and files."""
+    """A certificate before its serial and signature.
+
+    ``label`` names holder and artefact (``greenbank/client``); ``take_serial`` takes a serial in the journal, for good;
+    ``needed_until``: an answer to an earlier draft that ends before it is no longer worth having.
+    """
 
     label: str
     builder: x509.CertificateBuilder
     public_key: PublicKey
+    take_serial: Callable[[], int]
+    needed_until: datetime
 
 
 class CertificateSigner(Protocol):
@@ -38,11 +55,8 @@ class CertificateSigner(Protocol):
         """The issuing CA's certificate."""
 
     @property
-    def chain(self) -> tuple[x509.Certificate, ...]:
+    def chain(self) -> Chain:
         """Issuing CA first, up to and with the root."""
-
-    def collect(self, label: str, public_key: PublicKey) -> x509.Certificate | None:
-        """A certificate that arrived for an earlier draft; None when none was asked for; AwaitingSignature when it is not there yet."""
 
     def sign(self, draft: Draft) -> x509.Certificate:
         """The signed certificate; AwaitingSignature when it will come later."""
@@ -53,31 +67,88 @@ class LocalSigner:
     """A CA whose key is in this process."""
 
     certificate: x509.Certificate
-    chain: tuple[x509.Certificate, ...]
+    chain: Chain
     key: PrivateKey
-
-    def collect(self, label: str, public_key: PublicKey) -> x509.Certificate | None:
-        """See ``CertificateSigner``: a local key never keeps one waiting."""
-        raise NotImplementedError
 
     def sign(self, draft: Draft) -> x509.Certificate:
         """See ``CertificateSigner``."""
-        raise NotImplementedError
+        return draft.builder.serial_number(draft.take_serial()).sign(self.key, signature_hash(self.key))
 
 
 @dataclass(frozen=True)
 class OfflineSigner:
-    """A CA that is reached by files: a request goes out to ``folder`` of the tree, a certificate comes back there."""
+    """A CA that is reached by files: a request goes out to ``folder`` of the tree, ``certificate.pem`` comes back beside it.
+
+    The request is a template: the certificate as it shall be, signed by a key that was thrown away. Any tool can turn it
+    into the real one, and what comes back is compared with it field by field.
+    """
 
     tree: Tree
     folder: str
     certificate: x509.Certificate
-    chain: tuple[x509.Certificate, ...]
-
-    def collect(self, label: str, public_key: PublicKey) -> x509.Certificate | None:
-        """See ``CertificateSigner``. What comes back must say what was asked: SigningRefused otherwise."""
-        raise NotImplementedError
+    chain: Chain
 
     def sign(self, draft: Draft) -> x509.Certificate:
-        """See ``CertificateSigner``. Writes the request and raises AwaitingSignature."""
-        raise NotImplementedError
+        """See ``CertificateSigner``; SigningRefused when what came back is not what was asked."""
+        place = f"{self.folder}/{draft.label.replace('/', '-')}-{public_digest(draft.public_key)[:16]}"
+        asked = self._asked(place, draft)
+        if asked is None:
+            self._ask(place, draft)
+            raise AwaitingSignature(f"{place}/request.json")
+        answer = self.tree.read(f"{place}/certificate.pem")
+        if answer is None:
+            raise AwaitingSignature(f"{place}/request.json")
+        return self._checked(answer, asked, f"{place}/certificate.pem")
+
+    def _asked(self, place: str, draft: Draft) -> x509.Certificate | None:
+        """The template of an earlier run, when it still says what this draft says."""
+        pem = self.tree.read(f"{place}/template.pem")
+        if pem is None:
+            return None
+        template = read_certificate(pem)
+        wanted = _template(draft, template.serial_number)
+        same = (template.subject, template.issuer, template.extensions) == (wanted.subject, wanted.issuer, wanted.extensions)
+        return template if same and template.not_valid_after_utc >= draft.needed_until else None
+
+    def _ask(self, place: str, draft: Draft) -> None:
+        serial = draft.take_serial()
+        template = _template(draft, serial)
+        facts = {
+            "format": 1,
+            "label": draft.label,
+            "subject": template.subject.rfc4514_string(),
+            "public_key_sha256": public_digest(draft.public_key),
+            "serial": f"{serial:#x}",
+            "not_before": template.not_valid_before_utc.isoformat(),
+            "not_after": template.not_valid_after_utc.isoformat(),
+            "issuer_sha256": fingerprint(self.certificate),
+            "how": _HOW.format(serial=f"{serial:#x}"),
+        }
+        files = {"template.pem": certificate_pem(template), "public.pem": public_pem(draft.public_key)}
+        self.tree.write_folder(place, {**files, "request.json": json.dumps(facts, indent=2).encode() + b"\n"})
+
+    def _checked(self, pem: bytes, asked: x509.Certificate, where: str) -> x509.Certificate:
+        try:
+            answer = read_certificate(pem)
+        except CertificateUnreadable as error:
+            raise SigningRefused("certificate-unreadable", str(error), where=where) from error
+        for reason, right in self._comparison(answer, asked):
+            if not right:
+                remedy = "Remove the file and sign template.pem as request.json says."
+                raise SigningRefused(reason, "the offline CA's certificate is not what was asked", where=where, remedy=remedy)
+        return answer
+
+    def _comparison(self, answer: x509.Certificate, asked: x509.Certificate) -> tuple[tuple[str, bool], ...]:
+        inside = answer.not_valid_before_utc >= asked.not_valid_before_utc and answer.not_valid_after_utc <= asked.not_valid_after_utc
+        return (
+            ("issuer-signature", signed_by(answer, self.certificate)),
+            ("key-does-not-match", certificate_key(answer) == certificate_key(asked)),
+            ("serial", answer.serial_number == asked.serial_number),
+            ("subject", answer.subject == asked.subject),
+            ("extensions", {item.oid: item for item in answer.extensions} == {item.oid: item for item in asked.extensions}),
+            ("lifetime-too-long", inside),
+        )
+
+
+def _template(draft: Draft, serial: int) -> x509.Certificate:
+    return draft.builder.serial_number(serial).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())

@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a certificate of ours says: subject, names, usages and validity, from the rule and the description alone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ..description.model import Side
+from ..description.profiles import CertificateRule
+from ..errors import SigningRefused
+
+KEY_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+"""RFC 5280 section 4.2.1.3, in the order of its bits."""
+_EXTENDED = {"server_auth": ExtendedKeyUsageOID.SERVER_AUTH, "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH}
+_LONGEST_COMMON_NAME = 64
+_MOST_JITTER_DAYS = 7
+
+
+def id_uri(side: Side) -> str:
+    """A side's identity as a URI name: ``urn:fspiop:<FSPIOP id>``."""
+    return f"urn:fspiop:{side.fspiop_id}"
+
+
+def host(side: Side) -> str:
+    """The host of a side's door, brackets of an IPv6 address removed; empty for a side without a door."""
+    return side.endpoint.host.strip("[]") if side.endpoint else ""
+
+
+def subject(rule: CertificateRule, side: Side) -> x509.Name:
+    """``O=<organisation>, CN=<host or FSPIOP id>``; a host over 64 characters (the limit of a CN) gives way to the id."""
+    name = _needed_host(rule, side) if rule.common_name == "host" else side.fspiop_id
+    if len(name) > _LONGEST_COMMON_NAME:
+        name = side.fspiop_id
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, side.organisation), x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def alternative_names(rule: CertificateRule, side: Side) -> x509.SubjectAlternativeName:
+    """DNS name or IP address of the door for a ``host`` rule, the identity URI for an ``id`` rule (RFC 5280 section 4.2.1.6)."""
+    if rule.san == "id":
+        return x509.SubjectAlternativeName([x509.UniformResourceIdentifier(id_uri(side))])
+    name = _needed_host(rule, side)
+    try:
+        return x509.SubjectAlternativeName([x509.IPAddress(ip_address(name))])
+    except ValueError:
+        return x509.SubjectAlternativeName([x509.DNSName(name)])
+
+
+def key_usage(rule: CertificateRule, kind: str) -> x509.KeyUsage:
+    """The rule's key usages; keyEncipherment is left out for EC keys, which encipher nothing (RFC 5480 section 3)."""
+    wanted = set(rule.key_usage) - ({"key_encipherment"} if kind.startswith("ec-") else set())
+    return usages(*wanted)
+
+
+def usages(*names: str) -> x509.KeyUsage:
+    """A KeyUsage with exactly these bits set, by their names in ``KEY_USAGES``."""
+    return x509.KeyUsage(**{name: name in names for name in KEY_USAGES})
+
+
+def extended_key_usage(rule: CertificateRule) -> x509.ExtendedKeyUsage | None:
+    """The rule's extended key usages; None when it has none."""
+    if not rule.extended_key_usage:
+        return None
+    return x509.ExtendedKeyUsage([_EXTENDED[name] for name in rule.extended_key_usage])
+
+
+def renewal_moment(certificate: x509.Certificate, renew_before_days: int, name: str) -> datetime:
+    """When a certificate is due for renewal: ``renew_before_days`` before its end, or earlier by up to 7 days of fixed jitter.
+
+    The jitter is a hash of ``name`` (``<side>/<rule>``), so that not all renew on one day and none moves between runs.
+    Never before two thirds of the lifetime, so that short-lived certificates are not renewed at birth.
+    """
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    spread = min(_MOST_JITTER_DAYS, renew_before_days // 8) + 1
+    jitter = int.from_bytes(sha256(name.encode()).digest()[:4], "big") % spread
+    return max(end - timedelta(days=renew_before_days + jitter), start + (end - start) * 2 / 3)
+
+
+def _needed_host(rule: CertificateRule, side: Side) -> str:
+    if not host(side):
+        raise SigningRefused("endpoint-missing", f"{side.name} has no endpoint for a {rule.name} certificate to name", where=side.name)
+    return host(side)
