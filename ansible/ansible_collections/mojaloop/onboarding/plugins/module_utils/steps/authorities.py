@@ -93,7 +93,7 @@ def _import(run: Run, side: Side, folder: str) -> None:
 
 
 def _write(run: Run, side: Side, folder: str, key_pem: bytes, chain: Chain) -> None:
-    run.known_keys.claim(side.name, "ca", public_digest(chain[0].public_key()))  # type: ignore[arg-type]
+    run.known_keys.claim(side.name, "ca", public_digest(chain[0].public_key()))
     run.tree.write_folder(
         folder,
         {

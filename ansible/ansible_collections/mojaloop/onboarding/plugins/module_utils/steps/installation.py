@@ -79,4 +79,4 @@ def _key_digest(run: Run, folder: str) -> str:
 
 
 def _digest(certificate: x509.Certificate) -> str:
-    return public_digest(certificate.public_key())  # type: ignore[arg-type]
+    return public_digest(certificate.public_key())
