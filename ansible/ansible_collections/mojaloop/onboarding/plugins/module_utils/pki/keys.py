@@ -11,11 +11,10 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -131,11 +130,11 @@ def private_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
 
 
 def read_own_key(pem: bytes, passphrase: bytes | None = None, *, where: str = "") -> PrivateKey:
-    """A key of our own store, checked by arithmetic and a trial signature; KeyUnusable (a StoreError) with the reason code.
+    """A key of our own store, its parts checked against each other; KeyUnusable (a StoreError) with the reason code.
 
-    Reasons: ``key-damaged``, ``key-kind``, ``key-cannot-sign``, ``key-passphrase-missing``, ``key-passphrase-wrong``,
-    ``key-not-encrypted`` (a passphrase was given). Only the primality tests of a full load are left out, which cost 40 to
-    320 ms and say nothing about damage that the rest would not: not for keys from elsewhere.
+    Reasons: ``key-damaged``, ``key-kind``, ``key-passphrase-missing``, ``key-passphrase-wrong``, ``key-not-encrypted`` (a
+    passphrase was given). Of an RSA key's full load only the primality tests are left out, which cost 40 to 320 ms: damage
+    cannot find other factors of the same modulus, so a trial signature would add nothing. Not for keys from elsewhere.
     """
     try:
         return _checked_key(pem, passphrase)
@@ -204,10 +203,6 @@ def _checked_key(pem: bytes, passphrase: bytes | None) -> PrivateKey:
     key = _load(pem, passphrase)
     if isinstance(key, RSAPrivateKey) and not _coherent(key.private_numbers()):
         raise KeyUnusable("key-damaged", "is not a coherent RSA key")
-    try:
-        _try_out(key)
-    except (ValueError, InvalidSignature) as error:
-        raise KeyUnusable("key-cannot-sign", "makes signatures that its own public key does not verify") from error
     return key
 
 
@@ -234,15 +229,6 @@ def _coherent(numbers: rsa.RSAPrivateNumbers) -> bool:
     if p * q != numbers.public_numbers.n or min(p, q) < 3 or p == q:  # noqa: PLR2004 - the smallest odd prime
         return False
     return d * e % math.lcm(p - 1, q - 1) == 1 and numbers.dmp1 == d % (p - 1) and numbers.dmq1 == d % (q - 1) and q * numbers.iqmp % p == 1
-
-
-def _try_out(key: PrivateKey) -> None:
-    message = b"trial signature"
-    if isinstance(key, RSAPrivateKey):
-        key.public_key().verify(key.sign(message, PKCS1v15(), hashes.SHA256()), message, PKCS1v15(), hashes.SHA256())
-    else:
-        scheme = ec.ECDSA(hashes.SHA256())
-        key.public_key().verify(key.sign(message, scheme), message, scheme)
 
 
 def _encrypted_info(der: bytes, passphrase: bytes) -> bytes:
