@@ -11,6 +11,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 try:
     from .errors import OnboardingError
     from .steps.sequence import Request, perform
+    from .verification.evidence import counts
+    from .verification.proving import prove
+    from .verification.text import render
 
     MISSING: tuple[str, str] | None = None
 except ImportError as error:  # pragma: no cover - only on a controller without the libraries
@@ -29,17 +32,8 @@ def step_module(name: str, extra: dict[str, dict[str, Any]] | None = None) -> No
     """Run one step of the sequence as an Ansible module."""
     module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **(extra or {})}, supports_check_mode=True)
     require_libraries(module)
-    parameters = module.params
-    request = Request(
-        description=parameters["description"],
-        state=parameters["state"],
-        sides=parameters["sides"],
-        participants=parameters["participants"],
-        rekey=parameters.get("allow_rekey") or (),
-        check=module.check_mode,
-    )
     try:
-        outcome = perform(request, name, parameters.get("turn") or 1)
+        outcome = perform(_request(module), name, module.params.get("turn") or 1)
     except OnboardingError as error:
         module.fail_json(msg=str(error))
     result = outcome.as_result()
@@ -52,3 +46,39 @@ def require_libraries(module: AnsibleModule) -> None:
     """Fail with the name of the library that the controller lacks."""
     if MISSING:
         module.fail_json(msg=missing_required_lib(MISSING[0]), exception=MISSING[1])
+
+
+def verification_module() -> None:
+    """Run the verification as an Ansible module: evidence is kept, and a failed case fails the task."""
+    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, "junit": {"type": "path", "default": ""}}, supports_check_mode=True)
+    require_libraries(module)
+    request = _request(module)
+    if module.check_mode:
+        module.exit_json(changed=False, cases=[], counts={}, text=["Traffic is not sent in check mode."])
+    try:
+        results = prove(request, junit_file=module.params["junit"])
+    except OnboardingError as error:
+        module.fail_json(msg=str(error))
+    seen = counts(results)
+    outcome = {
+        "changed": False,
+        "cases": [result.as_dict() for result in results],
+        "counts": dict(seen),
+        "text": render(results).split("\n"),
+    }
+    bad = seen["failed"] + seen["error"]
+    if bad:
+        module.fail_json(msg=f"{bad} of {len(results)} cases are not as they must be.", **outcome)
+    module.exit_json(**outcome)
+
+
+def _request(module: AnsibleModule) -> Request:
+    parameters = module.params
+    return Request(
+        description=parameters["description"],
+        state=parameters["state"],
+        sides=parameters["sides"],
+        participants=parameters["participants"],
+        rekey=parameters.get("allow_rekey") or (),
+        check=module.check_mode,
+    )

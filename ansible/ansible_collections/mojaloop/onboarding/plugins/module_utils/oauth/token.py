@@ -43,6 +43,12 @@ def fetch_token(http: Http, credentials: Mapping[str, object], *, url: str = "",
 
     ``credentials`` are those of ``credentials.json``; ``url`` and ``scope`` replace theirs. Raises Unreachable.
     """
+    headers, body = token_request(credentials, scope=scope)
+    return _read(http.request("POST", url or str(credentials["token_url"]), headers, body))
+
+
+def token_request(credentials: Mapping[str, object], *, scope: str | None = None) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a token request (RFC 6749 sections 2.3.1 and 4.4) with these credentials."""
     wanted = str(credentials.get("scope", "")) if scope is None else scope
     form = {"grant_type": "client_credentials"} | ({"scope": wanted} if wanted else {})
     identity = ":".join(quote(str(credentials[name]), safe="") for name in ("client_id", "client_secret"))
@@ -51,7 +57,7 @@ def fetch_token(http: Http, credentials: Mapping[str, object], *, url: str = "",
         "Authorization": "Basic " + base64.b64encode(identity.encode()).decode(),
         "Content-Type": "application/x-www-form-urlencoded",
     }
-    return _read(http.request("POST", url or str(credentials["token_url"]), headers, urlencode(form).encode()))
+    return headers, urlencode(form).encode()
 
 
 def _read(answer: Answer) -> TokenAnswer:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,13 +95,19 @@ def perform(request: Request, name: str, turn: int = 1) -> Outcome:
     return Outcome(tuple(run.findings))
 
 
+def clock(request: Request) -> datetime:
+    """The time of a run: injected by tests, else now (UTC)."""
+    return request.now or datetime.now(UTC)
+
+
 def rehearsed(request: Request, *, before: tuple[str, int] | None = None) -> Run:
     """A run in which every step up to ``before`` (default: all of them) has been rehearsed in memory."""
     run = _run(request, request.load(), DiskTree(Path(request.state)))
+    before_it = replace(run, online=False)
     for name, turn, step in SEQUENCE:
         if (name, turn) == before:
             break
-        step(run)
+        step(before_it)
     run.findings.clear()
     return run
 
@@ -112,7 +118,7 @@ def _run(request: Request, description: Description, tree: DiskTree) -> Run:
         tree,
         sides=list(request.sides),
         participants=list(request.participants),
-        now=request.now or datetime.now(UTC),
+        now=clock(request),
         rehearsal=request.check,
         rekey=list(request.rekey),
     )

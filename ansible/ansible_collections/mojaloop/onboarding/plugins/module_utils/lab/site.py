@@ -1,0 +1,113 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lab as verification sees it: every machine is a place to act from, every refuser's own record can be read."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..description.model import Description, Participant
+from ..errors import LabError
+from ..verification.model import Door, Identity, Witness
+from .holder import NETWORKS
+from .impostor import Impostor, divert
+from .services import CONTROL_PORT, GATEWAY
+from .topology import PROBES, STRANGER, Topology, topology
+from .vantage import machines_here, open_socket
+
+_TABLE = ("inet", "mojaloop_onboarding")
+_REFUSED_IN = "refused_in"
+_HANDSHAKE_ENDED = b"SSL handshake failure"
+_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class LogWitness:
+    """Counts the lines in a log that hold a text."""
+
+    name: str
+    log: Path
+    text: bytes
+
+    def count(self) -> int:
+        """See ``verification.model.Witness``."""
+        return self.log.read_bytes().count(self.text) if self.log.exists() else 0
+
+
+@dataclass(frozen=True)
+class CounterWitness:
+    """Reads a named counter of the packet filter from the kernel of a machine's network."""
+
+    name: str
+    machine: str
+
+    def count(self) -> int:
+        """See ``verification.model.Witness``; LabError when the kernel has no such counter."""
+        command = ["nsenter", f"--net={NETWORKS / self.machine}", "nft", "--json", "list", "counter", *_TABLE, _REFUSED_IN]
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        if done.returncode:
+            msg = f"has no counter {_REFUSED_IN}: {done.stderr.decode(errors='replace').strip()}"
+            raise LabError(msg, where=self.machine, remedy="Run playbooks/onboard.yml.")
+        return sum(entry["counter"]["packets"] for entry in json.loads(done.stdout)["nftables"] if "counter" in entry)
+
+
+@dataclass(frozen=True)
+class LabSite:
+    """The places of a raised lab; nothing is provable where none is raised (see ``verification.model.Site``)."""
+
+    description: Description
+    state: Path
+
+    @cached_property
+    def _topology(self) -> Topology:
+        return topology(self.description)
+
+    @cached_property
+    def _here(self) -> frozenset[str]:
+        return frozenset(machines_here())
+
+    def machine_of(self, side: str) -> str | None:
+        """The first machine of a side; probe participants share one."""
+        described = self.description.side(side)
+        if isinstance(described, Participant) and described.probe:
+            return PROBES if PROBES in self._here else None
+        return next((machine.name for machine in self._topology.machines if machine.side == side and machine.name in self._here), None)
+
+    def strangers(self) -> tuple[str, str] | None:
+        """The stranger's machine and its IPv4 address."""
+        return (STRANGER, self._topology.machine(STRANGER).addresses[0]) if STRANGER in self._here else None
+
+    def connect(self, machine: str, source: str, address: str, port: int, timeout: float) -> socket.socket:
+        """A connection made on that machine."""
+        return open_socket(machine, source, (address, port), timeout=timeout)
+
+    def handshake_witness(self, side: str) -> Witness | None:
+        """The log of the side's gateway."""
+        machine = self.machine_of(side)
+        if machine is None or not self.description.side(side).gateways:
+            return None
+        log = self.state / "lab" / "machines" / machine / "log" / f"{GATEWAY}.log"
+        return LogWitness(f"{machine}'s log", log, _HANDSHAKE_ENDED)
+
+    def packet_witness(self, side: str) -> Witness | None:
+        """The drop counter in the kernel of the side's gateway machine."""
+        machine = self.machine_of(side)
+        if machine is None or self.description.side(side).firewall.kind == "none":
+            return None
+        return CounterWitness(f"{machine}'s firewall counter", machine)
+
+    @contextmanager
+    def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> Iterator[None]:
+        """The stranger takes the door's addresses on the wire, as a forged neighbour does, and shows the given certificate."""
+        with divert(victim, STRANGER, addresses), Impostor(STRANGER, addresses, door.port, identity):
+            yield
+
+    def control(self, side: str) -> Door | None:
+        """The backend's control service."""
+        return Door("127.0.0.1", CONTROL_PORT, side, b"") if self.machine_of(side) else None

@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""OAuth clients of the participants, and the authorization server's signing keys, as a step of a run."""
+
+from __future__ import annotations
+
+from ..description.model import HUB
+from ..oauth.onboarding import STEP, onboard_clients
+from ..oauth.records import read_registration
+from ..oauth.signing_keys import follow_signing_keys
+from .run import Run
+
+
+def register_clients(run: Run) -> None:
+    """Keep one client for each chosen participant; rehearsed for a later step, the server is not asked at all."""
+    if HUB not in run.sides:
+        return
+    participants = [one for one in run.chosen if run.online or read_registration(run.tree, one.name) is None]
+    for finding in onboard_clients(description=run.description, participants=participants, tree=run.tree, now=run.now, check=run.rehearsal):
+        run.note(finding)
+    if run.online:
+        with run.guarded(HUB, STEP, HUB, "signing-keys"):
+            for finding in follow_signing_keys(description=run.description, tree=run.tree):
+                run.note(finding)

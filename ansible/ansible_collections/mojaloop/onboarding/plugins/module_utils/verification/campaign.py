@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""All cases of one verification, for the participants of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..description.model import HUB, Participant
+from ..lab.site import LabSite
+from ..steps.run import Run
+from .flows import ring
+from .hub_door import HubDoor
+from .impostors import Impostors
+from .material import Material
+from .model import Case, Result, Site
+from .participant_door import ParticipantDoor
+from .running import run_cases
+
+
+def verify(run: Run, state: Path, *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
+    """Prove what can be proved from here about the participants of a run; see ``evidence`` for keeping it."""
+    material = Material(run, LabSite(run.description, state))
+    return run_cases(all_cases(material), progress=progress)
+
+
+def all_cases(material: Material) -> Iterator[Case]:
+    """Every case, door by door; participants that are not active have none."""
+    run, site = material.run, material.site
+    active = [participant for participant in run.chosen if participant.active]
+    held = [participant for participant in run.description.participants if participant.active and _held(run, site, participant)]
+    for participant in active:
+        if participant in held:
+            yield from HubDoor(material, participant, _other(held, participant)).cases()
+    doors = [participant for participant in active if participant.endpoint is not None]
+    for participant in doors:
+        yield from ParticipantDoor(material, participant).cases()
+        if participant.managed:
+            yield from Impostors(material, participant, run.description.hub, participant.name).cases()
+        yield from Impostors(material, run.description.hub, participant, participant.name).cases()
+    every_door = [participant for participant in run.description.participants if participant.active and participant.endpoint is not None]
+    yield from (case for case in ring(material, every_door) if case.participant in {participant.name for participant in active})
+
+
+def _held(run: Run, site: Site, participant: Participant) -> bool:
+    """Whether this run holds the participant's keys and can act from its place."""
+    return participant.managed and participant.name in run.sides and site.machine_of(participant.name) is not None and HUB in run.sides
+
+
+def _other(held: list[Participant], participant: Participant) -> Participant | None:
+    """The next of those whose material is here: whose certificate, token and address are tried in place of its own."""
+    position = held.index(participant)
+    return held[(position + 1) % len(held)] if len(held) > 1 else None

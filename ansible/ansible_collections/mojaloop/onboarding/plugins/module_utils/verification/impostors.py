@@ -1,0 +1,70 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Impostors on the outbound side: traffic is diverted to somebody with a wrong certificate, and must not be sent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ..description.model import HUB, Gateway, Side
+from .hub_door import guarded
+from .material import Material
+from .model import Answer, Case, Door, Expected, Identity, Kind
+from .plain_http import exchange
+
+NOT_SENT = Expected(Kind.ANSWERED, (502, 503))
+TAKEN = 200
+
+
+@dataclass(frozen=True)
+class Impostors:
+    """Cases of ``caller``'s outbound gateway when ``target``'s address is somebody else's."""
+
+    material: Material
+    caller: Side
+    target: Side
+    participant: str
+
+    def cases(self) -> Iterator[Case]:
+        """A self-signed impostor and one of another CA, each beside the same diversion with the right certificate."""
+        material, target = self.material, self.target
+        for key, title, identity in (
+            ("self-signed", "self-signed with the right name", lambda: material.self_signed(target, "server")),
+            ("other-ca", "of another CA, with the right name", lambda: material.of_another_ca(target, "server")),
+        ):
+            yield self._case(f"impostor-{key}", f"impostor of {target.name}, {title}", identity)
+
+    def _case(self, key: str, title: str, identity: Callable[[], Identity]) -> Case:
+        direction = "to the hub" if self.target.name == HUB else "from the hub"
+        return Case(
+            key,
+            title,
+            direction,
+            self.participant,
+            NOT_SENT,
+            guarded(lambda: self._call(identity())),
+            control=guarded(lambda: self._call(self.material.server_identity(self.target))),
+            control_key=f"{self.caller.name} diverted to {self.target.name}",
+            witness=self.material.site.handshake_witness(self.caller.name),
+            obstacle=self._obstacle(),
+        )
+
+    def _obstacle(self) -> str:
+        site = self.material.site
+        if not self.caller.gateways or site.machine_of(self.caller.name) is None or site.strangers() is None:
+            return "its network is not this run's to divert"
+        return ""
+
+    def _call(self, identity: Identity) -> Answer:
+        """A call through the caller's own outbound gateway while the target's address is the impostor's."""
+        site, gateway = self.material.site, self.caller.gateways[0]
+        destination = self.target.fspiop_id
+        headers = {"fspiop-source": self.caller.fspiop_id, "fspiop-destination": destination}
+        addresses = tuple(str(address) for address in self.target.endpoint.addresses) if self.target.endpoint else ()
+        with site.impostor(gateway.host, self.material.door(self.target), addresses, identity):
+            return exchange(site, gateway.host, _outbound(gateway), "GET", f"/parties/MSISDN/{uuid.uuid4().int % 10**12}", headers=headers)
+
+
+def _outbound(gateway: Gateway) -> Door:
+    return Door(str(gateway.outbound.address), gateway.outbound.port, "outbound", b"")

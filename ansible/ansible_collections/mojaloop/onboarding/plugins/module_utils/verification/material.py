@@ -1,0 +1,181 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keys, certificates, tokens and doors that a verification uses: right ones from the store, wrong ones made for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..description.model import HUB, Participant, Side
+from ..errors import OnboardingError, StoreError
+from ..oauth.token import token_request
+from ..pki.authority import make_authority
+from ..pki.issuing import issue, self_signed
+from ..pki.keys import PrivateKey, private_pem, public_digest, read_own_key
+from ..pki.signers import LocalSigner
+from ..steps.authorities import pem_of, signer_of
+from ..steps.run import Run
+from ..store import layout
+from .model import Attempt, Door, Identity, Kind, Site
+from .probe import perform
+
+TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path, not a secret
+
+
+class MissingMaterial(OnboardingError):
+    """Something a case needs is not there yet."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What this verification can use. Tokens are fetched once a run, through the hub's door."""
+
+    run: Run
+    site: Site
+
+    def door(self, side: Side, *, version: int = 4) -> Door:
+        """A side's door, with the CA that its counterparts verify it against."""
+        if side.endpoint is None:
+            msg = "has no endpoint"
+            raise MissingMaterial(msg, where=side.name)
+        address = next((found for found in side.endpoint.addresses if found.version == version), side.endpoint.addresses[0])
+        own = f"{layout.store_folder(HUB, 'ca')}/chain.pem"
+        received = f"{layout.received_folder(HUB, side.name)}/ca.pem"
+        trust = self.run.tree.read(own if side.name == HUB else received) or self._read(own)
+        return Door(str(address), side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
+
+    def source(self, side: Side, *, version: int = 4) -> str:
+        """An egress address of a side."""
+        found = next((network for network in side.egress_addresses if network.version == version), side.egress_addresses[0])
+        return str(found.network_address if found.num_addresses == 1 else next(iter(found.hosts())))
+
+    def identity(self, side: Side, counterpart: str) -> Identity:
+        """A side's client certificate for this counterpart, as installed in its store."""
+        folder = layout.store_folder(side.name, "client", counterpart)
+        chain = self._read(f"{folder}/certificate.pem") + (self.run.tree.read(f"{folder}/chain.pem") or b"")
+        return Identity(f"{side.name}'s certificate", chain, self._read(f"{folder}/key.pem"))
+
+    def server_identity(self, side: Side) -> Identity:
+        """A side's server certificate, as its gateway shows it."""
+        folder = layout.store_folder(side.name, "server")
+        chain = self._read(f"{folder}/certificate.pem") + (self.run.tree.read(f"{folder}/chain.pem") or b"")
+        return Identity(f"{side.name}'s server certificate", chain, self._read(f"{folder}/key.pem"))
+
+    def jws_key(self, side: Side) -> PrivateKey:
+        """A side's JWS private key."""
+        path = f"{layout.store_folder(side.name, 'jws')}/key.pem"
+        return read_own_key(self._read(path), where=path)
+
+    def self_signed(self, side: Side, rule_name: str = "client") -> Identity:
+        """A self-signed certificate with the side's own names."""
+        key = self.run.keys.make("ec-p256")
+        rule = self.run.description.profile.rule(rule_name)
+        certificate = self_signed(key, rule=rule, profile=self.run.description.profile, holder=side, now=self.run.now)
+        return _identity("a self-signed certificate", certificate, (), key)
+
+    def of_another_ca(self, side: Side, rule_name: str = "client") -> Identity:
+        """A certificate with the side's own names, from a CA with the name of the right one but another key."""
+        signer_key, key = self.run.keys.make("ec-p256"), self.run.keys.make("ec-p256")
+        described = self.run.description
+        root = make_authority(signer_key, side=described.hub, rule=described.profile.authority, now=self.run.now)
+        certificate = self._issue(LocalSigner(root, (root,), signer_key), side, key, rule_name, journal="another-ca")
+        return _identity("a certificate of another CA", certificate, (root,), key)
+
+    def expired(self, side: Side, issuer: str) -> Identity:
+        """A certificate by the right CA for a new key of this side that expired before it was made; journalled as any other."""
+        signer = signer_of(self.run, issuer)
+        if not isinstance(signer, LocalSigner):
+            msg = "its CA cannot be used from here"
+            raise MissingMaterial(msg, where=issuer)
+        key = self.run.keys.make("ec-p256")
+        past = self.run.description.profile.rule("client").lifetime_days + 1
+        certificate = self._issue(signer, side, key, "client", journal=issuer, days_ago=past)
+        return _identity("an expired certificate", certificate, signer.chain, key)
+
+    def token(self, participant: Participant) -> str:
+        """An access token of this participant, fetched through the hub's door with its own certificate and secret."""
+        return self._tokens(participant)
+
+    @cached_property
+    def _tokens(self) -> _Tokens:
+        return _Tokens(self)
+
+    def credentials(self, participant: Participant) -> Mapping[str, object]:
+        """The participant's OAuth credentials, as its connector reads them."""
+        found: Mapping[str, object] = json.loads(self._read(layout.credentials_path(participant.name)))
+        return found
+
+    def _issue(
+        self, signer: LocalSigner, side: Side, key: PrivateKey, rule_name: str, *, journal: str, days_ago: int = 0
+    ) -> x509.Certificate:
+        run = self.run
+        rule = run.description.profile.rule(rule_name)
+        digest = public_digest(key.public_key())
+        return issue(
+            signer,
+            rule=rule,
+            profile=run.description.profile,
+            holder=side,
+            public_key=key.public_key(),
+            now=run.now - timedelta(days=days_ago),
+            serials=run.journal(journal, side.name, rule.name, digest, why="verification of a refusal", provenance="own"),
+            why="verification of a refusal",
+        )
+
+    def _read(self, path: str) -> bytes:
+        content = self.run.tree.read(path)
+        if content is None:
+            msg = "is not there"
+            raise MissingMaterial(msg, where=path, remedy="Run playbooks/onboard.yml until nothing is pending.")
+        return content
+
+
+class _Tokens:
+    """Tokens by participant, each fetched once."""
+
+    def __init__(self, material: Material) -> None:
+        self._material = material
+        self._kept: dict[str, str] = {}
+
+    def __call__(self, participant: Participant) -> str:
+        if participant.name not in self._kept:
+            self._kept[participant.name] = self._fetch(participant)
+        return self._kept[participant.name]
+
+    def _fetch(self, participant: Participant) -> str:
+        material = self._material
+        headers, body = token_request(material.credentials(participant))
+        attempt = Attempt(
+            material.site.machine_of(participant.name) or "",
+            material.source(participant),
+            material.door(material.run.description.hub),
+            material.identity(participant, HUB),
+            "POST",
+            TOKEN_PATH,
+            tuple(headers.items()),
+            body,
+        )
+        answer = perform(material.site, attempt)
+        token = _token_of(answer.body) if answer.kind is Kind.ANSWERED else ""
+        if not token:
+            msg = f"got no token at the hub's door: {answer}"
+            raise StoreError(msg, where=participant.name, remedy="See the log of the hub's gateway and of the authorization server.")
+        return token
+
+
+def _token_of(body: bytes) -> str:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return ""
+    return str(found.get("access_token", "")) if isinstance(found, dict) else ""
+
+
+def _identity(name: str, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...], key: PrivateKey) -> Identity:
+    return Identity(name, certificate.public_bytes(Encoding.PEM) + pem_of(chain), private_pem(key))

@@ -1,0 +1,28 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plain HTTP on a machine's loopback: to a side's own services, never over a network."""
+
+from __future__ import annotations
+
+import http.client
+import json
+
+from .model import Answer, Door, Kind, Site
+
+SECONDS = 20.0
+
+
+def exchange(
+    site: Site, machine: str, door: Door, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+) -> Answer:
+    """One request on a machine's loopback; OSError when nobody listens there."""
+    connection = site.connect(machine, "", door.address, door.port, SECONDS)
+    with connection:
+        connection.settimeout(SECONDS)
+        stream = http.client.HTTPConnection(door.address, door.port)
+        stream.sock = connection
+        content = None if body is None else json.dumps(body).encode()
+        stream.request(method, path, body=content, headers={"content-type": "application/json", **(headers or {}), "connection": "close"})
+        response = stream.getresponse()
+        found = response.read()
+    by, why = response.getheader("x-refused-by", ""), response.getheader("x-refused-because", "")
+    return Answer(Kind.ANSWERED, response.status, by, why, f"{method} {path} -> {response.status}", found)

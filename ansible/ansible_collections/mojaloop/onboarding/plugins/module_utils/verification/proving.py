@@ -1,0 +1,30 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One verification from request to evidence."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from ..description.model import Description
+from ..steps.run import make_run
+from ..steps.sequence import Request, clock
+from ..store.lease import lease
+from ..store.tree import DiskTree
+from .campaign import verify
+from .evidence import junit, write_evidence
+from .model import Result
+
+
+def prove(request: Request, *, junit_file: str = "") -> list[Result]:
+    """Verify the participants of a request, keep the evidence under the lease, and write JUnit XML when a file is named."""
+    description: Description = request.load()
+    root, now = Path(request.state), clock(request)
+    with lease(root, holder=f"verification on {socket.gethostname()}") as held:
+        tree = DiskTree(root, guard=held.check)
+        run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=now, rehearsal=False)
+        results = verify(run, root)
+        write_evidence(tree, results, now=now, environment=description.environment, profile=description.profile.name)
+    if junit_file:
+        Path(junit_file).write_text(junit(results), encoding="utf-8")
+    return results

@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Running cases: a refusal counts only beside its control, and only from the one who was to refuse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from ..errors import OnboardingError
+from .model import ACCEPTED, Answer, Case, Kind, Result, Verdict
+
+
+def run_cases(cases: Iterable[Case], *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
+    """Run every case; a control that several cases share is carried out once in a run."""
+    controls: dict[str, Answer] = {}
+    results = []
+    for case in cases:
+        started = time.monotonic()
+        result = _run(case, controls, started)
+        progress(result)
+        results.append(result)
+    return results
+
+
+def _run(case: Case, controls: dict[str, Answer], started: float) -> Result:
+    if case.obstacle:
+        return _result(case, Verdict.NOT_PROVABLE, "", started, detail=case.obstacle)
+    try:
+        control = _control(case, controls)
+        before = case.witness.count() if case.witness else 0
+        answer = case.perform()
+        recorded = _recorded(case, before)
+    except OnboardingError as error:
+        return _result(case, Verdict.ERROR, "", started, detail=str(error))
+    verdict, detail = _judge(case, answer, control, recorded)
+    shown = str(control) if control else ""
+    return _result(
+        case, verdict, str(answer), started, control=shown, detail=detail, transcript=answer.transcript, refuser=_refuser(case, answer)
+    )
+
+
+def _control(case: Case, controls: dict[str, Answer]) -> Answer | None:
+    if case.control is None:
+        return None
+    key = case.control_key or case.key
+    if key not in controls:
+        controls[key] = case.control()
+    return controls[key]
+
+
+def _recorded(case: Case, before: int) -> int:
+    """How often the refuser recorded a refusal meanwhile; logs may be written a moment later."""
+    if case.witness is None:
+        return 0
+    deadline = time.monotonic() + 2.0
+    while case.witness.count() <= before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return case.witness.count() - before
+
+
+def _judge(case: Case, answer: Answer, control: Answer | None, recorded: int) -> tuple[Verdict, str]:
+    if answer.kind is Kind.UNREACHABLE:
+        return Verdict.ERROR, "the attempt did not reach its target"
+    if control is not None and not ACCEPTED.met_by(control):
+        return Verdict.ERROR, f"the control was not accepted: {control}"
+    if not case.expected.met_by(answer):
+        return Verdict.FAILED, f"expected {case.expected}, seen {answer}"
+    if case.witness is not None and recorded < 1:
+        return Verdict.FAILED, f"{case.witness.name} recorded no refusal"
+    return Verdict.PASSED, ""
+
+
+def _refuser(case: Case, answer: Answer) -> str:
+    if case.control is None:
+        return ""
+    return answer.refused_by or (case.witness.name if case.witness else "")
+
+
+def _result(  # noqa: PLR0913 -- the fields of one result
+    case: Case, verdict: Verdict, seen: str, started: float, *, control: str = "", refuser: str = "", detail: str = "", transcript: str = ""
+) -> Result:
+    return Result(
+        case.key, case.title, case.direction, case.participant, verdict, str(case.expected), seen, control, refuser, detail,
+        transcript, time.monotonic() - started,
+    )  # fmt: skip

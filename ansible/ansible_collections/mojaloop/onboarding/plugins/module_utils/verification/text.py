@@ -1,0 +1,39 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The results of a verification as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .evidence import counts
+from .model import Result, Verdict
+
+_MARKS = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.ERROR: "ERROR", Verdict.NOT_PROVABLE: "not provable"}
+
+
+def render(results: Sequence[Result]) -> str:
+    """A line for each case, grouped by participant and direction, then the counts."""
+    return "\n".join(_lines(results))
+
+
+def _lines(results: Sequence[Result]) -> Iterator[str]:
+    group = ("", "")
+    for result in sorted(results, key=lambda found: (found.participant, found.direction)):
+        if (result.participant, result.direction) != group:
+            group = (result.participant, result.direction)
+            yield f"\n{result.participant}, {result.direction}"
+        yield _line(result)
+    seen = counts(results)
+    total = ", ".join(f"{number} {verdict}" for verdict, number in sorted(seen.items()))
+    refusals = sum(1 for result in results if result.control and result.verdict is Verdict.PASSED)
+    yield f"\n{len(results)} cases: {total}. {refusals} refusals, each beside its accepted control."
+
+
+def _line(result: Result) -> str:
+    end = (
+        f"{result.seen}"
+        + (f", named by {result.refuser}" if result.refuser else "")
+        + (f"; control {result.control}" if result.control else "")
+    )
+    detail = f"  ({result.detail})" if result.detail else ""
+    return f"  {_MARKS[result.verdict]:<7} {result.title:<62} {end}{detail}"

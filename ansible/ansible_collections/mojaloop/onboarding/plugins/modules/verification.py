@@ -1,0 +1,61 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Proves the doors with real traffic."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verification
+short_description: Proves the doors with real traffic
+version_added: "0.1.0"
+description:
+  - Carries out what must pass and what must be refused, from the places that this run can act from.
+  - A refusal counts only beside its control, the same attempt with the one wrong fact made right, and only when the refuser names itself.
+  - What cannot be proved from where the run stands is reported as such. An attempt that cannot reach its target is an error, not a pass.
+  - Keeps the evidence in C(evidence/) of the state folder.
+extends_documentation_fragment: [mojaloop.onboarding.onboarding]
+options:
+  junit:
+    description: File for the results as JUnit XML; empty writes none.
+    type: path
+    default: ""
+author: [Mojaloop onboarding maintainers (@mojaloop)]
+"""
+
+EXAMPLES = r"""
+- name: Prove the doors of one participant
+  mojaloop.onboarding.verification:
+    description: "{{ onboarding_description }}"
+    state: "{{ onboarding_state }}"
+    participants: [greenbank]
+    junit: verification.xml
+"""
+
+RETURN = r"""
+cases:
+  description: Every case with what was expected, what was seen, its control and who refused.
+  returned: success
+  type: list
+  elements: dict
+counts:
+  description: How many cases passed, failed, ended in an error, or are not provable from here.
+  returned: success
+  type: dict
+  sample: {passed: 84, not-provable-from-here: 1}
+text:
+  description: The cases as a table.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ..module_utils.adapter import verification_module
+
+
+def main() -> None:
+    """Run the module."""
+    verification_module()
+
+
+if __name__ == "__main__":
+    main()
