@@ -75,6 +75,9 @@ class Server:
         answer = self._create(token, json.loads(body)) if method == "POST" else self._manage(method, url, token, body)
         return self.fault(method) or answer
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def _create(self, token: str, fields: dict[str, object]) -> Answer:
         if token != INITIAL:
             return said(401, {"error": "invalid_token"})

@@ -50,6 +50,9 @@ def follow(description: Description, tmp_path: Path) -> Follow:
         def request(self, *_: object) -> Answer:
             return self.answer
 
+        def close(self) -> None:
+            pass
+
     def run(*keys: object, status: int = 200) -> tuple[list[str], list[str]]:
         served = Served({"keys": list(keys)}, status)
         findings = follow_signing_keys(description=description, tree=tree, connect=lambda _server: served)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -65,7 +66,11 @@ def onboard_clients(
     server = description.hub.authorization_server
     if server is None:
         return []
-    step = _Step(description, server, tree, now, check, connect, sealer)
+    with ExitStack() as closing:
+        return _onboard_all(_Step(description, server, tree, now, check, connect, sealer, closing), participants)
+
+
+def _onboard_all(step: _Step, participants: Sequence[Participant]) -> list[Finding]:
     findings: list[Finding] = []
     unreachable: Unreachable | None = None
     for participant in participants:
@@ -92,11 +97,14 @@ class _Step:
     check: bool
     connect: Connect
     sealer: Seal
+    closing: ExitStack
 
     @cached_property
     def client(self) -> RegistrationClient:
         """Connected at the first need: a rehearsal of the first run finds no server yet."""
-        return RegistrationClient(self.connect(self.server), self.server.registration_url)
+        http = self.connect(self.server)
+        self.closing.callback(http.close)
+        return RegistrationClient(http, self.server.registration_url)
 
     def onboard(self, participant: Participant) -> list[Finding]:
         """Findings of one participant, acted upon."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from contextlib import closing
 from http import HTTPStatus
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -41,7 +42,8 @@ def follow_signing_keys(*, description: Description, tree: Tree, connect: Connec
 
 def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) -> bytes:
     """The server's keys that sign tokens, checked, as canonical JSON sorted by ``kid``; AuthorizationServerError when unusable."""
-    answer = connect(server).request("GET", server.jwks_url, {"Accept": "application/json"})
+    with closing(connect(server)) as http:
+        answer = http.request("GET", server.jwks_url, {"Accept": "application/json"})
     found = answer.json().get("keys")
     if answer.status != HTTPStatus.OK or not isinstance(found, list):
         raise _unusable(server, f"answered {answer.status} without a key set")

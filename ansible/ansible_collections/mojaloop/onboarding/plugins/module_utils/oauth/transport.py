@@ -51,6 +51,9 @@ class Http(Protocol):
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """One exchange; raises Unreachable when there is no answer."""
 
+    def close(self) -> None:
+        """Close what is kept open."""
+
 
 @dataclass(frozen=True)
 class Route:
