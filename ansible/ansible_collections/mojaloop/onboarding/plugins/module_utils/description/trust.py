@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .model import HUB, Description, Participant, Side, State
 from .profiles import CertificateRule, Signer
@@ -49,7 +49,8 @@ def artefacts_of(description: Description, side: Side, counterparts: Iterable[Si
                 if counterpart.endpoint is not None:
                     yield Artefact(rule, side.name, counterpart.name, issuer_of(description, rule, side.name, counterpart.name))
         elif rule.name != "server" or side.endpoint is not None:
-            yield Artefact(rule, side.name, "", issuer_of(description, rule, side.name, HUB if side.name != HUB else ""))
+            issuer = issuer_of(description, rule, side.name, HUB if side.name != HUB else "")
+            yield Artefact(rule if issuer else replace(rule, signer=Signer.SELF), side.name, "", issuer)
 
 
 def issuer_of(description: Description, rule: CertificateRule, holder: str, counterpart: str) -> str:
