@@ -16,6 +16,7 @@ from ..module_utils.errors import OnboardingError
 from ..module_utils.findings import Finding
 from ..module_utils.status.summary import Summary, summarise
 from ..module_utils.status.text import render
+from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.evidence import latest_verdicts
 
 CONTROLLER_RESULTS = (
@@ -61,7 +62,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         description = load_description(Path(arguments["description"]), state=arguments["state"])
         results, unreached = _gather(task_vars)
         findings = [Finding.from_dict(dict(finding)) for result in results for finding in result.get("findings", [])]
-        verdicts = latest_verdicts(Path(arguments["state"]))
+        verdicts = latest_verdicts(DiskTree(Path(arguments["state"])))
         return summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=bool(self._task.check_mode))
 
 

@@ -54,7 +54,7 @@ class _Server(http.server.ThreadingHTTPServer):
         assert isinstance(request, socket.socket)  # noqa: S101 -- narrows the base class's type
         request.settimeout(_SECONDS)
         with suppress(OSError), self._context.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)  # type: ignore[arg-type]
+            super().finish_request(secured, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A peer that goes away is what is hoped for."""

@@ -57,9 +57,9 @@ class Summary:
     @property
     def outcome(self) -> str:
         """``failed``, ``pending``, ``changed`` or ``done``: what a pipeline wants to know first."""
-        if self.failed or self.unreached or self.broken:
-            return "failed"
         standings = {standing for row in self.rows for standing in row.steps.values()}
+        if self.failed or self.unreached or self.broken or Standing.FAILED in standings:
+            return "failed"
         if Standing.PENDING in standings:
             return "pending"
         return "changed" if Standing.CHANGED in standings else "done"

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from ..description.model import Description
+from ..store.layout import exchange_folder
 from ..store.tree import Tree
 from .model import Result, Verdict
 
@@ -18,15 +20,18 @@ LATEST = "evidence/verification.json"
 _GOOD = {Verdict.PASSED, Verdict.NOT_PROVABLE}
 
 
-def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, environment: str, profile: str) -> None:
-    """Keep the results, ``format`` 1, under their time and as the latest."""
+def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, description: Description) -> None:
+    """Keep the results, ``format`` 1, under their time and as the latest; participants not in this run keep their verdicts."""
+    found = verdicts(results)
+    before = _latest(tree)
     kept = {
         "format": 1,
-        "environment": environment,
-        "profile": profile,
+        "environment": description.environment,
+        "profile": f"{description.profile.name} {description.profile.version}",
         "at": now.isoformat(),
         "counts": dict(counts(results)),
-        "verdicts": verdicts(results),
+        "verdicts": {**_members(before, "verdicts"), **found},
+        "material": {**_members(before, "material"), **{name: material_digest(tree, name) for name in found}},
         "cases": [result.as_dict() for result in results],
     }
     content = (json.dumps(kept, indent=1) + "\n").encode()
@@ -47,13 +52,38 @@ def verdicts(results: Iterable[Result]) -> dict[str, bool]:
     return {name: set(seen) <= _GOOD and Verdict.PASSED in seen for name, seen in found.items()}
 
 
-def latest_verdicts(state: Path) -> dict[str, bool]:
-    """The verdicts of the latest evidence in a state folder; empty when there is none."""
+def material_digest(tree: Tree, participant: str) -> str:
+    """SHA-256 (hex) over what a participant and the hub have published for each other: evidence holds for this material only."""
+    hashed = hashlib.sha256()
+    for from_hub in (True, False):
+        folder = exchange_folder(participant, from_hub=from_hub)
+        for name in tree.names(folder):
+            if name != "manifest.json":
+                hashed.update(f"{folder}/{name}\0".encode() + hashlib.sha256(tree.read(f"{folder}/{name}") or b"").digest())
+    return hashed.hexdigest()
+
+
+def latest_verdicts(tree: Tree) -> dict[str, bool]:
+    """The verdicts of the latest evidence, for participants whose material is still the same; empty when there is none."""
+    kept = _latest(tree)
+    material = _members(kept, "material")
+    return {
+        name: passed is True for name, passed in _members(kept, "verdicts").items() if material.get(name) == material_digest(tree, name)
+    }
+
+
+def _latest(tree: Tree) -> dict[str, object]:
+    content = tree.read(LATEST)
     try:
-        kept = json.loads((state / LATEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        found = json.loads(content) if content else {}
+    except ValueError:
         return {}
-    return {str(name): passed is True for name, passed in kept.get("verdicts", {}).items()}
+    return found if isinstance(found, dict) else {}
+
+
+def _members(kept: Mapping[str, object], name: str) -> dict[str, object]:
+    found = kept.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def junit(results: Sequence[Result]) -> str:

@@ -114,7 +114,9 @@ ACCEPTED = Expected(Kind.ANSWERED, (200, 202))
 class Witness(Protocol):
     """Counts the refusals of one kind that a refuser has recorded itself (a packet filter's counter, a gateway's log)."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who counts, for people."""
 
     def count(self) -> int:
         """How many so far."""

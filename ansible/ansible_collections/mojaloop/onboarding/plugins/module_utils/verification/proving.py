@@ -24,7 +24,7 @@ def prove(request: Request, *, junit_file: str = "") -> list[Result]:
         tree = DiskTree(root, guard=held.check)
         run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=now, rehearsal=False)
         results = verify(run, root)
-        write_evidence(tree, results, now=now, environment=description.environment, profile=description.profile.name)
+        write_evidence(tree, results, now=now, description=description)
     if junit_file:
         Path(junit_file).write_text(junit(results), encoding="utf-8")
     return results

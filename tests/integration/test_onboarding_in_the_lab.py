@@ -1,0 +1,155 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The main job, whole: a lab is raised, planned, onboarded, verified and extended, as an operator does it.
+
+The tests of this file are the acts of one story and run in their order.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.playbooks import ROOT, Played, play
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+FOURTH = """
+format: 1
+id: yellowbank
+organisation: Yellow Bank
+currencies: [USD]
+hosting: managed
+endpoint:
+  url: https://fspiop.yellowbank.lab:8443
+  addresses: [203.0.113.60]
+egress_addresses: [203.0.113.61/32]
+ca: {kind: internal}
+gateways:
+  - host: yellowbank-gateway
+    kind: haproxy
+    inbound:
+      - {address: 203.0.113.60, port: 8443}
+    inbound_backend: {address: 127.0.0.1, port: 3000}
+    outbound: {address: 127.0.0.1, port: 3100}
+    log: stdout
+firewall: {kind: nftables}
+"""
+
+
+class Story:
+    """One environment of the test's own, described as the lab is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.description = folder / "inventories" / "lab"
+        shutil.copytree(ROOT / "inventories" / "lab", self.description)
+        self.state = folder / ".state" / "lab"
+        self.runs: dict[str, Played] = {}
+
+    def play(self, playbook: str, *arguments: str) -> Played:
+        played = play(playbook, self.description / "hosts.yml", *arguments, record=self.folder / "record.jsonl")
+        assert "Traceback" not in played.output
+        return played
+
+    def snapshot(self, *, without: tuple[str, ...] = ()) -> dict[str, tuple[int, int, bytes]]:
+        """Inode, modification time and content of every file of the state folder but the lab's own."""
+        files = (path for path in self.state.rglob("*") if path.is_file() and not path.is_relative_to(self.state / "lab"))
+        relative = {str(path.relative_to(self.state)): path for path in files}
+        kept = {name: path for name, path in relative.items() if not name.startswith(("journal/lease", *without))}
+        return {name: (path.stat().st_ino, path.stat().st_mtime_ns, path.read_bytes()) for name, path in kept.items()}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    told = Story(tmp_path_factory.mktemp("story"))
+    try:
+        yield told
+    finally:
+        told.play("lab.yml", "-e", "lab_state=absent")
+
+
+def test_1_the_lab_is_raised_and_a_second_run_changes_nothing(story: Story) -> None:
+    first = story.play("lab.yml")
+    assert first.status == 0, first.output
+    second = story.play("lab.yml")
+    assert second.status == 0, second.output
+    assert second.changed == []
+
+
+def test_2_the_plan_shows_everything_and_writes_nothing(story: Story) -> None:
+    before = story.snapshot()
+    plan = story.play("onboard.yml", "--check", "--diff")
+    assert plan.status == 0, plan.output
+    assert story.snapshot() == before
+    assert len(plan.findings) > 50  # noqa: PLR2004 -- "the whole plan", not a sample of it
+    story.runs["plan"] = plan
+
+
+def test_3_the_first_run_does_what_was_planned_and_names_whom_it_awaits(story: Story) -> None:
+    run = story.play("onboard.yml")
+    assert run.status == 0, run.output
+    assert sorted(run.findings) == sorted(story.runs["plan"].findings)
+    assert {finding[6] for finding in run.findings if finding[5] == "pending"} == {"redbank"}
+    assert "Outcome: pending" in run.output
+
+
+def test_4_after_the_other_half_has_had_its_turn_everything_is_done(story: Story) -> None:
+    turn = story.play("lab.yml", "-e", "lab_state=turn")
+    assert turn.status == 0, turn.output
+    run = story.play("onboard.yml")
+    assert run.status == 0, run.output
+    assert [finding for finding in run.findings if finding[5] != "change"] == []
+    turn = story.play("lab.yml", "-e", "lab_state=turn")
+    assert turn.status == 0, turn.output
+
+
+def test_5_another_run_changes_nothing_and_reloads_nothing(story: Story) -> None:
+    before = story.snapshot()
+    run = story.play("onboard.yml")
+    assert run.status == 0, run.output
+    assert run.findings == []
+    assert run.changed == []
+    assert [result.get("reloads") for result in run.of("gateway")] == [0, 0, 0]
+    assert story.snapshot() == before
+
+
+def test_6_afterwards_the_plan_is_empty(story: Story) -> None:
+    plan = story.play("onboard.yml", "--check", "--diff")
+    assert plan.status == 0, plan.output
+    assert plan.findings == []
+
+
+def test_7_every_door_is_proved_with_real_traffic(story: Story) -> None:
+    run = story.play("verify.yml", "-e", f"junit={story.folder / 'verification.xml'}", "-v")
+    assert run.status == 0, run.output
+    (verification,) = run.of("verification")
+    cases = verification["cases"]
+    assert {case["verdict"] for case in cases} <= {"passed", "not-provable-from-here"}
+    refused = [case for case in cases if case["control"]]
+    assert len(refused) >= 60  # noqa: PLR2004 -- a dozen and more for each door
+    assert all(case["refuser"] for case in refused if case["participant"] != "redbank")
+    payers = {case["participant"] for case in cases if case["key"].startswith("payer-") and case["verdict"] == "passed"}
+    assert payers == {"greenbank", "bluebank", "redbank"}
+    assert "5 of 5 participants with every step done" in run.output
+    assert (story.folder / "verification.xml").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_8_a_fourth_participant_is_one_file_and_one_run(story: Story) -> None:
+    (story.description / "participants" / "yellowbank.yml").write_text(FOURTH, encoding="utf-8")
+    assert story.play("lab.yml").status == 0
+    before = story.snapshot()
+    run = story.play("onboard.yml")
+    assert run.status == 0, run.output
+    after = story.snapshot()
+    touched = {name for name in after if after[name] != before.get(name)} | (before.keys() - after.keys())
+    others = {name for name in touched if "yellowbank" not in name and not name.startswith("journal/")}
+    assert {name for name in others if not name.startswith("exchange/jws/")} == set()
+    keys = {name for name in touched if name.endswith("jws-keys/yellowbank.pem")}
+    assert keys == {f"store/{side}/jws-keys/yellowbank.pem" for side in ("hub", "greenbank", "bluebank", "yellowbank", "probe-one", "probe-two")}
+    reloads = {entry["host"]: entry["result"]["reloads"] for entry in run.results if entry["action"] == "mojaloop.onboarding.gateway"}
+    assert reloads == {"hub-gateway": 1, "yellowbank-gateway": 1, "greenbank-gateway": 0, "bluebank-gateway": 0}
+    assert story.play("verify.yml", "-e", "participants=yellowbank").status == 0
+    assert story.play("onboard.yml").changed == []

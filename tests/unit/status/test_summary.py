@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The summary: the worst finding decides a step, waiting is no failure, silence is not proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.summary import Standing, summarise
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.text import WIDE, render
+
+LAB = Path(__file__).parents[3] / "inventories" / "lab"
+PROVED = {"greenbank": True, "bluebank": True, "redbank": True, "probe-one": True, "probe-two": True}
+
+
+@pytest.fixture(scope="module")
+def lab() -> Description:
+    return load_description(LAB, state="/nowhere")
+
+
+def finding(disposition: Disposition, participant: str = "greenbank", step: str = "tls-5") -> Finding:
+    return Finding(participant, step, "hub", "client", "not-signed", disposition, "greenbank" if disposition is Disposition.PENDING else "")
+
+
+def test_without_findings_and_with_evidence_everything_is_done(lab: Description) -> None:
+    summary = summarise(lab, [], PROVED)
+    assert summary.outcome == "done"
+    assert all(row.complete for row in summary.rows)
+    assert "5 of 5 participants with every step done" in render(summary)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "outcome", "standing"),
+    [
+        (Disposition.CHANGE, "changed", Standing.CHANGED),
+        (Disposition.PENDING, "pending", Standing.PENDING),
+        (Disposition.FAULT, "failed", Standing.FAILED),
+    ],
+)
+def test_a_finding_decides_its_step_only(lab: Description, disposition: Disposition, outcome: str, standing: Standing) -> None:
+    summary = summarise(lab, [finding(disposition)], PROVED)
+    rows = {row.name: row for row in summary.rows}
+    assert summary.outcome == outcome
+    assert rows["greenbank"].steps["tls-5"] is standing
+    assert rows["greenbank"].steps["tls-4"] is Standing.DONE
+    assert rows["bluebank"].complete
+
+
+def test_the_worst_finding_of_a_step_decides(lab: Description) -> None:
+    summary = summarise(lab, [finding(Disposition.FAULT), finding(Disposition.CHANGE)], PROVED)
+    assert summary.outcome == "failed"
+
+
+def test_without_evidence_testing_is_not_shown(lab: Description) -> None:
+    summary = summarise(lab, [], {})
+    assert {row.steps["testing"] for row in summary.rows[1:]} == {Standing.NOT_SHOWN}
+    assert not summary.rows[1].complete
+    assert "run playbooks/verify.yml" in render(summary)
+
+
+def test_failed_evidence_fails_testing(lab: Description) -> None:
+    summary = summarise(lab, [], {**PROVED, "bluebank": False})
+    assert {row.name: row.steps["testing"] for row in summary.rows}["bluebank"] is Standing.FAILED
+
+
+def test_an_unreached_host_is_a_failure_not_silence(lab: Description) -> None:
+    summary = summarise(lab, [], PROVED, unreached=["hub-gateway"])
+    assert summary.outcome == "failed"
+    assert "hub-gateway: its state is unknown" in render(summary)
+
+
+def test_what_is_awaited_names_whom(lab: Description) -> None:
+    text = render(summarise(lab, [finding(Disposition.PENDING)], PROVED))
+    assert "awaited from greenbank" in text
+
+
+def test_many_participants_are_listed_one_to_a_line(lab: Description) -> None:
+    from dataclasses import replace  # noqa: PLC0415 -- used here alone
+
+    many = replace(lab, participants=tuple(replace(lab.participants[0], name=f"bank{number:03}") for number in range(WIDE + 100)))
+    text = render(summarise(many, [], {}))
+    assert len([line for line in text.splitlines() if line.startswith("bank")]) == WIDE + 100
+
+
+def test_the_result_for_pipelines_tells_change_from_failure(lab: Description) -> None:
+    data = summarise(lab, [finding(Disposition.CHANGE)], PROVED).as_dict()
+    assert data["outcome"] == "changed"
+    assert data["participants"]["greenbank"]["steps"]["tls-5"] == "changed"  # type: ignore[index]
