@@ -124,7 +124,9 @@ def desired_content(model: FirewallModel) -> Content:
         "counters": sorted(_counters(model)),
         "sets": _sets(model),
         "maps": _maps(model),
-        "chains": {name: {"hook": hooks[name], "rules": [[clause.json for clause in rule] for rule in rules]} for name, rules in CHAINS.items()},
+        "chains": {
+            name: {"hook": hooks[name], "rules": [[clause.json for clause in rule] for rule in rules]} for name, rules in CHAINS.items()
+        },
         "unknown": [],
     }
 

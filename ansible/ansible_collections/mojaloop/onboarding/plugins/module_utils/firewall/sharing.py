@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Addresses that several counterparts share, and what a narrowed run leaves as it is.
+"""Addresses that several counterparts claim, and what a narrowed run leaves as it is.
 
-In the kernel an address belongs to exactly one counterpart: to the first by name of those who are allowed to use it (two
-participants may call through one service provider).
+In the kernel an address belongs to exactly one counterpart: to the first by name of those who claim it (two may have
+their doors at one service provider; an address may have moved to another participant while the run is about one only).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _HELD = ""
 
 
 def assigned(model: FirewallModel) -> FirewallModel:
-    """The model with every address under one counterpart's name, networks as their fewest CIDRs, all sorted."""
+    """The model with every address under one counterpart's name, networks as their fewest CIDRs, all sorted; empty lists left out."""
     owned: dict[str, list[Network]] = {name: [] for name in model.allowed_in}
     for names, network in _segments(model.allowed_in):
         owned[min(names)].append(network)
     return replace(
         model,
         egress=_fewest(model.egress),
-        allowed_in={name: _fewest(owned[name]) for name in sorted(owned)},
+        allowed_in={name: _fewest(owned[name]) for name in sorted(owned) if owned[name]},
         allowed_out=_assign_doors(model.allowed_out),
     )
 
@@ -54,11 +54,7 @@ def narrowed(described: FirewallModel, observed: FirewallModel, chosen: Collecti
         allowed_in[name], allowed_out[name] = networks, doors
     kept = {port for name, doors in allowed_out.items() if name not in chosen for _, port in doors}
     guarded = tuple(sorted({*described.guarded_outbound, *kept}))
-    return assigned(replace(described, guarded_outbound=guarded, allowed_in=_named(allowed_in), allowed_out=_named(allowed_out)))
-
-
-def _named(claims: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
-    return {name: values for name, values in claims.items() if values}
+    return assigned(replace(described, guarded_outbound=guarded, allowed_in=allowed_in, allowed_out=allowed_out))
 
 
 def _assign_doors(claims: Doors) -> Doors:
@@ -66,7 +62,7 @@ def _assign_doors(claims: Doors) -> Doors:
     for name in sorted(claims):
         for door in claims[name]:
             owner.setdefault(door, name)
-    by_owner: dict[str, list[Door]] = {name: [] for name in sorted(claims)}
+    by_owner: dict[str, list[Door]] = {name: [] for name in sorted(set(owner.values()))}
     for door in sorted(owner, key=lambda door: (door[0].version, int(door[0]), door[1])):
         by_owner[owner[door]].append(door)
     return {name: tuple(doors) for name, doors in by_owner.items()}

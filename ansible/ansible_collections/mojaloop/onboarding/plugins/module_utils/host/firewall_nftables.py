@@ -16,7 +16,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Match, Sequence
 
 from . import rollback
 from .firewall_content import FAMILY, TABLE, Content, content_of, counters_of
@@ -26,7 +26,7 @@ BOOT_FILE = "/etc/nftables.conf"
 """What the service ``nftables`` loads at boot (Debian; Red Hat's includes are followed from ``/etc/sysconfig``)."""
 BOOT_FILES = (BOOT_FILE, "/etc/sysconfig/nftables.conf")
 TIMEOUT = 60
-_RESET = "add table {0} {1}\ndelete table {0} {1}\n".format(FAMILY, TABLE)
+_RESET = f"add table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\n"
 _COUNTER = re.compile(r"^(\tcounter (\S+) \{ packets )0 bytes 0( \})$", re.MULTILINE)
 
 
@@ -34,16 +34,19 @@ class FirewallRefused(Exception):
     """The rule set was not accepted or did not take effect; the table that was there still is."""
 
 
-def observe(persist_file: str, ports: Sequence[int] = ()) -> Dict[str, Any]:
-    """What is in force: the table's ``content`` (None when there is none) and ``counters`` from the kernel, ``persisted``
-    (SHA-256 of the file loaded at boot), ``loaded_at_boot`` (whether the boot file includes it), ``neighbours``."""
+def observe(persist_file: str, ports: Sequence[int] = ()) -> dict[str, Any]:
+    """What is in force, from the kernel, and what will be after the next boot.
+
+    ``content`` (None when there is no table), ``counters`` (packets and bytes by name), ``persisted`` (SHA-256 of the file
+    loaded at boot), ``loaded_at_boot`` (whether a boot file includes it), ``neighbours`` (see there).
+    """
     listing = _listing()
     return {
         "content": content_of(listing) if listing else None,
         "counters": counters_of(listing) if listing else {},
         "persisted": _digest(persist_file),
         "loaded_at_boot": loaded_at_boot(persist_file),
-        "neighbours": neighbours(json.loads(_nft("-j", "-t", "list", "ruleset") or '{"nftables": []}'), ports),
+        "neighbours": neighbours(_everything(), ports),
     }
 
 
@@ -106,9 +109,45 @@ def loaded_at_boot(persist_file: str) -> bool:
     return False
 
 
-def _listing() -> Optional[Dict[str, Any]]:
+def _listing() -> dict[str, Any] | None:
     answer = _nft("-j", "list", "table", FAMILY, TABLE, absent=True)
-    return json.loads(answer) if answer else None
+    if answer is None:
+        return None
+    return _parsed(answer) or _listing_in_pieces()
+
+
+def _listing_in_pieces() -> dict[str, Any]:
+    """The listing of a table with flags (``dormant``: somebody switched it off), which nft 1.0.6 cannot print whole."""
+    entries: list[dict[str, Any]] = [{"table": {"flags": ["set"]}}]
+    for arguments in (("counters", "table", FAMILY, TABLE), ("sets", "table", FAMILY, TABLE), ("maps",), ("chains", FAMILY)):
+        entries += _own_objects(*arguments)
+    for chain in [entry["chain"]["name"] for entry in entries if "chain" in entry]:
+        entries += [entry for entry in _own_objects("chain", FAMILY, TABLE, chain) if "rule" in entry]
+    return {"nftables": entries}
+
+
+def _own_objects(*arguments: str) -> list[dict[str, Any]]:
+    listed = _parsed(_nft("-j", "list", *arguments) or "") or {"nftables": []}
+    return [entry for entry in listed["nftables"] for item in entry.values() if (item.get("family"), item.get("table")) == (FAMILY, TABLE)]
+
+
+def _everything() -> dict[str, Any]:
+    """The rules of all tables, without elements of sets; tables that are switched off decide nothing and may be left out."""
+    whole = _parsed(_nft("-j", "-t", "list", "ruleset") or "")
+    if whole is not None:
+        return whole
+    entries: list[dict[str, Any]] = []
+    for line in (_nft("list", "tables") or "").splitlines():
+        single = _parsed(_nft("-j", "-t", "list", *line.split(), absent=True) or "")
+        entries += single["nftables"] if single else []
+    return {"nftables": entries}
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return None
 
 
 def _compare(expected: Content) -> None:
@@ -127,9 +166,9 @@ def _carry_counters(rules: str) -> str:
     """
     values = counters_of(_listing() or {"nftables": []})
 
-    def filled(match: Any) -> str:
+    def filled(match: Match[str]) -> str:
         packets, octets = values.get(match.group(2), (0, 0))
-        return "{}{} bytes {}{}".format(match.group(1), packets, octets, match.group(3))
+        return f"{match.group(1)}{packets} bytes {octets}{match.group(3)}"
 
     return _COUNTER.sub(filled, rules)
 
@@ -138,20 +177,20 @@ def _restore(previous: str) -> None:
     _nft("-f", previous)
 
 
-def _nft(*arguments: str, absent: bool = False) -> Optional[str]:
+def _nft(*arguments: str, absent: bool = False) -> str | None:
     """The output of one call of nft; None where ``absent`` permits that there is no such table."""
     program = shutil.which("nft", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/local/sbin")
     if program is None:
         msg = "nft is not installed on this host"
         raise FirewallRefused(msg)
-    command = [program] + list(arguments)  # type: List[str]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)
+    done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
     if done.returncode == 0:
         return done.stdout.decode("utf-8", "replace")
     told = done.stderr.decode("utf-8", "replace").strip()
     if absent and "No such file or directory" in told:
         return None
-    raise FirewallRefused("nft {}: {}".format(" ".join(arguments), told[:2000]))
+    msg = f"nft {' '.join(arguments)}: {told[:2000]}"
+    raise FirewallRefused(msg)
 
 
 def _folder(persist_file: str) -> str:
@@ -168,14 +207,14 @@ def _settle(folder: str, seconds: float) -> None:
     try:
         rollback.settle(folder, seconds + TIMEOUT)
     except TimeoutError as error:
-        raise FirewallRefused(str(error))
+        raise FirewallRefused(str(error)) from error
 
 
 def _sweep(folder: str, persist_file: str) -> None:
     """Remove what a killed run left half written."""
     for place in (folder, os.path.dirname(persist_file)):
         for name in os.listdir(place):
-            if name.startswith((".candidate.nft.stage-", ".previous.nft.stage-", ".{}.stage-".format(os.path.basename(persist_file)))):
+            if name.startswith((".candidate.nft.stage-", ".previous.nft.stage-", f".{os.path.basename(persist_file)}.stage-")):
                 os.unlink(os.path.join(place, name))
 
 
@@ -186,7 +225,7 @@ def _stage(folder: str, name: str, text: str) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    staged = os.path.join(os.path.dirname(path), ".{}.stage-{}".format(os.path.basename(path), secrets.token_hex(4)))
+    staged = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.stage-{secrets.token_hex(4)}")
     handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

@@ -1,0 +1,189 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Real packets through the real packet filter: who passes, who is dropped and counted, what happens to live connections."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from tools.firewall_cases import model
+from tools.firewall_network import Machine, Network, network, still_receives, why_not
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import FirewallModel, unmapped
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.nftables import desired_content, render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.sharing import assigned
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import firewall_nftables as host
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
+
+HUB, BANK, STRANGER = "203.0.113.10", "203.0.113.21", "203.0.113.99"
+HUB6, BANK6, STRANGER6 = "2001:db8::10", "2001:db8::21", "2001:db8::99"
+DOOR = 8443
+
+
+@pytest.fixture
+def net() -> Iterator[Network]:
+    with network(f"{HUB}/24", "203.0.113.12/24", f"{HUB6}/64") as made:
+        made.plug("bank", f"{BANK}/24", f"{BANK6}/64")
+        made.plug("stranger", f"{STRANGER}/24", f"{STRANGER6}/64")
+        made.serve(made.guarded, "::", DOOR)
+        yield made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return str(tmp_path / "nftables.d" / "onboarding.nft")
+
+
+def put(machine: Machine, wanted: FirewallModel, file: str) -> None:
+    """Put a model in force and confirm it."""
+    final = assigned(wanted)
+    rules, content = render(final), desired_content(final)
+    ticket = machine.call(lambda: host.apply(rules, content, file, 20))
+    machine.call(lambda: host.confirm(ticket, rules, content, file))
+
+
+def test_an_allowed_address_passes_and_is_counted(net: Network, file: str) -> None:
+    put(net.guarded, model({"greenbank": [f"{BANK}/32"]}), file)
+    assert net.machines["bank"].passes(HUB, DOOR)
+    assert net.guarded.counter("in_greenbank") > 0
+    assert net.guarded.counter("refused_in") == 0
+
+
+def test_another_address_is_dropped_and_counted_until_it_is_allowed(net: Network, file: str) -> None:
+    put(net.guarded, model({"greenbank": [f"{BANK}/32"]}), file)
+    assert not net.machines["stranger"].passes(HUB, DOOR)
+    assert net.guarded.counter("refused_in") > 0
+    put(net.guarded, model({"greenbank": [f"{BANK}/32"], "redbank": [f"{STRANGER}/32"]}), file)
+    assert net.machines["stranger"].passes(HUB, DOOR)
+    assert net.guarded.counter("in_redbank") > 0
+
+
+def test_ipv6_is_judged_as_ipv4_is(net: Network, file: str) -> None:
+    put(net.guarded, model({"greenbank": [f"{BANK6}/128"]}), file)
+    assert net.machines["bank"].passes(HUB6, DOOR)
+    assert net.guarded.counter("in_greenbank") > 0
+    assert not net.machines["stranger"].passes(HUB6, DOOR)
+    assert not net.machines["bank"].passes(HUB, DOOR)
+    put(net.guarded, model({"greenbank": [f"{BANK6}/128", f"{BANK}/32", f"{STRANGER6}/128"]}), file)
+    assert net.machines["stranger"].passes(HUB6, DOOR)
+    assert net.machines["bank"].passes(HUB, DOOR)
+
+
+def test_an_ipv4_mapped_address_is_the_ipv4_address(net: Network, file: str) -> None:
+    mapped = unmapped([ip_network(f"::ffff:{BANK}/128")])
+    put(net.guarded, model({"greenbank": [str(each) for each in mapped]}), file)
+    assert net.machines["bank"].passes(f"::ffff:{HUB}", DOOR)
+    assert net.guarded.counter("in_greenbank") > 0
+    assert not net.machines["stranger"].passes(f"::ffff:{HUB}", DOOR)
+
+
+def test_an_empty_list_is_nobody(net: Network, file: str) -> None:
+    assert net.machines["bank"].passes(HUB, DOOR)
+    put(net.guarded, model(), file)
+    assert not net.machines["bank"].passes(HUB, DOOR)
+    assert not net.machines["bank"].passes(HUB6, DOOR)
+
+
+def test_other_ports_and_the_host_itself_are_left_alone(net: Network, file: str) -> None:
+    net.serve(net.guarded, HUB, 22)
+    put(net.guarded, model(), file)
+    assert net.machines["stranger"].passes(HUB, 22)
+    assert net.guarded.passes(HUB, DOOR)
+    assert not net.machines["stranger"].passes(HUB, DOOR)
+
+
+def test_a_live_connection_ends_with_its_address_although_the_server_keeps_sending(net: Network, file: str) -> None:
+    net.serve(net.guarded, HUB, 9443, pushing=True)
+    both = model({"greenbank": [f"{BANK}/32"], "redbank": [f"{STRANGER}/32"]})
+    ports = FirewallModel(**{**both.__dict__, "guarded_inbound": (DOOR, 9443)})
+    put(net.guarded, ports, file)
+    leaving, staying = net.machines["bank"].connect(HUB, 9443), net.machines["stranger"].connect(HUB, 9443)
+    assert still_receives(leaving, within=0.5)
+    put(net.guarded, FirewallModel(**{**ports.__dict__, "allowed_in": {"redbank": both.allowed_in["redbank"]}}), file)
+    assert not still_receives(leaving, within=3)
+    assert still_receives(staying, within=0.5)
+    leaving.close()
+    staying.close()
+
+
+def test_only_described_doors_are_called_from_the_egress_address(net: Network, file: str) -> None:
+    for name, address in (("bank", BANK), ("stranger", STRANGER)):
+        net.serve(net.machines[name], address, DOOR)
+    net.serve(net.machines["stranger"], STRANGER, 443)
+    put(net.guarded, model(allowed_out={"greenbank": [(BANK, DOOR)]}), file)
+    assert net.guarded.passes(BANK, DOOR, source=HUB)
+    assert net.guarded.counter("out_greenbank") > 0
+    assert not net.guarded.passes(STRANGER, DOOR, source=HUB)
+    assert net.guarded.counter("refused_out") > 0
+    assert net.guarded.passes(STRANGER, 443, source=HUB)
+    assert net.guarded.passes(STRANGER, DOOR, source="203.0.113.12")
+    put(net.guarded, model(allowed_out={"greenbank": [(BANK, DOOR), (STRANGER, DOOR)]}), file)
+    assert net.guarded.passes(STRANGER, DOOR, source=HUB)
+
+
+def test_calls_over_ipv6_are_judged_as_well(net: Network, file: str) -> None:
+    for name, address in (("bank", BANK6), ("stranger", STRANGER6)):
+        net.serve(net.machines[name], address, DOOR)
+    put(net.guarded, model(allowed_out={"greenbank": [(BANK6, DOOR)]}), file)
+    assert net.guarded.passes(BANK6, DOOR, source=HUB6)
+    assert not net.guarded.passes(STRANGER6, DOOR, source=HUB6)
+
+
+def test_a_live_call_ends_with_its_door_although_the_counterpart_keeps_sending(net: Network, file: str) -> None:
+    for name, address in (("bank", BANK), ("stranger", STRANGER)):
+        net.serve(net.machines[name], address, DOOR, pushing=True)
+    both = model(allowed_out={"greenbank": [(BANK, DOOR)], "redbank": [(STRANGER, DOOR)]})
+    put(net.guarded, both, file)
+    leaving, staying = net.guarded.connect(BANK, DOOR, source=HUB), net.guarded.connect(STRANGER, DOOR, source=HUB)
+    assert still_receives(leaving, within=0.5)
+    put(net.guarded, model(allowed_out={"redbank": [(STRANGER, DOOR)]}), file)
+    assert not still_receives(leaving, within=3)
+    assert still_receives(staying, within=0.5)
+    leaving.close()
+    staying.close()
+
+
+def test_a_call_from_a_counterparts_own_port_number_to_another_service_is_answered(net: Network, file: str) -> None:
+    net.serve(net.guarded, HUB, 22)
+    put(net.guarded, model(allowed_out={"greenbank": [(BANK, DOOR)]}), file)
+    with net.machines["stranger"].call(lambda: _from_port(DOOR, HUB, 22)) as connection:
+        assert connection.recv(1) == b"."
+
+
+def test_replacing_the_table_loses_no_connection(net: Network, file: str) -> None:
+    with_one = model({"greenbank": [f"{BANK}/32"]})
+    with_two = model({"bluebank": ["198.51.100.0/24"], "greenbank": [f"{BANK}/32"]})
+    put(net.guarded, with_one, file)
+    stop = threading.Event()
+    outcomes: list[bool] = []
+
+    def connect_on_and_on() -> None:
+        while not stop.is_set():
+            outcomes.append(net.machines["bank"].passes(HUB, DOOR, patience=5))
+
+    caller = threading.Thread(target=connect_on_and_on)
+    caller.start()
+    for number in range(12):
+        put(net.guarded, with_two if number % 2 == 0 else with_one, file)
+    stop.set()
+    caller.join()
+    assert len(outcomes) > 20
+    assert all(outcomes)
+
+
+def test_counters_go_on_after_a_replacement(net: Network, file: str) -> None:
+    put(net.guarded, model({"greenbank": [f"{BANK}/32"]}), file)
+    assert net.machines["bank"].passes(HUB, DOOR)
+    before = net.guarded.counter("in_greenbank")
+    put(net.guarded, model({"bluebank": ["198.51.100.0/24"], "greenbank": [f"{BANK}/32"]}), file)
+    assert net.guarded.counter("in_greenbank") >= before > 0
+    assert net.guarded.counter("in_bluebank") == 0
+
+
+def _from_port(port: int, address: str, to: int) -> socket.socket:
+    return socket.create_connection((address, to), timeout=2, source_address=("", port))
