@@ -50,6 +50,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = {"changed": False, "failed": summary.outcome == "failed", "summary": summary.as_dict()}
         if result["failed"]:
             result["msg"] = "Something failed; the summary above says what, where and what to do."
+            if not Display().verbosity:
+                del result["summary"]
         report = self._task.args.get("report")
         if report and not self._task.check_mode:
             result["changed"] = _write(Path(report), json.dumps(summary.as_dict(), indent=2, sort_keys=True) + "\n")

@@ -14,8 +14,16 @@ from ..findings import Disposition, Finding
 TESTING = "testing"
 _WITHOUT_DOOR = frozenset({"tls-1", "tls-2", "endpoints-2"})
 _HUB_ALONE = frozenset({"tls-1", "jws-1", "jws-2", "jws-3", "jws-4"})
-_NEEDED_FOR = {"tls-1": "tls-2", "jws-1": "jws-2"}
-"""What is shared was made: the only proof of a step that somebody else carried out."""
+_NEEDS = (
+    ("tls-1", "tls-2"),
+    ("jws-1", "jws-2"),
+    ("tls-3", "tls-2"),
+    ("tls-8", "tls-2"),
+    ("tls-7", "tls-6"),
+    ("jws-3", "jws-2"),
+    ("jws-4", "jws-1"),
+)
+"""A step stands no better than what it needs; and that something was made is shown by its having been shared."""
 
 
 class Standing(IntEnum):
@@ -122,9 +130,10 @@ def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, 
     for finding in findings:
         if finding.participant == name and finding.step in standings:
             standings[finding.step] = max(standings[finding.step], _WEIGHT[finding.disposition])
-    for made, shared in _NEEDED_FOR.items():
-        if standings[shared] >= Standing.PENDING:
-            standings[made] = max(standings[made], standings[shared])
+    for step, needed in _NEEDS:
+        if standings[needed] >= Standing.PENDING:
+            standings[step] = max(standings[step], standings[needed])
+    standings["jws-4"] = max(standings["jws-4"], standings["jws-1"])
     if standings[TESTING] is Standing.DONE:
         standings[TESTING] = {True: Standing.DONE, False: Standing.FAILED, None: Standing.NOT_SHOWN}[shown]
     standings.update(dict.fromkeys(absent, Standing.NOT_APPLICABLE))
