@@ -172,11 +172,11 @@ class Bench:
         found: dict[str, object] = json.loads(content)
         return found
 
-    def token(self, certificate: Path | None = None, scope: str | None = None) -> TokenAnswer:
+    def token(self, certificate: Path | None = None, scope: str | None = None, name: str = "greenbank") -> TokenAnswer:
         """Ask for a token as the hub's gateway would pass it on: the client's certificate in the gateway's own header."""
         client = HttpsClient(Route(str(self.server.folder / "server.pem")))
         return fetch_token(
-            _Gateway(client, certificate), self.credentials(), url=f"https://127.0.0.1:{self.server.port}/token", scope=scope
+            _Gateway(client, certificate), self.credentials(name), url=f"https://127.0.0.1:{self.server.port}/token", scope=scope
         )
 
 
@@ -238,6 +238,50 @@ def test_a_client_lives_from_registration_to_offboarding(bench: Bench, tmp_path:
     assert bench.run() == []
     bench.tree.write("store/greenbank/oauth/credentials.json", json.dumps(credentials).encode())
     assert bench.token(certificate).reason == "invalid_client"
+
+
+def test_a_run_killed_before_it_could_keep_the_answer_is_told_and_made_good(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain = bench.tree.write
+
+    def killed(path: str, content: bytes) -> None:
+        if path.endswith("credentials.json"):
+            raise KeyboardInterrupt
+        plain(path, content)
+
+    monkeypatch.setattr(bench.tree, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    monkeypatch.undo()
+    planned = bench.run(check=True)
+    assert bench.run() == planned
+    assert [finding.reason for finding in planned] == ["oauth-orphan-possible", "oauth-client-missing", "oauth-client-missing"]
+    assert bench.run() == []
+    registered = [client["client_name"] for client in json.loads((tmp_path / "clients.json").read_text())["Client"].values()]
+    assert sorted(registered) == ["lab/bluebank", "lab/bluebank", "lab/greenbank"]  # the orphan that was told of
+
+
+def test_a_participant_with_plain_openssl_opens_its_credentials_and_gets_a_token(bench: Bench, tmp_path: Path) -> None:
+    folder, exchange = tmp_path / "redbank", tmp_path / "exchange"
+    exchange.mkdir()
+    script = NODE.parent / "openssl_participant.sh"
+    subprocess.run([script, "publish", folder, exchange, "redbank", "fspiop.redbank.lab", "Red Bank"], check=True, capture_output=True)
+    bench.description = replace(bench.description, participants=(replace(participant("redbank"), hosting="self-hosted"),))
+    assert reasons(bench.run()) == {"awaiting-counterpart"}
+    bench.tree.write("store/hub/received/redbank/exchange.pem", (exchange / "redbank/participant/exchange.pem").read_bytes())
+    assert reasons(bench.run()) == {"oauth-client-missing"}
+    assert bench.run() == []
+    sealed = bench.tree.read("store/hub/oauth/redbank.p7m") or b""
+    (exchange / "redbank/hub").mkdir()
+    (exchange / "redbank/hub/oauth.p7m").write_bytes(sealed)
+    subprocess.run([script, "collect", folder, exchange, "redbank"], check=True, capture_output=True)
+    credentials = (folder / "credentials.json").read_bytes()
+    secret = json.loads(credentials)["client_secret"].encode()
+    assert not [path for path in bench.tree.root.rglob("*") if path.is_file() and secret in path.read_bytes()]
+    bench.tree.write("store/redbank/oauth/credentials.json", credentials)
+    certificate = self_signed("client", tmp_path)
+    assert bench.token(certificate, name="redbank").status == 200
 
 
 def test_a_restart_keeps_the_clients(bench: Bench, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,12 +26,18 @@ LIFETIME = (NOW - timedelta(hours=1), NOW + timedelta(days=300))
 CREDENTIALS = {"client_id": "a", "client_secret": "b"}
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("published")
+    (root / "exchange").mkdir()
+    run("publish", root / "redbank", root / "exchange")
+    return root
+
+
 @pytest.fixture
-def folders(tmp_path: Path) -> tuple[Path, Path]:
-    folder, exchange = tmp_path / "redbank", tmp_path / "exchange"
-    exchange.mkdir()
-    run("publish", folder, exchange)
-    return folder, exchange
+def folders(published: Path, tmp_path: Path) -> tuple[Path, Path]:
+    shutil.copytree(published, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "redbank", tmp_path / "exchange"
 
 
 def run(verb: str, folder: Path, exchange: Path, *, status: int = 0) -> str:
