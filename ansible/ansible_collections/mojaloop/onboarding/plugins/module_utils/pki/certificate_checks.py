@@ -68,8 +68,8 @@ def issuer_named(seen: Examined) -> str | None:
 
 
 def issuer_signed(seen: Examined) -> str | None:
-    """The named issuer's key made the signature."""
-    if seen.issuer is None or issuer_named(seen) or signed_by(seen.certificate, seen.issuer):
+    """The named issuer's key made the signature (one with an unsound hash is not even looked at)."""
+    if seen.issuer is None or issuer_named(seen) or hash_sound(seen) or signed_by(seen.certificate, seen.issuer):
         return None
     return f"carries a signature that is not that of {short_name(seen.issuer)}"
 
@@ -178,8 +178,8 @@ _ISSUED: tuple[Check, ...] = (
     ("key-kind", key_kind_allowed),
     ("key-does-not-match", key_matches),
     ("issuer-is-not-ours", issuer_named),
-    ("issuer-signature", issuer_signed),
     ("signature-algorithm", hash_sound),
+    ("issuer-signature", issuer_signed),
     ("not-yet-valid", begun),
     ("certificate-expired", not_ended),
     ("certificate-expires-soon", not_due),

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..errors import OnboardingError, SigningRefused
@@ -19,8 +19,8 @@ from .certificates import CertificateUnreadable, Chain, certificate_key, certifi
 from .keys import PrivateKey, PublicKey, public_digest, public_pem, signature_hash
 
 _HOW = (
-    "openssl x509 -in template.pem -CA <ca certificate> -CAkey <ca key> -preserve_dates -set_serial {serial} -sha256 -out certificate.pem"
-    "; then put certificate.pem beside this file"
+    "openssl x509 -req -in request.csr -force_pubkey public.pem -copy_extensions copyall -CA <ca certificate> -CAkey <ca key>"
+    " -set_serial {serial:#x} -days {days} -sha256 -out certificate.pem; then put certificate.pem beside this file"
 )
 
 
@@ -79,8 +79,9 @@ class LocalSigner:
 class OfflineSigner:
     """A CA that is reached by files: a request goes out to ``folder`` of the tree, ``certificate.pem`` comes back beside it.
 
-    The request is a template: the certificate as it shall be, signed by a key that was thrown away. Any tool can turn it
-    into the real one, and what comes back is compared with it field by field.
+    ``template.pem`` is the certificate as it shall be, signed by a key that was thrown away: what comes back is compared
+    with it field by field. ``request.csr`` says the same for tools that sign requests (its own key was thrown away too:
+    the key to certify is ``public.pem``), ``request.json`` for people, with the command.
     """
 
     tree: Tree
@@ -107,24 +108,24 @@ class OfflineSigner:
             return None
         template = read_certificate(pem)
         wanted = _template(draft, template.serial_number)
-        same = (template.subject, template.issuer, template.extensions) == (wanted.subject, wanted.issuer, wanted.extensions)
+        same = (template.subject, template.issuer, _extensions(template)) == (wanted.subject, wanted.issuer, _extensions(wanted))
         return template if same and template.not_valid_after_utc >= draft.needed_until else None
 
     def _ask(self, place: str, draft: Draft) -> None:
         serial = draft.take_serial()
         template = _template(draft, serial)
+        length = template.not_valid_after_utc - template.not_valid_before_utc
         facts = {
             "format": 1,
             "label": draft.label,
             "subject": template.subject.rfc4514_string(),
             "public_key_sha256": public_digest(draft.public_key),
             "serial": f"{serial:#x}",
-            "not_before": template.not_valid_before_utc.isoformat(),
-            "not_after": template.not_valid_after_utc.isoformat(),
+            "days": length.days,
             "issuer_sha256": fingerprint(self.certificate),
-            "how": _HOW.format(serial=f"{serial:#x}"),
+            "how": _HOW.format(serial=serial, days=length.days),
         }
-        files = {"template.pem": certificate_pem(template), "public.pem": public_pem(draft.public_key)}
+        files = {"template.pem": certificate_pem(template), "request.csr": _request(template), "public.pem": public_pem(draft.public_key)}
         self.tree.write_folder(place, {**files, "request.json": json.dumps(facts, indent=2).encode() + b"\n"})
 
     def _checked(self, pem: bytes, asked: x509.Certificate, where: str) -> x509.Certificate:
@@ -134,21 +135,36 @@ class OfflineSigner:
             raise SigningRefused("certificate-unreadable", str(error), where=where) from error
         for reason, right in self._comparison(answer, asked):
             if not right:
-                remedy = "Remove the file and sign template.pem as request.json says."
+                remedy = "Remove the file and sign again as request.json says."
                 raise SigningRefused(reason, "the offline CA's certificate is not what was asked", where=where, remedy=remedy)
         return answer
 
+    @property
+    def _end(self) -> datetime:
+        return min(authority.not_valid_after_utc for authority in self.chain)
+
     def _comparison(self, answer: x509.Certificate, asked: x509.Certificate) -> tuple[tuple[str, bool], ...]:
-        inside = answer.not_valid_before_utc >= asked.not_valid_before_utc and answer.not_valid_after_utc <= asked.not_valid_after_utc
+        length, longest = (one.not_valid_after_utc - one.not_valid_before_utc for one in (answer, asked))
         return (
             ("issuer-signature", signed_by(answer, self.certificate)),
             ("key-does-not-match", certificate_key(answer) == certificate_key(asked)),
             ("serial", answer.serial_number == asked.serial_number),
             ("subject", answer.subject == asked.subject),
-            ("extensions", {item.oid: item for item in answer.extensions} == {item.oid: item for item in asked.extensions}),
-            ("lifetime-too-long", inside),
+            ("extensions", _extensions(answer) == _extensions(asked)),
+            ("lifetime-too-long", length <= longest and answer.not_valid_after_utc <= self._end),
         )
 
 
 def _template(draft: Draft, serial: int) -> x509.Certificate:
     return draft.builder.serial_number(serial).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+
+
+def _extensions(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]:
+    return {extension.oid: extension for extension in certificate.extensions}
+
+
+def _request(template: x509.Certificate) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder(template.subject)
+    for extension in template.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    return builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
