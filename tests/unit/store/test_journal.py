@@ -14,7 +14,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.journal 
     KeyEntry,
     KeyRegister,
     KeyState,
-    Sequence,
+    Numbered,
     SequenceJournal,
     SerialJournal,
 )
@@ -93,14 +93,14 @@ def test_a_retired_key_stays_retired(tree: DiskTree) -> None:
 
 def test_a_sequence_only_rises(tree: DiskTree) -> None:
     journal, path = SequenceJournal(tree), published_path("hub", "greenbank")
-    assert journal.highest(path) == Sequence(0, "")
-    assert journal.advance(path, Sequence(7, "seven"))
+    assert journal.highest(path) == Numbered()
+    assert journal.advance(path, Numbered(7, "seven"))
     for number in (7, 6):
-        assert not journal.advance(path, Sequence(number, "other"))
-    assert journal.highest(path) == Sequence(7, "seven")
-    assert journal.advance(path, Sequence(8, "eight"))
-    journal.restart(path, Sequence(1, "one"))
-    assert journal.highest(path) == Sequence(1, "one")
+        assert not journal.advance(path, Numbered(number, "other"))
+    assert journal.highest(path) == Numbered(7, "seven")
+    assert journal.advance(path, Numbered(8, "eight"))
+    journal.restart(path, Numbered(1, "one"))
+    assert journal.highest(path) == Numbered(1, "one")
 
 
 UNKNOWN_STATE = b'{"format": 1, "owner": "hub", "purpose": "ca", "state": "new"}'

@@ -1,14 +1,37 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""First contact: a person confirms the digest of a counterpart's first publication over another channel."""
+r"""First contact: a person confirms the digest of a counterpart's first publication over another channel.
+
+The digest is the SHA-256 of a few lines of text, one for each certificate and key, sorted, each ``<SHA-256>  <what>``
+and a newline. Whoever has the files can compute it with plain tools::
+
+    d() { printf '%s  %s\n' "$(sha256sum | cut -d' ' -f1)" "$1"; }
+    { openssl x509 -in ca.pem -outform DER | d ca                      # of a chain: one line for each certificate
+      openssl req -in client.csr -noout -pubkey | openssl pkey -pubin -outform DER | d client-key
+      openssl pkey -pubin -in jws.pem -outform DER | d jws-key
+      openssl x509 -in exchange.pem -noout -pubkey | openssl pkey -pubin -outform DER | d exchange-key
+    } | LC_ALL=C sort | sha256sum
+
+Files that are not there have no line; a request for a server certificate (``server.csr``) counts as ``server-key``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+from hashlib import sha256
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..pki.certificates import CertificateUnreadable, read_certificates, received_certificate
+from ..pki.keys import public_digest, read_public_key
+from ..pki.requests import read_request
+from ..store.journal import Numbered, SequenceJournal, read_record, render_record, write_changed
+from ..store.layout import contact_path, seen_path
 from ..store.tree import Tree
-from .publication import Address, Publication
+from .publication import EXCHANGE_CERTIFICATE, Address, Publication, read_publication
+from .refusal import PublicationRefused
 
 
 @dataclass(frozen=True)
@@ -22,14 +45,22 @@ class Trust:
 
 @dataclass(frozen=True)
 class Contact:
-    """What a side knows its counterpart by: the accepted digest, how it was accepted, its exchange certificates (PEM)."""
+    """What a side knows its counterpart by.
+
+    ``digest`` is that of the publication that was accepted, ``provenance`` how (``confirmed`` by a person, ``automatic``).
+    ``exchange_certificates`` (PEM) are those whose keys may sign its manifests: one, or two while it changes keys.
+    """
 
     digest: str
     provenance: str
     exchange_certificates: tuple[str, ...]
 
+    def certificates(self) -> list[x509.Certificate]:
+        """The exchange certificates."""
+        return [x509.load_pem_x509_certificate(pem.encode()) for pem in self.exchange_certificates]
 
-class ContactStatus(str, Enum):
+
+class ContactStatus(StrEnum):
     """Whether a publication may become effective."""
 
     ACCEPTED = "accepted"
@@ -41,7 +72,7 @@ class ContactStatus(str, Enum):
 class Reception:
     """A publication and what may become of it.
 
-    ``digest`` is what a person would confirm; ``reason`` says why when it is refused (``first-publication-differs``);
+    ``digest`` is what a person confirms; ``reason`` says why when it is refused (``first-publication-differs``);
     ``provenance`` of what was accepted: ``signed``, ``confirmed`` or ``automatic``.
     """
 
@@ -53,20 +84,107 @@ class Reception:
 
 
 def first_publication_digest(files: Mapping[str, bytes]) -> str:
-    """``sha256:<hex>`` over the CA certificates, request keys, JWS key and exchange key of a publication."""
-    raise NotImplementedError
+    """``sha256:<hex>`` over the CA certificates, request keys, JWS key and exchange key of a publication (see above)."""
+    lines = sorted(f"{digest}  {what}\n" for what, digest in _identity(files))
+    return "sha256:" + sha256("".join(lines).encode("ascii")).hexdigest()
 
 
 def read_contact(tree: Tree, side: str, counterpart: str) -> Contact | None:
     """What ``side`` knows ``counterpart`` by; None before first contact."""
-    raise NotImplementedError
+    path = contact_path(side, counterpart)
+    if tree.status(path) is None:
+        return None
+    record = read_record(tree, path, {"digest", "provenance", "exchange_certificates"})
+    certificates = record["exchange_certificates"]
+    return Contact(str(record["digest"]), str(record["provenance"]), tuple(certificates if isinstance(certificates, list) else ()))
 
 
 def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:
-    """Read what ``address.sender`` published and judge it; writes nothing. None when nothing is published; PublicationRefused as ``read_publication``."""
-    raise NotImplementedError
+    """Read what ``address.sender`` published and judge it; writes nothing. None when nothing is published.
+
+    PublicationRefused as by ``read_publication``. A description that confirms another digest than the one accepted
+    before starts anew: the counterpart lost its exchange key, and a person has confirmed what it published since.
+    """
+    contact = read_contact(tree, address.receiver, address.sender)
+    if contact is not None and trust.first_publication not in {"", contact.digest}:
+        contact = None
+    known = contact.certificates() if contact is not None and not trust.plain else []
+    publication = read_publication(tree, address, plain=trust.plain, known=known)
+    if publication is None:
+        return None
+    if contact is not None and publication.signer is not None:
+        return Reception(publication, ContactStatus.ACCEPTED, contact.digest, provenance="signed")
+    return _judge(publication, trust, contact)
 
 
 def accept(tree: Tree, address: Address, reception: Reception) -> bool:
     """Journal an accepted publication (contact, exchange keys, sequence number); whether anything was new."""
-    raise NotImplementedError
+    if reception.status is not ContactStatus.ACCEPTED:
+        raise PublicationRefused(reception.status.value, "is not accepted", where=address.folder)
+    publication, journal = reception.publication, SequenceJournal(tree)
+    seen = seen_path(address.receiver, address.sender)
+    contact = render_record(_contact_record(tree, address, reception))
+    changed = False
+    if publication.manifest is not None:
+        last = Numbered(publication.manifest.sequence, publication.manifest.digest)
+        if publication.signer is not None:
+            changed = journal.advance(seen, last)
+        elif journal.highest(seen) != last:
+            # Before the contact: killed in between, the next run is at first contact still.
+            journal.restart(seen, last)
+            changed = True
+    return write_changed(tree, contact_path(address.receiver, address.sender), contact) or changed
+
+
+def _judge(publication: Publication, trust: Trust, contact: Contact | None) -> Reception:
+    """First contact, or plain files: what a person confirmed decides, and in labs the run itself where nobody did."""
+    digest = first_publication_digest(publication.files)
+    if contact is not None and contact.digest == digest:
+        return Reception(publication, ContactStatus.ACCEPTED, digest, provenance=contact.provenance)
+    if trust.first_publication == digest:
+        return Reception(publication, ContactStatus.ACCEPTED, digest, provenance="confirmed")
+    if trust.first_publication and contact is None:
+        return Reception(publication, ContactStatus.REFUSED, digest, reason="first-publication-differs")
+    if trust.automatic and not trust.first_publication:
+        return Reception(publication, ContactStatus.ACCEPTED, digest, provenance="automatic")
+    return Reception(publication, ContactStatus.AWAITING_APPROVAL, digest)
+
+
+def _contact_record(tree: Tree, address: Address, reception: Reception) -> dict[str, object]:
+    contact = read_contact(tree, address.receiver, address.sender)
+    announced = reception.publication.files.get(EXCHANGE_CERTIFICATE)
+    signer = reception.publication.signer
+    if contact is None or signer is None:
+        certificates = [] if announced is None else [received_certificate(announced, where=EXCHANGE_CERTIFICATE)]
+        return _record(reception.digest, reception.provenance, certificates)
+    # A manifest signed by the key in use announces the next one; signed by the next one, it ends the one before.
+    following = signer if announced is None else received_certificate(announced, where=EXCHANGE_CERTIFICATE)
+    rotating = public_digest(following.public_key()) != public_digest(signer.public_key())
+    return _record(contact.digest, contact.provenance, [signer, following] if rotating else [following])
+
+
+def _record(digest: str, provenance: str, certificates: list[x509.Certificate]) -> dict[str, object]:
+    pems = [certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates]
+    return {"digest": digest, "provenance": provenance, "exchange_certificates": pems}
+
+
+def _identity(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """What a side is known by, with the SHA-256 (hex) of its DER form."""
+    if "ca.pem" in files:
+        for certificate in _authorities(files["ca.pem"]):
+            yield "ca", sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    for name in ("client", "server"):
+        if f"{name}.csr" in files:
+            yield f"{name}-key", public_digest(read_request(files[f"{name}.csr"], where=f"{name}.csr").public_key)
+    if "jws.pem" in files:
+        yield "jws-key", public_digest(read_public_key(files["jws.pem"], where="jws.pem"))
+    if EXCHANGE_CERTIFICATE in files:
+        certificate = received_certificate(files[EXCHANGE_CERTIFICATE], where=EXCHANGE_CERTIFICATE)
+        yield "exchange-key", public_digest(certificate.public_key())
+
+
+def _authorities(pem: bytes) -> tuple[x509.Certificate, ...]:
+    try:
+        return read_certificates(pem)
+    except CertificateUnreadable as error:
+        raise PublicationRefused("unreadable", str(error), where="ca.pem") from error

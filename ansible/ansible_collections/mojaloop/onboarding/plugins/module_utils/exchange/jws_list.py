@@ -3,24 +3,120 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from ..description.model import HUB
+from ..pki.keys import public_pem, read_public_key
+from ..store.journal import Numbered, SequenceJournal
+from ..store.layout import JWS_LIST_FOLDER, published_path, seen_path
 from ..store.tree import Tree
+from .envelope import FORMAT, Envelope, content_digest, read_envelope, sign_envelope, signed_by, signed_with, unreadable
+from .manifest import is_digest, is_sequence
+from .publication import check_sequence
+from .refusal import PublicationRefused
+
+LIST = "list.json"
+LIMIT = 1024 * 1024
+"""Bytes of the list: several thousand participants."""
+_STREAM = "jws"
+_KIND = "list"
+_PATH = f"{JWS_LIST_FOLDER}/{LIST}"
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_SPKI = re.compile(rb"-----BEGIN PUBLIC KEY-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)-----END PUBLIC KEY-----\n")
 
 
 def publish_jws_list(tree: Tree, environment: str, keys: Mapping[str, bytes], key: RSAPrivateKey) -> bool:
     """Publish the JWS public keys (SPKI PEM by FSPIOP id), signed with the hub's exchange key; False when they stand already."""
-    raise NotImplementedError
+    files = {f"{name}.pem": public_pem(read_public_key(pem, where=f"{JWS_LIST_FOLDER}/{name}.pem")) for name, pem in keys.items()}
+    digests = {name.removesuffix(".pem"): _key_digest(pem, name) for name, pem in files.items()}
+    journal, path = SequenceJournal(tree), published_path(HUB, _STREAM)
+    highest = journal.highest(path)
+    standing = _standing(tree, key)
+    if standing is not None:
+        last = _numbered(standing)
+        same = standing.content["keys"] == digests and standing.content["environment"] == environment and _files(tree) == files
+        if same and last.follows(highest):
+            journal.advance(path, last)
+            return False
+        highest = last if last.follows(highest) else highest
+    content = {"format": FORMAT, "environment": environment, "sequence": highest.number + 1, "keys": digests}
+    journal.advance(path, Numbered(highest.number + 1, content_digest(content)))
+    tree.write_folder(JWS_LIST_FOLDER, {**files, LIST: sign_envelope(_KIND, content, key)})
+    return True
 
 
 def read_jws_list(tree: Tree, environment: str, reader: str, known: Sequence[x509.Certificate]) -> dict[str, bytes]:
-    """The keys on the hub's list (SPKI PEM by FSPIOP id), verified; empty when there is none. PublicationRefused otherwise."""
-    raise NotImplementedError
+    """The keys on the hub's list (SPKI PEM by FSPIOP id), verified; empty when there is none. PublicationRefused otherwise.
+
+    ``known``: the hub's exchange certificates as accepted by the side ``reader``.
+    """
+    data = tree.read(_PATH)
+    if data is None:
+        return {}
+    found = _read(data)
+    if not any(signed_by(found.content, found.signature, certificate) for certificate in known):
+        raise PublicationRefused("list-signature", "is not signed by the exchange key of the hub that is known here", where=_PATH)
+    if found.content["environment"] != environment:
+        raise PublicationRefused("list-misdirected", f"is for another environment than {environment}", where=_PATH)
+    highest = SequenceJournal(tree).highest(seen_path(reader, _STREAM))
+    check_sequence(_numbered(found), highest, _PATH)
+    return {name: _listed(tree, name, digest) for name, digest in sorted(found.content["keys"].items())}
 
 
 def accept_jws_list(tree: Tree, reader: str) -> bool:
     """Journal the sequence number of the list that ``reader`` has just read; whether it was new."""
-    raise NotImplementedError
+    data = tree.read(_PATH)
+    if data is None:
+        return False
+    return SequenceJournal(tree).advance(seen_path(reader, _STREAM), _numbered(_read(data)))
+
+
+def _numbered(found: Envelope) -> Numbered:
+    return Numbered(found.content["sequence"], content_digest(found.content))
+
+
+def _read(data: bytes) -> Envelope:
+    found = read_envelope(_KIND, data, fields={"environment", "sequence", "keys"}, limit=LIMIT, where=_PATH)
+    keys = found.content["keys"]
+    if not isinstance(found.content["environment"], str) or not is_sequence(found.content["sequence"]) or not isinstance(keys, dict):
+        raise unreadable(_KIND, "environment, sequence or keys", _PATH)
+    if not all(_ID.fullmatch(name) and is_digest(digest) for name, digest in keys.items()):
+        raise unreadable(_KIND, "keys that are not FSPIOP ids with SHA-256 digests", _PATH)
+    return found
+
+
+def _standing(tree: Tree, key: RSAPrivateKey) -> Envelope | None:
+    """The list as this key signed it; None when there is none, or it is damaged: it is replaced as a whole."""
+    try:
+        found = _read(tree.read(_PATH) or b"")
+    except PublicationRefused:
+        return None
+    return found if signed_with(found.content, found.signature, key.public_key()) else None
+
+
+def _files(tree: Tree) -> dict[str, bytes | None]:
+    return {name: tree.read(f"{JWS_LIST_FOLDER}/{name}") for name in tree.names(JWS_LIST_FOLDER) if name != LIST}
+
+
+def _listed(tree: Tree, name: str, digest: str) -> bytes:
+    path = f"{JWS_LIST_FOLDER}/{name}.pem"
+    pem = tree.read(path)
+    if pem is None:
+        raise PublicationRefused("file-missing", "is on the list and not there", where=path)
+    if _key_digest(pem, path) != digest:
+        raise PublicationRefused("file-altered", "is not the key that the list says", where=path)
+    return pem
+
+
+def _key_digest(pem: bytes, path: str) -> str:
+    """SHA-256 (hex) of the SubjectPublicKeyInfo; not parsed further, because each of N readers would parse N keys."""
+    found = _SPKI.fullmatch(pem)
+    if found is None:
+        raise PublicationRefused("file-altered", "is not a public key in PEM and nothing else", where=path)
+    return sha256(base64.b64decode(found[1])).hexdigest()

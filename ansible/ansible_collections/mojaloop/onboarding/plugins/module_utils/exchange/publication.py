@@ -3,14 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from ..errors import StoreError
+from ..pki.certificates import received_certificate
+from ..store.journal import Numbered, SequenceJournal
+from ..store.layout import publication_folder, published_path, seen_path
 from ..store.tree import Tree
-from .manifest import Manifest
+from .manifest import LIMIT, MANIFEST, MOST_FILES, Manifest, read_manifest, sign_manifest, verify_manifest
+from .refusal import PublicationRefused
+
+EXCHANGE_CERTIFICATE = "exchange.pem"
+NAMES = frozenset({
+    "ca.pem", "server.pem", "exchange.pem", "jws.pem", "crl.pem", "endpoints.json", "oauth.p7m", "client.csr", "client.pem",
+    "client-chain.pem", "server.csr", "signed-server.pem", "signed-server-chain.pem",
+})  # fmt: skip
+"""The files that a publication may hold, beside its manifest."""
+_ASK = "Ask its sender to publish again, and over another channel what happened."
 
 
 @dataclass(frozen=True)
@@ -21,22 +35,59 @@ class Address:
     sender: str
     receiver: str
 
+    def __str__(self) -> str:
+        return f"from {self.sender} for {self.receiver} in {self.environment}"
+
+    @property
+    def folder(self) -> str:
+        """Where it stands in the exchange."""
+        return publication_folder(self.sender, self.receiver)
+
+    @property
+    def manifest_path(self) -> str:
+        """Where its manifest stands."""
+        return f"{self.folder}/{MANIFEST}"
+
 
 @dataclass(frozen=True)
 class Publication:
-    """What was read, undamaged. ``manifest`` is None for plain files; ``verified``: a key known since first contact signed it."""
+    """What was read, undamaged.
+
+    ``manifest`` is None for plain files. ``signer`` is the certificate known since first contact whose key signed it;
+    None before first contact.
+    """
 
     files: Mapping[str, bytes]
     manifest: Manifest | None
-    verified: bool
+    signer: x509.Certificate | None = None
 
 
 def publish(tree: Tree, address: Address, files: Mapping[str, bytes], key: RSAPrivateKey, *, sequence_floor: int = 0) -> bool:
     """Publish these files, signed with the sender's exchange key; False, and nothing touched, when they stand published already.
 
-    The sequence number rises above the highest of the journal, the exchange and ``sequence_floor``.
+    PublicationRefused when a file may not be published. The sequence number rises above the highest of the journal, the
+    exchange and ``sequence_floor``, so that neither an old copy of the journal nor one of the exchange rolls it back.
     """
-    raise NotImplementedError
+    _check_names(address.folder, files)
+    for name, content in files.items():
+        _check_size(f"{address.folder}/{name}", len(content))
+        _check_public(f"{address.folder}/{name}", content)
+    journal = SequenceJournal(tree)
+    path = published_path(address.sender, address.receiver)
+    highest = journal.highest(path)
+    standing = _standing(tree, address, key)
+    if standing is not None and standing.manifest is not None:
+        last = Numbered(standing.manifest.sequence, standing.manifest.digest)
+        if standing.files == files and last.follows(highest) and last.number >= sequence_floor:
+            journal.advance(path, last)
+            return False
+        highest = last if last.follows(highest) else highest
+    number = max(highest.number, sequence_floor) + 1
+    manifest = Manifest(address.environment, address.sender, address.receiver, number, highest.digest, _digests(files))
+    # Ahead of the files: a number that may have been seen is never used for anything else.
+    journal.advance(path, Numbered(number, manifest.digest))
+    tree.write_folder(address.folder, {**files, MANIFEST: sign_manifest(manifest, key)})
+    return True
 
 
 def read_publication(tree: Tree, address: Address, *, plain: bool = False, known: Sequence[x509.Certificate] = ()) -> Publication | None:
@@ -45,4 +96,127 @@ def read_publication(tree: Tree, address: Address, *, plain: bool = False, known
     ``plain``: the sender writes no manifests. ``known``: exchange certificates accepted since first contact; without
     any, the signature is checked against the publication's own ``exchange.pem`` (first contact decides whose that is).
     """
-    raise NotImplementedError
+    files = _read_files(tree, address.folder)
+    if not files:
+        return None
+    data = files.pop(MANIFEST, None)
+    if plain:
+        _check_names(address.folder, files)
+        return Publication(files, None)
+    if data is None:
+        raise PublicationRefused("manifest-missing", "has no manifest", where=address.manifest_path, remedy=_ASK)
+    manifest = read_manifest(data, address.manifest_path)
+    signer = verify_manifest(manifest, _certificates(files, known, address), address.manifest_path)
+    _check_address(manifest, address)
+    _check_digests(manifest, files, address)
+    _check_names(address.folder, files)
+    if known:
+        _check_sequence(tree, manifest, address)
+    return Publication(files, manifest, signer if known else None)
+
+
+def check_sequence(found: Numbered, highest: Numbered, where: str) -> None:
+    """PublicationRefused when a document is older than one seen before, or another one under the same number."""
+    if found.number < highest.number:
+        what = f"has the sequence number {found.number}, and {highest.number} was seen before: an old copy stands there"
+        raise PublicationRefused("sequence-rolled-back", what, where=where, remedy=_ASK)
+    if not found.follows(highest):
+        what = f"differs from what was seen under the same sequence number {found.number}"
+        raise PublicationRefused("sequence-reused", what, where=where, remedy=_ASK)
+
+
+def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication | None:
+    """The publication as this key signed it; None when there is none, or it is damaged: it is replaced as a whole."""
+    try:
+        files = _read_files(tree, address.folder)
+        manifest = read_manifest(files.pop(MANIFEST, b""), address.manifest_path)
+        _check_address(manifest, address)
+    except (PublicationRefused, StoreError):
+        return None
+    if not manifest.made_with(key.public_key()):
+        return None
+    return Publication(files if _digests(files) == manifest.files else {}, manifest)
+
+
+def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
+    try:
+        names = tree.names(folder)
+        if len(names) > MOST_FILES:
+            raise PublicationRefused("file-name", f"holds {len(names)} files; allowed: {MOST_FILES}", where=folder, remedy=_ASK)
+        return {name: _read_file(tree, f"{folder}/{name}") for name in names}
+    except StoreError as error:
+        # A link on the way.
+        raise _not_plain(folder) from error
+
+
+def _read_file(tree: Tree, path: str) -> bytes:
+    # A link could lead to what is not the counterpart's to show; a pipe has no end.
+    status = tree.status(path)
+    if status is None or not status.regular:
+        raise _not_plain(path)
+    _check_size(path, status.size)
+    content = tree.read(path) or b""
+    _check_public(path, content)
+    return content
+
+
+def _not_plain(path: str) -> PublicationRefused:
+    return PublicationRefused("not-a-plain-file", "is a link, a folder or a device; allowed: plain files", where=path, remedy=_ASK)
+
+
+def _check_size(path: str, size: int) -> None:
+    if size > LIMIT:
+        raise PublicationRefused("too-large", f"has {size:,} bytes; allowed: {LIMIT:,}", where=path, remedy=_ASK)
+
+
+def _check_public(path: str, content: bytes) -> None:
+    if b"PRIVATE KEY" in content:
+        remedy = "Where it was readable, the key counts as disclosed: its owner makes a new key pair and retires this one."
+        raise PublicationRefused("private-key-received", "holds a private key; allowed: public material only", where=path, remedy=remedy)
+
+
+def _check_names(folder: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name not in NAMES:
+            what = f"has a name that no publication has; allowed: {', '.join(sorted(NAMES))}"
+            raise PublicationRefused("file-name", what, where=f"{folder}/{name!r}", remedy="Its sender removes it.")
+
+
+def _certificates(files: Mapping[str, bytes], known: Sequence[x509.Certificate], address: Address) -> Sequence[x509.Certificate]:
+    """Those whose keys may have signed: known ones, or at first contact what the publication itself says."""
+    where = f"{address.folder}/{EXCHANGE_CERTIFICATE}"
+    if known:
+        return known
+    if EXCHANGE_CERTIFICATE not in files:
+        raise PublicationRefused("exchange-key-missing", "is missing: the manifest cannot be checked", where=where, remedy=_ASK)
+    return (received_certificate(files[EXCHANGE_CERTIFICATE], where=where),)
+
+
+def _check_address(manifest: Manifest, address: Address) -> None:
+    found = Address(manifest.environment, manifest.sender, manifest.receiver)
+    if found != address:
+        raise PublicationRefused("manifest-misdirected", f"is {found}; expected: {address}", where=address.manifest_path, remedy=_ASK)
+
+
+def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: sha256(content).hexdigest() for name, content in files.items()}
+
+
+def _check_digests(manifest: Manifest, files: Mapping[str, bytes], address: Address) -> None:
+    found = _digests(files)
+    for name in sorted({*found, *manifest.files}):
+        where = f"{address.folder}/{name!r}"
+        if name not in manifest.files:
+            raise PublicationRefused("file-not-in-manifest", "is not in the manifest", where=where, remedy=_ASK)
+        if name not in found:
+            raise PublicationRefused("file-missing", "is in the manifest and not there", where=where, remedy=_ASK)
+        if found[name] != manifest.files[name]:
+            raise PublicationRefused("file-altered", "is not what the manifest says", where=where, remedy=_ASK)
+
+
+def _check_sequence(tree: Tree, manifest: Manifest, address: Address) -> None:
+    highest = SequenceJournal(tree).highest(seen_path(address.receiver, address.sender))
+    check_sequence(Numbered(manifest.sequence, manifest.digest), highest, address.manifest_path)
+    if manifest.sequence == highest.number + 1 and highest.number and manifest.previous != highest.digest:
+        what = f"does not follow the manifest {highest.number} that was seen before: there are two histories"
+        raise PublicationRefused("manifest-chain", what, where=address.manifest_path, remedy=_ASK)

@@ -118,11 +118,15 @@ class KeyRegister:
 
 
 @dataclass(frozen=True)
-class Sequence:
-    """The highest sequence number of a stream, and the digest (hex) of the document that carried it."""
+class Numbered:
+    """A document of a sequence: its number (0: none yet) and its digest (hex)."""
 
-    number: int
-    digest: str
+    number: int = 0
+    digest: str = ""
+
+    def follows(self, highest: Numbered) -> bool:
+        """Whether it may stand where ``highest`` was seen: later, or the very same."""
+        return self.number > highest.number or self == highest
 
 
 class SequenceJournal:
@@ -131,23 +135,23 @@ class SequenceJournal:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
-    def highest(self, path: str) -> Sequence:
+    def highest(self, path: str) -> Numbered:
         """The highest number journalled at this path (see ``layout``); number 0 when there is none."""
         if self._tree.status(path) is None:
-            return Sequence(0, "")
+            return Numbered()
         record = read_record(self._tree, path, {"number", "digest"})
         if type(record["number"]) is not int:
             raise _damaged(path)
-        return Sequence(record["number"], str(record["digest"]))
+        return Numbered(record["number"], str(record["digest"]))
 
-    def advance(self, path: str, sequence: Sequence) -> bool:
+    def advance(self, path: str, sequence: Numbered) -> bool:
         """Journal a higher number; False when the number was known: a lower or equal one changes nothing."""
         if sequence.number <= self.highest(path).number:
             return False
         self.restart(path, sequence)
         return True
 
-    def restart(self, path: str, sequence: Sequence) -> None:
+    def restart(self, path: str, sequence: Numbered) -> None:
         """Journal a number whatever stood there: a person has confirmed a new first contact."""
         write_changed(self._tree, path, render_record(asdict(sequence)))
 
