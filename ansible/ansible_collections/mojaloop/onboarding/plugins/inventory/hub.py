@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +90,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
         super().parse(inventory, loader, path, cache)
         try:
             self._read_config_data(path)
-            state = str(folder / Path(self.get_option("state")).expanduser()) if self.get_option("state") else ""
+            named = self.get_option("state")
+            state = os.path.normpath(folder / Path(named).expanduser()) if named else ""
             description = load_description(folder, state=state)
         except (AnsibleError, OnboardingError) as error:
             self._stop(str(error))

@@ -125,7 +125,7 @@ def too_wide(network: Network) -> bool:
 
 def forbidden_target(url: Url) -> bool:
     """Whether a URL leads to this machine or to a cloud's metadata service (server-side request forgery)."""
-    if url.host == "localhost" or url.host.endswith((".localhost", ".localdomain", ".internal")):
+    if url.host in _LOCAL_NAMES or url.host.endswith((".localhost", ".localdomain")):
         return True
     if url.address is None:
         return False
@@ -208,6 +208,7 @@ _BOUNDS = [
     for name, ranges in _SPECIAL.items()
     for special in ranges
 ]
+_LOCAL_NAMES = frozenset({"localhost", "metadata", "metadata.google.internal"})
 _METADATA = frozenset({ip_address("169.254.169.254"), ip_address("100.100.100.200"), ip_address("fd00:ec2::254")})
 _NEVER = frozenset({"unspecified", "multicast", "reserved"})
 _REFUSED: dict[EnvironmentKind, frozenset[str]] = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ..errors import DescriptionError, Problem
+from .documents import shown
 from .loading import load_description
 from .model import Participant
 
@@ -36,7 +37,9 @@ def check_description(folder: Path, *, state: str = "", participants: Iterable[s
     known = {participant.name for participant in description.participants} | set(broken)
     if unknown := sorted(names - known):
         place = str(folder / "participants")
-        raise DescriptionError([Problem(place, 1, "participants", name, "ids of participants of this description") for name in unknown])
+        raise DescriptionError(
+            [Problem(place, 1, "participants", shown(name), "ids of participants of this description") for name in unknown]
+        )
     selected = [participant for participant in description.participants if not names or participant.name in names]
     return Verdict(
         environment=description.environment,

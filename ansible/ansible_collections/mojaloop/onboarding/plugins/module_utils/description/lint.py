@@ -66,6 +66,12 @@ class SideText:
             value = value.get(name) if isinstance(value, dict) else None
         return value
 
+    def items(self, path: str) -> Iterator[tuple[str, Any]]:
+        """The right entries of a list, each with its key."""
+        for index, value in enumerate(self.get(path) or []):
+            if value is not None:
+                yield f"{path}[{index}]", value
+
 
 def circumstances(hub_file: Checked) -> Circumstances:
     """What the participants' rules need to know of the hub's file."""
@@ -96,7 +102,8 @@ def lint_hub(hub_file: Checked) -> list[Problem]:
 def lint_participant(document: Checked, around: Circumstances) -> list[Problem]:
     """Every fault of a participant's file beyond its schema."""
     side = SideText(document, "", document.values)
-    only = _PROBE_RULES if document.values.get("probe") else _PARTICIPANT_RULES
+    probe = document.values.get("probe")
+    only = () if probe is None else _PROBE_RULES if probe else _PARTICIPANT_RULES
     return [*_rules(side, around, (*_SIDE_RULES, _identity, *only)), *_roles(side, around, "roles")]
 
 
@@ -110,10 +117,8 @@ def _rules(side: SideText, around: Circumstances, rules: tuple[Rule, ...]) -> It
 
 def _networks(side: SideText) -> Iterator[tuple[str, Network]]:
     """Every address a side names as its own, with its key."""
-    for index, network in enumerate(side.get("egress_addresses") or []):
-        yield f"egress_addresses[{index}]", network
-    for index, address in enumerate(side.get("endpoint.addresses") or []):
-        yield f"endpoint.addresses[{index}]", ip_network(address)
+    yield from side.items("egress_addresses")
+    yield from ((key, ip_network(address)) for key, address in side.items("endpoint.addresses"))
 
 
 def _wide_addresses(side: SideText, _around: Circumstances) -> Iterator[Problem]:
@@ -133,12 +138,12 @@ def _special_addresses(side: SideText, around: Circumstances) -> Iterator[Proble
 
 
 def _repeated_addresses(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    networks: list[Network] = side.get("egress_addresses") or []
-    for index, network in enumerate(networks):
-        for other in networks[:index]:
-            if network != other and network.version == other.version and network.overlaps(other):
-                found = f"{shown(str(network))}, which overlaps {other}"
-                yield side.problem(f"egress_addresses[{index}]", found, "each address once")
+    before: list[Network] = []
+    for key, network in side.items("egress_addresses"):
+        for other in before:
+            if network.version == other.version and network.overlaps(other):
+                yield side.problem(key, f"{shown(str(network))}, which overlaps {other}", "each address once")
+        before.append(network)
 
 
 def _endpoint_target(side: SideText, around: Circumstances) -> Iterator[Problem]:
@@ -176,20 +181,24 @@ def _ca_files(side: SideText, _around: Circumstances) -> Iterator[Problem]:
 
 
 def _listeners(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    for number, gateway in enumerate(side.get("gateways") or []):
+    for key, gateway in side.items("gateways"):
         taken: set[tuple[str, int]] = set()
         own = [(f"inbound[{index}]", listener) for index, listener in enumerate(gateway.get("inbound", []))]
-        for key, listener in [*own, ("outbound", gateway.get("outbound", {}))]:
-            place = (str(listener.get("address", "")), listener.get("port", 0))
+        for name, listener in [*own, ("outbound", gateway.get("outbound"))]:
+            place = (str(listener.get("address", "")), listener.get("port", 0)) if listener else ("", 0)
             if all(place) and place in taken:
-                yield side.problem(f"gateways[{number}].{key}", f"{place[0]} port {place[1]} a second time", "each listener once")
+                yield side.problem(f"{key}.{name}", f"{place[0]} port {place[1]} a second time", "each listener once")
             taken.add(place)
 
 
 def _gateway_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    for number, gateway in enumerate(side.get("gateways") or []):
-        if gateway.get("host") in RESERVED_IDS:
-            yield side.problem(f"gateways[{number}].host", f"the reserved word {shown(gateway['host'])}", "another host name")
+    taken: set[str] = set()
+    for key, gateway in side.items("gateways"):
+        if (host := gateway.get("host", "")) in taken:
+            yield side.problem(f"{key}.host", f"{shown(host)} a second time", "each host once")
+        taken |= {host} if host else set()
+        if host in RESERVED_IDS:
+            yield side.problem(f"{key}.host", f"the reserved word {shown(host)}", "another host name")
 
 
 def _firewall_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
@@ -223,32 +232,37 @@ def _identity(side: SideText, around: Circumstances) -> Iterator[Problem]:
 
 
 def _hosted(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    managed = side.get("hosting") == "managed"
+    hosting = _hosting(side)
     gateways = side.get("gateways")
-    if managed and gateways == []:
+    if hosting == "managed" and gateways == []:
         yield side.problem("gateways", "no gateways", "at least one with hosting: managed")
-    if not managed and gateways:
+    if hosting == "self-hosted" and gateways:
         yield side.problem("gateways", "gateways with hosting: self-hosted", "gateways with hosting: managed only")
     if "endpoint" not in side.document.lines:
         yield side.problem("endpoint", "no such key", "it is required, unless probe: true")
 
 
+def _hosting(side: SideText) -> str:
+    """Who carries out the participant's half; empty where the file says it wrongly."""
+    return str(side.get("hosting") or ("" if "hosting" in side.document.lines else "self-hosted"))
+
+
 def _participant_authority(side: SideText, around: Circumstances) -> Iterator[Problem]:
-    kind = side.get("ca.kind")
-    if not kind or around.profile is None:
+    kind, hosting = side.get("ca.kind"), _hosting(side)
+    if not kind or not hosting or around.profile is None:
         return
     if around.profile.scheme_ca:
         right: tuple[str, ...] = ("none",)
     else:
-        right = ("internal", "imported", "offline") if side.get("hosting") == "managed" else ("own",)
+        right = ("internal", "imported", "offline") if hosting == "managed" else ("own",)
     if kind not in right:
-        hosting = side.get("hosting") or "self-hosted"
         yield side.problem("ca.kind", shown(kind), f"{' | '.join(right)} with hosting {hosting} in profile {around.profile.name}")
 
 
 def _caps(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    currencies = side.get("currencies")
     for currency in side.get("net_debit_cap") or {}:
-        if currency not in (side.get("currencies") or []):
+        if currencies is not None and currency not in currencies:
             yield side.problem(f"net_debit_cap.{currency}", f"the currency {shown(currency)}", "the participant's currencies")
 
 
@@ -266,9 +280,9 @@ def _bare_probe(side: SideText, _around: Circumstances) -> Iterator[Problem]:
 
 
 def _roles(side: SideText, around: Circumstances, key: str) -> Iterator[Problem]:
-    for index, role in enumerate(side.get(key) or []):
+    for place, role in side.items(key):
         if around.profile and role not in around.profile.resources:
-            yield side.problem(f"{key}[{index}]", shown(role), " | ".join(around.profile.resources))
+            yield side.problem(place, shown(role), " | ".join(around.profile.resources))
 
 
 _SIDE_RULES: tuple[Rule, ...] = (

@@ -1,18 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Rules between files: what two participants, or a participant and the hub, must not share.
 
-Both participants of a collision are reported, and so both are skipped by a run: which of the two is right is a
+Both participants of a collision between right files are reported, and so both are skipped by a run: which of the two is right is a
 person's decision, and neither may pass as the other meanwhile.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from operator import itemgetter
 
 from ..errors import Problem
+from .addresses import too_wide
 from .documents import shown
 from .lint import Circumstances, SideText, same_name
 from .model import Network
@@ -22,56 +24,67 @@ PROBES = 2
 """Probe participants of an environment: one to be accepted, one to be mistaken for the other."""
 
 
-def lint_together(hub: SideText, participants: Iterable[Checked], around: Circumstances) -> list[Problem]:
-    """Every fault between files, in the participants' files (the hub's is taken as right)."""
+def lint_together(hub: SideText, participants: Iterable[Checked], around: Circumstances, faulty: frozenset[str]) -> list[Problem]:
+    """Every fault between files, in the participants' files (the hub's is taken as right).
+
+    ``faulty`` are the files that are wrong in themselves: what they collide with goes on, as they are skipped anyway.
+    """
     sides = [SideText(document, "", document.values) for document in participants]
-    return [*_same_ids(sides), *_shared_addresses(hub, sides), *_shared_hosts(hub, sides), *_probes(hub, sides, around)]
+    together = _Together(hub, sides, faulty)
+    return [*together.same_ids(), *together.shared_hosts(), *together.shared_addresses(), *_probes(hub, sides, around)]
 
 
-def _same_ids(sides: list[SideText]) -> Iterator[Problem]:
-    for side, others in _sharing(sides, lambda side: [same_name(side.get("id"))] if side.get("id") else []):
+@dataclass(frozen=True)
+class _Together:
+    hub: SideText
+    sides: list[SideText]
+    faulty: frozenset[str]
+
+    def collisions(self, side: SideText, others: Iterable[SideText]) -> list[SideText]:
+        """The others that count against this side."""
+        return [other for other in others if side.document.file in self.faulty or other.document.file not in self.faulty]
+
+    def same_ids(self) -> Iterator[Problem]:
         rule = "ids that differ in more than case, _ and -"
-        yield side.problem("id", f"{shown(side.get('id'))}, too close to the id in {others[0].document.file}", rule)
+        for side, others in self.sharing(self.sides, lambda side: [same_name(side.get("id"))] if side.get("id") else []):
+            yield side.problem("id", f"{shown(side.get('id'))}, too close to the id in {others[0].document.file}", rule)
+
+    def shared_hosts(self) -> Iterator[Problem]:
+        for side, others in self.sharing([self.hub, *self.sides], _hosts_of):
+            if side is not self.hub:
+                yield side.problem(
+                    "gateways", f"a gateway host that {others[0].document.file} has too", "hosts that belong to one side only"
+                )
+
+    def sharing(self, sides: list[SideText], keys: Callable[[SideText], list[str]]) -> Iterator[tuple[SideText, list[SideText]]]:
+        """Each side that shares a key with others that count against it, and those others."""
+        holders: defaultdict[str, list[SideText]] = defaultdict(list)
+        for side in sides:
+            for key in keys(side):
+                holders[key].append(side)
+        for group in holders.values():
+            for side in group:
+                if others := self.collisions(side, (other for other in group if other is not side)):
+                    yield side, others
+
+    def shared_addresses(self) -> Iterator[Problem]:
+        """An address is one participant's identity; offboarded ones have given theirs back."""
+        entries = [
+            (network, key, side)
+            for side in [self.hub, *self.sides]
+            if side.get("state") != "offboarded"
+            for key, network in side.items("egress_addresses")
+            if side.get("wide_addresses") or not too_wide(network)
+        ]
+        for one, other in _overlaps(entries):
+            for (network, key, side), (taken, _, holder) in ((one, other), (other, one)):
+                if side is not self.hub and self.collisions(side, [holder]):
+                    found = f"{shown(str(network))}, which overlaps {taken} in {holder.document.file}"
+                    yield side.problem(key, found, "addresses that belong to one side only")
 
 
-def _shared_hosts(hub: SideText, sides: list[SideText]) -> Iterator[Problem]:
-    for side, others in _sharing([hub, *sides], _hosts_of):
-        if side is not hub:
-            yield side.problem("gateways", f"a gateway host that {others[0].document.file} has too", "hosts that belong to one side only")
-    for side in [hub, *sides]:
-        names = [gateway.get("host") for gateway in side.get("gateways") or []]
-        if len(names) != len(set(names)):
-            yield side.problem("gateways", "a gateway host twice", "each host once")
-
-
-def _hosts_of(side: SideText) -> list[Hashable]:
-    return sorted({gateway["host"] for gateway in side.get("gateways") or [] if "host" in gateway})
-
-
-def _sharing(sides: list[SideText], keys: Callable[[SideText], list[Hashable]]) -> Iterator[tuple[SideText, list[SideText]]]:
-    """Each side that shares a key with others, and those others."""
-    holders: defaultdict[Hashable, list[SideText]] = defaultdict(list)
-    for side in sides:
-        for key in keys(side):
-            holders[key].append(side)
-    for group in holders.values():
-        for side in group if len(group) > 1 else ():
-            yield side, [other for other in group if other is not side]
-
-
-def _shared_addresses(hub: SideText, sides: list[SideText]) -> Iterator[Problem]:
-    """An address names one participant (design: identity is bound per request); offboarded ones have given theirs back."""
-    entries = [
-        (network, f"egress_addresses[{index}]", side)
-        for side in [hub, *sides]
-        if side.get("state") != "offboarded"
-        for index, network in enumerate(side.get("egress_addresses") or [])
-    ]
-    for one, other in _overlaps(entries):
-        for (network, key, side), (taken, _, holder) in ((one, other), (other, one)):
-            if side is not hub:
-                found = f"{shown(str(network))}, which overlaps {taken} in {holder.document.file}"
-                yield side.problem(key, found, "addresses that belong to one side only")
+def _hosts_of(side: SideText) -> list[str]:
+    return sorted({gateway["host"] for _, gateway in side.items("gateways") if "host" in gateway})
 
 
 Entry = tuple[Network, str, SideText]

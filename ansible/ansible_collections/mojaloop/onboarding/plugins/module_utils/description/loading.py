@@ -42,9 +42,10 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False) -> 
     documents = [_load(path, PARTICIPANT_FILE) for path in files]
     around = circumstances(hub_file)
     hub_problems = [*hub_file.problems, *lint_hub(hub_file)]
-    problems = [*strays, *_participant_problems(documents, around), *lint_together(hub_side(hub_file), documents, around)]
-    in_hub = [problem for problem in problems if problem.file == hub_file.file]
-    if hub_problems or in_hub or (strict and problems):
+    alone = [*strays, *_participant_problems(documents, around)]
+    faulty = frozenset(problem.file for problem in alone)
+    problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty)]
+    if hub_problems or (strict and problems):
         raise DescriptionError([*hub_problems, *problems])
     return _description(folder, state, hub_file, documents, by_file(problems))
 

@@ -2,7 +2,7 @@
 """What a file may hold, as values: kinds, and the walk that holds a document against them.
 
 The walk reports every fault at once and returns plain values with defaults filled in, parsed where a text kind has a
-parser; wrong values are left out, so that the rules which follow can go on with the right ones.
+parser; wrong values are left out (in lists: None), so that the rules which follow can go on with the right ones.
 """
 
 from __future__ import annotations
@@ -166,14 +166,12 @@ class _Walk:
         first: dict[str, int] = {}
         for index, inner in enumerate(node.value):
             value = self.visit(inner, kind.item, f"{path}[{index}]")
-            if value is _WRONG:
-                continue
-            if (same := repr(value)) in first:
+            same = repr(value)
+            if value is not _WRONG and same in first:
                 found = f"{shown(inner.value)} a second time (first on line {first[same]})"
-                self.refuse(inner.line, f"{path}[{index}]", found, "each entry once")
-            else:
-                first[same] = inner.line
-                right.append(value)
+                value = self.refuse(inner.line, f"{path}[{index}]", found, "each entry once")
+            first.setdefault(same, inner.line)
+            right.append(None if value is _WRONG else value)
         return right
 
     def table(self, node: Node, kind: Table, path: str) -> object:
@@ -241,7 +239,7 @@ def _join(path: str, name: str) -> str:
 
 
 def _quoting(value: object) -> str:
-    return " (write it in quotes)" if isinstance(value, (int, float)) else ""
+    return " (write it in quotes)" if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
 def _nearest(word: str, words: list[str]) -> str:
