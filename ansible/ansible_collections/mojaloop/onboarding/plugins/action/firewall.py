@@ -51,7 +51,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         host = self._task.args.get("host") or self._variables["inventory_hostname"]
         observation = self._order({**order, "do": "observe"})["observation"]
         plan = plan_firewall(description, side, host, observation, chosen)
-        result = _result(plan, observation)
+        result = _result(plan)
+        if self._task.diff:
+            result["diff"] = {"before": readable(observation["content"]), "after": readable(plan.content)}
         if result["changed"] and not self._task.check_mode:
             observation = self._change(plan, order)
             left = changes(plan_firewall(description, side, host, observation, chosen).findings)
@@ -99,11 +101,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return answer
 
 
-def _result(plan: FirewallPlan, observation: dict[str, Any]) -> dict[str, Any]:
+def _result(plan: FirewallPlan) -> dict[str, Any]:
     return {
         "changed": bool(changes(plan.findings)),
         "findings": [finding.as_dict() for finding in plan.findings],
         "faults": len(faults(plan.findings)),
         "transactions": 0,
-        "diff": {"before": readable(observation["content"]), "after": readable(plan.content)},
     }
