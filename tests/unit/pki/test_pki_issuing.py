@@ -221,7 +221,10 @@ class Offline:
     def sign(self, *options: str) -> None:
         facts = json.loads((self.place / "request.json").read_text())
         how = facts["how"].split(";")[0].replace("<ca certificate>", f"{self.root}/ca.pem").replace("<ca key>", f"{self.root}/ca.key")
-        done = subprocess.run([*how.split(), *options], cwd=self.place, capture_output=True, check=False, text=True)
+        words = how.split()
+        for option, value in zip(options[::2], options[1::2], strict=True):
+            words[words.index(option) + 1] = value
+        done = subprocess.run(words, cwd=self.place, capture_output=True, check=False, text=True)
         assert done.returncode == 0, done.stderr
 
 

@@ -247,7 +247,7 @@ def test_faults_of_an_own_ca(tree: DiskTree) -> None:
     assert seeded({"key.pem": good["key.pem"][:120]}) == ["key-passphrase-wrong"]
     assert seeded({"key.pem": private_pem(other.key, PASSPHRASE)}) == ["key-does-not-match"]
     assert seeded({"chain.pem": certificate_pem(other.certificate)}) == ["authority-chain-order"]
-    assert seeded({"chain.pem": certificate_pem(authority("greenbank").certificate, other.certificate)}) == ["authority-chain-order"]
+    assert seeded({"chain.pem": certificate_pem(GREEN_CA, other.certificate)}) == ["authority-chain-order", "authority-path-length"]
     no_lists = forged(by=ROOT, public=ROOT.key.public_key(), subject_name=name_of("root"), extensions=_NO_LISTS)
     files = {"certificate.pem": certificate_pem(no_lists), "chain.pem": certificate_pem(no_lists)}
     assert seeded({**files, "key.pem": private_pem(ROOT.key, PASSPHRASE)}) == ["authority-not-crl-signer"]
@@ -258,6 +258,7 @@ def test_faults_of_an_own_ca(tree: DiskTree) -> None:
     assert own(tree) == ["missing"]
 
 
+GREEN_CA = authority("greenbank").certificate
 _NO_LISTS = [x509.BasicConstraints(ca=True, path_length=None), usages("key_cert_sign")]
 
 

@@ -17,7 +17,10 @@ from .keys import KDF_ROUNDS, PrivateKey, public_digest
 
 
 def make_keystore(name: str, key: PrivateKey, certificate: x509.Certificate, chain: Sequence[x509.Certificate], passphrase: bytes) -> bytes:
-    """A PKCS#12 file: PBES2 with AES-256, SHA-256 MAC, 20,000 rounds; opens with plain ``openssl pkcs12``."""
+    """A PKCS#12 file: PBES2 with AES-256 and 20,000 rounds, SHA-256 MAC; opens with plain ``openssl pkcs12``.
+
+    The MAC has the library's own 2,048 rounds: the passphrase must be random, not one that a person thought of.
+    """
     encryption = (
         PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(KDF_ROUNDS)
