@@ -13,6 +13,7 @@ import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,7 @@ class _Composer:
         return str(event.value)
 
 
+@lru_cache(maxsize=1024)
 def key_name(key: str) -> str:
     """A key as it stands in problems: as it is when it is a plain word, else escaped and shortened."""
     return key if len(key) <= LONGEST_SHOWN and key.isascii() and key.replace("_", "").replace("-", "").isalnum() else shown(key)

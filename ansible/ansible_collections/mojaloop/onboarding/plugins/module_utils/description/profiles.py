@@ -5,6 +5,7 @@ Sources: Mojaloop Hub Operations "Technical onboarding of DFSPs" (who signs what
 sections 5 and 6 (lifetimes, renewal, key usage); FSPIOP API "Signature" v1.1 section 3 (JWS algorithm, key size).
 """
 
+# ruff: noqa: FBT003 -- rows of tables
 from __future__ import annotations
 
 from dataclasses import dataclass
