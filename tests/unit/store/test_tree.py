@@ -235,8 +235,12 @@ def test_leftovers_that_are_no_commits_are_swept(tree: DiskTree) -> None:
     tree.write_folder("exchange/greenbank/hub", OLD)
     (tree.root / "exchange/greenbank/.next-hub").symlink_to("/etc")
     (tree.root / "exchange/greenbank/.next-participant").write_bytes(b"")
+    tree.write("exchange/bluebank/hub/ca.pem", b"")
+    (tree.root / "exchange/bluebank/.next-hub").mkdir()
+    (tree.root / "exchange/bluebank/.next-hub/ca.pem").symlink_to("/etc/passwd")
+    assert Overlay(tree).read("exchange/bluebank/hub/ca.pem") is None
     assert content(Overlay(tree), "exchange/greenbank/hub") == OLD
-    assert len(tree.recover()) == 2
+    assert len(tree.recover()) == 3
     assert tree.names("exchange/greenbank") == ["hub"]
     assert content(tree, "exchange/greenbank/hub") == OLD
 

@@ -20,7 +20,7 @@ from .refusal import PublicationRefused
 
 EXCHANGE_CERTIFICATE = "exchange.pem"
 NAMES = frozenset({
-    "ca.pem", "server.pem", "exchange.pem", "jws.pem", "crl.pem", "endpoints.json", "oauth.p7m", "client.csr", "client.pem",
+    "ca.pem", "server.pem", "exchange.pem", "jws.pem", "endpoints.json", "oauth.p7m", "client.csr", "client.pem",
     "client-chain.pem", "server.csr", "signed-server.pem", "signed-server-chain.pem",
 })  # fmt: skip
 """The files that a publication may hold, beside its manifest."""

@@ -66,7 +66,9 @@ def _trust(run: Run, relation: Relation) -> Trust:
     both_here = {relation.side.name, relation.counterpart.name} <= set(run.sides)
     automatic = run.description.approval is Approval.AUTOMATIC or both_here
     plain = relation.counterpart.name != HUB and described.manifest == "none"
-    return Trust(described.first_publication, automatic=automatic, plain=plain)
+    # What was confirmed is the participant's first publication, not the hub's.
+    confirmed = "" if relation.counterpart.name == HUB else described.first_publication
+    return Trust(confirmed, automatic=automatic, plain=plain)
 
 
 def _expected(run: Run, relation: Relation) -> set[str]:

@@ -67,7 +67,10 @@ class Lease:
 
     def check(self) -> None:
         """LeaseLost unless the lease is still held."""
-        found = _read(self._path)
+        try:
+            found = _read(self._path)
+        except OSError:
+            found = None
         if found is None or found.token != self._record.token or self._now() >= found.heartbeat + _HOLDS_FOR * found.ttl:
             remedy = "This run was held up for too long; nothing was half-written. Run it again."
             raise LeaseLost("the lease of this state folder was lost", where=str(self._path), remedy=remedy)
@@ -88,9 +91,11 @@ class Lease:
     def release(self) -> None:
         """End it; a lease that was lost is left alone."""
         self._ended.set()
-        found = _read(self._path)
-        if found is not None and found.token == self._record.token:
-            self._path.unlink(missing_ok=True)
+        # Where it cannot be removed now, it expires.
+        with suppress(OSError):
+            found = _read(self._path)
+            if found is not None and found.token == self._record.token:
+                self._path.unlink(missing_ok=True)
 
 
 @contextmanager

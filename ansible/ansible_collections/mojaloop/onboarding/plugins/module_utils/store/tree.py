@@ -184,9 +184,12 @@ class DiskTree:
         """Folders that ``recover`` would put in their place, with their new content."""
         for relative in self.unfinished():
             path = self.root / relative
-            if _committed(path):
-                target = path.with_name(path.name.removeprefix(NEXT))
-                yield str(target.relative_to(self.root)), {file.name: file.read_bytes() for file in path.iterdir()}
+            # Another run may be finishing it at this moment.
+            with suppress(FileNotFoundError):
+                if _committed(path):
+                    files = [file for file in path.iterdir() if file.is_file() and not file.is_symlink()]
+                    target = path.with_name(path.name.removeprefix(NEXT))
+                    yield str(target.relative_to(self.root)), {file.name: file.read_bytes() for file in files}
 
     def _path(self, path: str) -> Path:
         parts = split_path(path)
