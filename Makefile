@@ -9,7 +9,7 @@ export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 NODE := tests/lab/node
 PYTEST := pytest -n auto --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help venv system node check lint types docs-check unit integration molecule pytest test demo bench docs format lock clean
+.PHONY: help venv system node check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest test demo bench docs format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -26,12 +26,18 @@ node: .make/node ## Node.js programs of the lab (authorization server, JWS judge
 	@tests/tools/node_packages
 
 check: venv ## lint, types, generated documents, unit tests: under a minute when warm
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target lint types docs-check unit
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target unit lint types docs-check
 
-lint: venv
-	ruff check .
+lint: lint-python lint-yaml lint-ansible
+
+lint-python: venv
+	ruff check --output-format concise .
 	ruff format --check .
+
+lint-yaml: venv
 	yamllint --strict .
+
+lint-ansible: venv
 	ansible-lint --offline -q
 
 types: venv

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{40}")
 
 
+@cache
 def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8", errors="replace")
 
