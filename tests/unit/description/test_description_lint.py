@@ -4,8 +4,12 @@
 # ruff: noqa: E501, S104 -- expected lines are written as they are printed
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tools.description_files import Folder
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP, PROFILES
 
 GREENBANK = "participants/greenbank.yml"
 REDBANK = "participants/redbank.yml"
@@ -351,4 +355,28 @@ def test_a_firewall_needs_hosts_to_guard(folder: Folder) -> None:
     folder.edit(REDBANK, "id: redbank", "id: redbank\nfirewall: {kind: nftables}")
     assert own(folder, REDBANK) == [
         "3: firewall.kind: found 'nftables' without gateways; allowed: gateways, whose hosts it guards; or kind: none"
+    ]
+
+
+# A profile narrower than the others (the schema allows what any profile allows)
+
+
+def test_roles_are_resources_of_the_profile(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder.problems() == []
+    monkeypatch.setitem(PROFILES, "mojaloop", replace(MOJALOOP, resources=("parties", "transfers")))
+    assert folder.problems() == [
+        "hub.yml:31: defaults.roles[1]: found 'quotes'; allowed: parties | transfers",
+        f"{GREENBANK}:22: roles[0]: found 'quotes'; allowed: parties | transfers",
+    ]
+
+
+def test_key_kinds_are_those_of_the_profile(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert folder.problems() == []
+    rules = tuple(replace(rule, key_kinds=("ec-p256",)) if rule.name == "client" else rule for rule in MOJALOOP.certificates)
+    authority = replace(MOJALOOP.authority, key_kinds=("rsa-4096",))
+    monkeypatch.setitem(PROFILES, "mojaloop", replace(MOJALOOP, certificates=rules, authority=authority))
+    folder.edit("hub.yml", "ca: {kind: internal}", "ca: {kind: internal, key: rsa-4096}")
+    assert folder.problems() == [
+        f"{GREENBANK}:10: ca.key: found 'ec-p256'; allowed: rsa-4096",
+        f"{GREENBANK}:11: keys.tls: found 'rsa-2048'; allowed: ec-p256",
     ]
