@@ -30,6 +30,7 @@ NETWORKS = Path("/run/netns")
 _ALL = namespaces.NEW_USER | namespaces.NEW_PIDS | namespaces.NEW_NETWORK | namespaces.NEW_MOUNTS
 _COVERED = ("/run", "/etc", "/proc")
 _STOP_SECONDS = 20.0
+_LOCK_SECONDS = 40.0
 
 
 @dataclass(frozen=True)
@@ -101,14 +102,20 @@ def locked(state: Path) -> Iterator[None]:
     """Keep other runs from this state folder's lab (a lock on the folder itself: no file to leave behind); LeaseHeld when one is there."""
     handle = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise LeaseHeld("another run raises or removes this lab", where=str(state), remedy="Wait for it, then repeat.") from error
-    try:
+        # What a killed run began ends a little later than the run itself.
+        if not wait_until(lambda: _taken(handle), _LOCK_SECONDS):
+            raise LeaseHeld("another run raises or removes this lab", where=str(state), remedy="Wait for it, then repeat.")
         yield
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _leave(lab: Path, *, as_user: bool) -> int:

@@ -21,7 +21,7 @@ from .services import Places, services
 from .topology import AUTHORIZATION_SERVER, Machine, Topology, topology
 
 _NEEDED = ("ip", "nsenter", "nft", "haproxy", "node")
-_STATE_FOLDERS = ("lab", "store", "exchange", "journal", "evidence")
+_STATE_FOLDERS = ("lab", self_hosted.FOLDER, "store", "exchange", "journal", "evidence")
 """Named one by one: a state folder that was mistyped loses nothing else."""
 
 
@@ -116,8 +116,7 @@ def run(request: Request) -> Outcome:
         return remove_lab(folder, check=request.check, purge=request.purge)
     places = find_places(folder, Path(request.tools))
     description = _load(request, folder)
-    act = take_turn if request.state == "turn" else raise_lab
-    return act(description, places, check=request.check)
+    return raise_lab(description, places, check=request.check, turn=request.state == "turn")
 
 
 def _load(request: Request, folder: Path) -> Description:
@@ -140,27 +139,25 @@ def find_places(state: Path, tools: Path) -> Places:
     return Places(state.resolve(), tools.resolve(), found["haproxy"] or "", found["node"] or "")
 
 
-def raise_lab(description: Description, places: Places, *, check: bool = False) -> Outcome:
-    """Make what is missing of the lab and leave the rest untouched."""
+def raise_lab(description: Description, places: Places, *, check: bool = False, turn: bool = False) -> Outcome:
+    """Make what is missing of the lab and leave the rest untouched.
+
+    Self-hosted participants publish first; with ``turn`` they do all of their half that can be done now.
+    """
     began = time.monotonic()
-    folder = lab_folder(places.state)
+    lab = lab_folder(places.state)
+    if turn and find_holder(places.state) is None:
+        raise LabError("the lab is not up", where=str(places.state), remedy="Run playbooks/lab.yml first.")
+    play = self_hosted.take_turns if turn else self_hosted.publish_first
     if check:
-        plan, running = _plan(description, places), _observe(find_holder(places.state))
-        return Outcome(_compare(plan, running), running, plan, time.monotonic() - began)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        turned = play(description, places.state, places.tools, check=True)
+        plan, running = _plan(description, places, published=bool(turned)), _observe(find_holder(places.state))
+        return Outcome(_compare(plan, running), running, plan, time.monotonic() - began, turned)
+    lab.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(places.state):
+        turned = play(description, places.state, places.tools, check=False)
         differences, plan, running = _raise(description, places)
-    return Outcome(differences, running, plan, time.monotonic() - began)
-
-
-def take_turn(description: Description, places: Places, *, check: bool = False) -> Outcome:
-    """Let every self-hosted participant do what it can of its half, then start its programs as far as they can."""
-    began = time.monotonic()
-    if find_holder(places.state) is None:
-        raise LabError("is not raised", where=str(lab_folder(places.state)), remedy="Run playbooks/lab.yml first.")
-    turned = self_hosted.turns(description, places.state, places.tools, check=check)
-    outcome = raise_lab(description, places, check=check)
-    return Outcome(outcome.differences, outcome.running, outcome.plan, time.monotonic() - began, turned)
+    return Outcome(differences, running, plan, time.monotonic() - began, turned)
 
 
 def remove_lab(state: Path, *, check: bool = False, purge: bool = False) -> Outcome:
@@ -170,21 +167,28 @@ def remove_lab(state: Path, *, check: bool = False, purge: bool = False) -> Outc
     doomed = [state / name for name in (_STATE_FOLDERS if purge else _STATE_FOLDERS[:1]) if (state / name).exists()]
     differences = ([Difference("", "", "running")] if holder else []) + [Difference("", str(folder), "present") for folder in doomed]
     if not check and differences:
+        _end(state)  # before the lock: it also ends a run that is still at work in the lab
         with locked(state):
-            if holder is not None:
-                stop_holder(holder)
+            _end(state)
             for folder in doomed:
-                shutil.rmtree(folder)
+                shutil.rmtree(folder, ignore_errors=not folder.exists())
             if not any(state.iterdir()):
                 state.rmdir()
     return Outcome(tuple(differences), Running(), None, time.monotonic() - began)
 
 
-def _plan(description: Description, places: Places) -> Plan:
+def _end(state: Path) -> None:
+    holder = find_holder(state)
+    if holder is not None:
+        stop_holder(holder)
+
+
+def _plan(description: Description, places: Places, *, published: bool = False) -> Plan:
+    """What should run; ``published``: a rehearsal in which the participants would have made the files that programs await."""
     machines_described = topology(description)
     wanted = services(description, machines_described, places)
-    ready = tuple(service for service in wanted if not service.missing)
-    return Plan(machines_described, ready, tuple(service for service in wanted if service.missing))
+    awaiting = () if published else tuple(service for service in wanted if service.missing)
+    return Plan(machines_described, tuple(service for service in wanted if service not in awaiting), awaiting)
 
 
 def _observe(holder: Holder | None) -> Running:

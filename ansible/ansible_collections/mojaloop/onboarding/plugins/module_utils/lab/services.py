@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..description.model import HUB, Description, Participant, Side
 from ..store import layout
 from .programs import Service
-from .self_hosted import SelfHosted
+from .self_hosted import SelfHosted, uses_own_tools
 from .topology import AUTHORIZATION_SERVER, INTERNAL, Machine, Topology
 
 BACKEND = "backend"
@@ -51,14 +51,18 @@ def services(description: Description, topology: Topology, places: Places) -> tu
     for machine in topology.machines:
         if machine.gateway is not None:
             found.append(_gateway(machine, places))
-        if machine.side and _first_of_side(machine, topology):
+        if machine.side and _has_backend(description, machine, topology):
             found.append(_backend(description, machine, places))
         if machine.name == AUTHORIZATION_SERVER:
             found.append(_authorization_server(description, topology, machine, places))
     return tuple(found)
 
 
-def _first_of_side(machine: Machine, topology: Topology) -> bool:
+def _has_backend(description: Description, machine: Machine, topology: Topology) -> bool:
+    """One for each side: on its first gateway, or where it lives."""
+    side = description.side(machine.side)
+    if machine.gateway is None and isinstance(side, Participant):
+        return uses_own_tools(side)
     return machine == next(other for other in topology.machines if other.side == machine.side)
 
 
@@ -86,11 +90,11 @@ def _backend(description: Description, machine: Machine, places: Places) -> Serv
 
 def _self_hosted_backend(description: Description, side: Participant, machine: Machine, places: Places) -> Service:
     """The backend of a participant without a gateway: it ends and starts mutual TLS itself, with what its own half made."""
-    own = SelfHosted(places.state, side.name)
+    own = SelfHosted(places.state, side)
     hub = description.hub.endpoint
-    configuration = _configuration(side, own.jws_keys)
-    configuration["signing_key_file"] = str(own.jws_key)
-    configuration["credentials_file"] = str(own.credentials)
+    configuration = _configuration(side, own.folder / "jws-keys")
+    configuration["signing_key_file"] = own.file("jws.key")
+    configuration["credentials_file"] = own.file("credentials.json")
     if side.endpoint is not None:
         configuration["listen"] = {"address": str(side.endpoint.addresses[0]), "port": side.endpoint.port}
     configuration["inbound_tls"] = own.inbound_tls()
