@@ -41,7 +41,7 @@ lint-ansible: venv
 	ansible-lint --offline -q
 
 types: venv
-	mypy
+	mypy ansible/ansible_collections tests $(if $(wildcard pulumi/*/*.py),pulumi)
 
 docs-check: venv
 	python tests/tools/role_readmes.py --check
