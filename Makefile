@@ -22,7 +22,7 @@ system: ## programs from Debian that the lab and the tests need (installed only 
 	@tests/tools/system_packages
 
 node: .make/node ## Node.js programs of the lab (authorization server, JWS judge)
-.make/node: .venv/.stamp $(wildcard $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc)
+.make/node: $(wildcard $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc) | .venv/.stamp
 	@tests/tools/node_packages
 
 check: venv ## lint, types, generated documents, unit tests: under a minute when warm
