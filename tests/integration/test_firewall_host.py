@@ -127,7 +127,7 @@ def test_a_participant_that_vanished_is_a_fault_and_keeps_its_addresses(machine:
     assert [(finding.participant, finding.reason, finding.disposition.value) for finding in found] == [
         ("oldbank", "participant-unknown", "fault")
     ]
-    assert "offboard.yml" in found[0].detail
+    assert "state: offboarded" in found[0].detail
     assert "192.0.2.7" in machine.nft("list", "map", *TABLE.split(), "inbound_v4")
 
 

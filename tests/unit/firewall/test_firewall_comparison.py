@@ -72,7 +72,7 @@ def test_a_vanished_participant_is_a_fault_of_a_full_run_and_keeps_its_addresses
     told = observation(installed(description))
     (fault,) = found(without(description, "redbank"), told)
     assert (fault.participant, fault.reason, fault.disposition) == ("redbank", "participant-unknown", Disposition.FAULT)
-    assert "offboard.yml" in fault.detail
+    assert "state: offboarded" in fault.detail
     assert found(without(description, "redbank"), told, "greenbank") == ()
 
 
@@ -137,7 +137,7 @@ def test_other_tables_in_the_way_wait_for_a_person_one_finding_a_table(descripti
     assert (waiting.artefact, waiting.disposition, waiting.detail) == ("firewall/gw/inet filter", Disposition.PENDING, "one; two")
 
 
-def test_the_diff_has_a_line_for_each_address_port_and_rule(description: Description) -> None:
+def test_the_diff_has_a_line_for_each_address_port_and_chain(description: Description) -> None:
     lines = readable(desired_content(assigned(installed(description)))).splitlines()
     assert "inbound_ports 8443" in lines
     assert "inbound_v4 in_greenbank 203.0.113.21/32" in lines

@@ -60,7 +60,7 @@ def plan_firewall(description: Description, side: str, host: str, observation: O
 
 
 def readable(content: Content | None) -> str:
-    """A content as lines for a diff: a line for each address, port and rule."""
+    """A content as lines for a diff: a line for each address, port and chain; chains are the pack's own text, so a digest tells."""
     return "".join(f"{line}\n" for line in _lines(content)) if content else ""
 
 
@@ -79,7 +79,7 @@ class _Report:
         return Finding(self.side, STEP, self.side, self._artefact(part), reason, Disposition.PENDING, operator, detail)
 
     def vanished(self, name: str) -> Finding:
-        detail = f"the kernel still has addresses of {name}, which is not described: offboard it with offboard.yml, or describe it again"
+        detail = f"the kernel still has addresses of {name}, which is not described: describe it again with state: offboarded, run onboard.yml, then remove its file"
         return Finding(name, STEP, self.side, self._artefact(""), "participant-unknown", Disposition.FAULT, detail=detail)
 
     def _whom(self, counterpart: str) -> str:
@@ -147,6 +147,7 @@ def _lines(content: Content) -> Iterator[str]:
     for name, declared in content["maps"].items():
         yield from (f"{name} {owner} {key}" for owner, keys in sorted(declared["elements"].items()) for key in keys)
     for name, chain in sorted(content["chains"].items()):
-        yield f"chain {name} {' '.join(str(part) for part in chain['hook'])}".rstrip()
-        yield from (f"chain {name} rule {rule}" for rule in chain["rules"])
+        place = " ".join(["chain", name, *(str(part) for part in chain["hook"])])
+        digest = hashlib.sha256(json.dumps(chain["rules"], sort_keys=True).encode()).hexdigest()
+        yield f"{place}: {len(chain['rules'])} rules, digest {digest[:12]}"
     yield from (f"unknown {each}" for each in content["unknown"])

@@ -113,7 +113,7 @@ def summarise(
         pending=tuple(sorted({finding for finding in found if finding.disposition is Disposition.PENDING})),
         failed=tuple(sorted({finding for finding in found if finding.disposition is Disposition.FAULT})),
         unreached=tuple(sorted(unreached)),
-        broken=tuple(f"{file}: {problem}" for file, problems in description.broken for problem in problems),
+        broken=tuple(problem for _file, problems in description.broken for problem in problems),
         check=check,
     )
 
