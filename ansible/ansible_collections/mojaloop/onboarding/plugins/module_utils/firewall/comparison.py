@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -79,7 +80,8 @@ class _Report:
         return Finding(self.side, STEP, self.side, self._artefact(part), reason, Disposition.PENDING, operator, detail)
 
     def vanished(self, name: str) -> Finding:
-        detail = f"the kernel still has addresses of {name}, which is not described: describe it again with state: offboarded, run onboard.yml, then remove its file"
+        remedy = "describe it again with state: offboarded, run onboard.yml, then remove its file"
+        detail = f"the kernel still has addresses of {name}, which is not described: {remedy}"
         return Finding(name, STEP, self.side, self._artefact(""), "participant-unknown", Disposition.FAULT, detail=detail)
 
     def _whom(self, counterpart: str) -> str:
