@@ -310,7 +310,7 @@ def test_an_unknown_machine_is_named(raised: Lab) -> None:
 def test_private_files_are_private(raised: Lab) -> None:
     server = raised.state / "lab/authorization-server"
     assert {path.stat().st_mode & 0o777 for path in server.iterdir() if path.is_file()} == {0o600}
-    assert {folder.stat().st_mode & 0o777 for folder in (raised.state / "lab", server)} == {0o700}
+    assert {folder.stat().st_mode & 0o777 for folder in (raised.state, raised.state / "lab", server)} == {0o700}
 
 
 def test_check_mode_tells_and_makes_nothing(small: Lab) -> None:
@@ -338,12 +338,15 @@ def test_removed_without_a_trace(fresh: Lab) -> None:
 
 def test_a_lab_whose_holder_is_killed_is_gone_and_comes_back(fresh: Lab) -> None:
     fresh.run("present")
+    rules = 'table inet probe { comment "kept"; }'
+    fresh.enter("hub-gateway", "/bin/sh", "-c", "cat > /etc/nftables.d/probe.nft", given=rules)
     members, holder = fresh.members(), fresh.holder
     os.kill(holder.pid, signal.SIGKILL)
     assert wait_until(lambda: not any(alive(*process) for process in members), 10)
     with pytest.raises(LabError, match="the lab is not up"):
         vantage.enter_command(fresh.state, "hub-gateway")
     assert "lab: lab-down" in fresh.run("present")["differences"]
+    assert "kept" in fresh.enter("hub-gateway", "nft", "list", "ruleset").stdout  # as a computer loads its filter when it starts
     assert fresh.run("present")["changed"] is False
 
 

@@ -79,11 +79,11 @@ def make_machine(machine: Machine, folder: Path) -> None:
     etc.mkdir(mode=0o755, parents=True, exist_ok=True)
     pid = spawn(["sleep", "infinity"], prepare=lambda: _settle(etc), environment={"PATH": PATH})
     _pin(machine.name, pid)
+    for file in sorted((etc / "nftables.d").glob("*.nft")):  # as at boot: no packet before the filter
+        _run(["nsenter", "--target", str(pid), "--net", "--mount", "nft", "--file", f"/etc/nftables.d/{file.name}"])
     _ip([line for interface in machine.interfaces for line in _plug(machine.name, interface)])
     _ip(["link set lo up"], within=machine.name)
     set_addresses(machine, {})
-    for file in sorted((etc / "nftables.d").glob("*.nft")):
-        _run(["nsenter", "--target", str(pid), "--net", "--mount", "nft", "--file", f"/etc/nftables.d/{file.name}"])
     _write_record(machine, pid)
 
 

@@ -153,7 +153,8 @@ def raise_lab(description: Description, places: Places, *, check: bool = False, 
         turned = play(description, places.state, places.tools, check=True)
         plan, running = _plan(description, places, published=bool(turned)), _observe(find_holder(places.state))
         return Outcome(_compare(plan, running), running, plan, time.monotonic() - began, turned)
-    lab.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lab.mkdir(mode=0o700, exist_ok=True)
     with locked(places.state):
         turned = play(description, places.state, places.tools, check=False)
         differences, plan, running = _raise(description, places)
