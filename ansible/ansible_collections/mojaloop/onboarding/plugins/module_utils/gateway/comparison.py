@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a gateway should have in force against what it has: findings, and what would be sent to end them.
+
+With narrowing, other participants keep what is observed of them: their files stay on the host, their map entries too.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..findings import Disposition, Finding
+from .haproxy import Release, release_digest
+from .haproxy_maps import Maps, narrowed, owner_of, written
+from .model import GatewayModel
+
+_FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("client.pem", "certificate-differs", ("tls-7",)),
+    ("/ca.pem", "trust-differs", ("tls-3", "tls-8")),
+    ("backend.cfg", "configuration-differs", ("endpoints-2",)),
+    ("server.pem", "certificate-differs", ("tls-1",)),
+    ("callers-ca.pem", "trust-differs", ("tls-5",)),
+    ("token-ca.pem", "trust-differs", ("oauth",)),
+    ("tokens/", "configuration-differs", ("oauth",)),
+    ("", "configuration-differs", ("tls-1",)),
+)
+"""By part of a file's name: reason, and the document steps it carries out; the first that fits counts."""
+_MAP_STEPS = {
+    "fingerprints": "tls-5", "sources": "tls-5", "networks": "endpoints-1", "allowed": "endpoints-1",
+    "clients": "oauth", "roles": "oauth", "destinations": "endpoints-2",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a gateway lacks and what ends it. ``files``: digest of every file; ``sent``: those the host has not got."""
+
+    findings: tuple[Finding, ...]
+    digest: str
+    files: Mapping[str, str]
+    maps: Maps
+    sent: tuple[str, ...]
+    release: Release = field(repr=False)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the run must act."""
+        return any(finding.disposition is Disposition.CHANGE for finding in self.findings)
+
+
+def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], participants: Collection[str] | None = None) -> Plan:
+    """Compare a release with an observation (see ``host.gateway_haproxy.observe``); ``participants``: only theirs, None: all."""
+    there: Mapping[str, str] = observed["files"]
+    files = {name: digest for name, digest in release.digests.items() if _in_scope(name, participants)}
+    files.update({name: digest for name, digest in there.items() if not _in_scope(name, participants)})
+    maps = release.maps if participants is None else narrowed(release.maps, observed["maps"], participants)
+    digest = release_digest(files)
+    place = f"gateway/{model.host}"
+    found = [
+        *_release_findings(model.side, place, observed, digest),
+        *_file_findings(model.side, place, files, there),
+        *_map_findings(model.side, place, maps, observed["maps"]),
+    ]
+    sent = tuple(name for name in files if there.get(name) != files[name])
+    return Plan((*model.findings, *sorted(set(found))), digest, files, maps, sent, release)
+
+
+def archive(made: Plan) -> bytes:
+    """The tar archive that a host needs: the files it has not got, and all maps."""
+    buffer = io.BytesIO()
+    contents = {name: made.release.files[name] for name in made.sent}
+    contents.update({f"maps/{name}.map": written(entries) for name, entries in made.maps.items()})
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in sorted(contents.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o600
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def readable(made: Plan, observed: Mapping[str, Any]) -> dict[str, str]:
+    """Before and after for ``--diff``: names, digests and map entries, never the content of a file."""
+    before, after = (
+        "".join(sorted([*(f"{name} sha256:{digest[:16]}\n" for name, digest in files.items()), *_entries(maps)]))
+        for files, maps in ((observed["files"], observed["maps"]), (made.files, made.maps))
+    )
+    return {"before": before, "after": after, "before_header": "in force", "after_header": "described"}
+
+
+def _entries(maps: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    return (f"map {name}: {key} {value}\n" for name, entries in maps.items() for key, value in entries.items())
+
+
+def _owner(name: str) -> str:
+    """The participant whose file it is; empty: the side's own."""
+    parts = name.split("/")
+    return parts[1] if parts[0] == "destinations" and len(parts) > 1 else ""
+
+
+def _in_scope(name: str, participants: Collection[str] | None) -> bool:
+    return participants is None or _owner(name) in {"", *participants}
+
+
+def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest: str) -> Iterator[Finding]:
+    if not observed["running"]:
+        yield Finding(side, "tls-1", side, place, "gateway-not-installed")
+        return
+    if observed["running"] != digest and release_digest(observed["files"]) == digest:
+        yield Finding(side, "tls-1", side, place, "running-config-stale", detail="the process runs another release than the one installed")
+    for name in observed["stale"]:
+        _reason, steps = _file_rule(name)
+        yield Finding(_owner(name) or side, steps[0], side, f"{place}/{name}", "running-config-stale")
+
+
+def _file_rule(name: str) -> tuple[str, tuple[str, ...]]:
+    if name.startswith("maps/"):
+        return "running-config-stale", (_MAP_STEPS.get(name[len("maps/") : -len(".map")], "tls-1"),)
+    return next((reason, steps) for part, reason, steps in _FILES if part in name)
+
+
+def _file_findings(side: str, place: str, files: Mapping[str, str], there: Mapping[str, str]) -> Iterator[Finding]:
+    for name in sorted({*files, *there}):
+        if files.get(name) != there.get(name):
+            reason, steps = _file_rule(name)
+            detail = "to be removed" if name not in files else "missing" if name not in there else "differs"
+            for step in steps:
+                yield Finding(_owner(name) or side, step, side, f"{place}/{name}", reason, detail=detail)
+
+
+def _map_findings(side: str, place: str, maps: Maps, there: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
+    allowed = set(maps.get("allowed", {})) ^ set(there.get("allowed", {}))
+    told = {entry.partition("|")[2] for entry in allowed}
+    for name, step in _MAP_STEPS.items():
+        wanted, running = set(maps.get(name, {}).items()), set(there.get(name, {}).items())
+        for entries, reason in ((wanted - running, "map-entry-missing"), (running - wanted, "map-entry-unwanted")):
+            for owner, keys in _by_owner(name, entries, skipped=told if name == "networks" else set()).items():
+                yield Finding(owner or side, step, side, f"{place}/{name}", reason, detail=", ".join(keys))
+
+
+def _by_owner(name: str, entries: set[tuple[str, str]], *, skipped: set[str]) -> dict[str, list[str]]:
+    """Keys by participant; a prefix that an ``allowed`` entry tells of already needs no finding of its own."""
+    owners: dict[str, list[str]] = {}
+    for key, value in sorted(entries):
+        if key not in skipped:
+            owners.setdefault(owner_of(name, key, value), []).append(key)
+    return owners

@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The maps of the door: which certificate, address, client and role belongs to which participant.
+
+They are the part of a gateway that changes without a reload: taking a fingerprint out refuses its owner's next request,
+on live connections too. ``fingerprints`` certificate -> participant; ``sources`` participant -> FSPIOP id; ``networks``
+prefix -> itself (the longest match of an address); ``allowed`` ``participant|prefix``; ``clients`` client id ->
+participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP id (``*`` for the only one) -> backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from ipaddress import IPv6Network, ip_network
+
+from ..description.model import Network
+from . import rules
+from .model import Caller, Destination
+
+Maps = dict[str, dict[str, str]]
+NAMES = ("fingerprints", "sources", "networks", "allowed", "clients", "roles", "destinations")
+BACKEND = "to-"
+
+
+def maps(callers: Iterable[Caller], destinations: Iterable[Destination], *, routed: bool) -> Maps:
+    """All maps of a gateway; GatewayError when a value may not enter or two participants claim the same thing."""
+    made: Maps = {name: {} for name in NAMES}
+    networks: dict[str, tuple[Network, ...]] = {}
+    for caller in callers:
+        owner = rules.checked(rules.PARTICIPANT, caller.participant, what="participant")
+        networks[owner] = caller.networks
+        made["sources"][owner] = rules.checked(rules.FSPIOP_ID, caller.fspiop_id, what="FSPIOP id")
+        _claim(made["fingerprints"], rules.FINGERPRINT, caller.certificates, owner)
+        _claim(made["clients"], rules.CLIENT, caller.clients, owner)
+        for role in caller.roles:
+            made["roles"][f"{owner}|{rules.checked(rules.RESOURCE, role, what='role')}"] = "1"
+    made["networks"], made["allowed"] = address_maps(networks)
+    for destination in destinations:
+        key = rules.checked(rules.FSPIOP_ID, destination.fspiop_id, what="FSPIOP id") if routed else "*"
+        made["destinations"][key] = BACKEND + destination.participant
+    return made
+
+
+def address_maps(networks: Mapping[str, Collection[Network]]) -> tuple[dict[str, str], dict[str, str]]:
+    """The maps ``networks`` and ``allowed`` for participant -> prefixes.
+
+    The lookup yields the longest prefix only; so each prefix allows everyone who has it *or a wider one*.
+    """
+    owners: dict[Network, set[str]] = {}
+    for owner, prefixes in networks.items():
+        for prefix in widest(prefixes):
+            owners.setdefault(prefix, set()).add(owner)
+    allowed = {
+        f"{owner}|{prefix}": "1"
+        for prefix in owners
+        for wider in _supernets(prefix)
+        for owner in owners.get(wider, ())
+    }  # fmt: skip
+    return {str(prefix): str(prefix) for prefix in owners}, allowed
+
+
+def widest(prefixes: Iterable[Network]) -> list[Network]:
+    """Sorted prefixes without those inside another; an IPv4-mapped IPv6 prefix is the IPv4 prefix it means."""
+    unmapped = {_unmapped(prefix) for prefix in prefixes}
+    kept = [prefix for prefix in unmapped if unmapped.isdisjoint(_supernets(prefix)[1:])]
+    return sorted(kept, key=lambda prefix: (prefix.version, prefix.network_address.packed, prefix.prefixlen))
+
+
+def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participants: Collection[str]) -> Maps:
+    """The desired maps for these participants, and what is observed for all others."""
+    kept: Maps = {name: {} for name in NAMES}
+    for name in NAMES:
+        for source, inside in ((desired.get(name, {}), True), (observed.get(name, {}), False)):
+            kept[name].update({key: value for key, value in source.items() if (owner_of(name, key, value) in participants) is inside})
+    networks: dict[str, list[Network]] = {}
+    for entry in kept["allowed"]:
+        owner, _bar, prefix = entry.partition("|")
+        networks.setdefault(owner, []).append(ip_network(prefix))
+    kept["networks"], kept["allowed"] = address_maps(networks)
+    return kept
+
+
+def owner_of(name: str, key: str, value: str) -> str:
+    """The participant an entry belongs to; empty for the shared map ``networks``."""
+    if name in {"fingerprints", "clients"}:
+        return value
+    if name == "destinations":
+        return value[len(BACKEND) :]
+    if name == "networks":
+        return ""
+    return key.partition("|")[0]
+
+
+def written(entries: Mapping[str, str]) -> bytes:
+    """A map as the file HAProxy loads at its start."""
+    return "".join(f"{key} {value}\n" for key, value in sorted(entries.items())).encode()
+
+
+def _claim(entries: dict[str, str], rule: rules.Pattern, values: Iterable[str], owner: str) -> None:
+    for value in values:
+        if entries.setdefault(rules.checked(rule, value, what="identity"), owner) != owner:
+            raise rules.doubled(value, owner, entries[value])
+
+
+def _unmapped(prefix: Network) -> Network:
+    if isinstance(prefix, IPv6Network) and prefix.prefixlen >= 96 and prefix.network_address.ipv4_mapped is not None:  # noqa: PLR2004
+        return ip_network(f"{prefix.network_address.ipv4_mapped}/{prefix.prefixlen - 96}")
+    return prefix
+
+
+def _supernets(prefix: Network) -> list[Network]:
+    """The prefix itself and all wider ones."""
+    return [prefix.supernet(new_prefix=length) for length in range(prefix.prefixlen, -1, -1)]

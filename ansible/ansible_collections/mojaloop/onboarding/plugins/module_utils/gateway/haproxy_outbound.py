@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The way out, as HAProxy 2.6 configuration: one backend a counterpart, its own client certificate, its own trust.
+
+Threat: with one pooled bundle of CAs, any counterpart's CA could stand in for any other's server.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from . import rules
+from .haproxy_inbound import CURRENT, TLS_FLOOR, clean_path, map_file, refusal
+from .model import Destination, Outbound
+
+
+def outbound_sections(outbound: Outbound) -> list[str]:
+    """The listener for the side's own services."""
+    listener = outbound.listener
+    address = f"[{listener.address}]" if listener.address.version == 6 else str(listener.address)  # noqa: PLR2004
+    return [
+        "frontend outbound",
+        f"    bind {address}:{listener.port}",
+        '    log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B destination=%[var(txn.destination)] refused=%[var(txn.refused)] %HM"',
+        *clean_path(),
+        *_choice(routed=outbound.routed),
+        "    use_backend %[var(txn.destination)]",
+        "",
+    ]
+
+
+def destination_section(destination: Destination) -> str:
+    """The backend of one counterpart; GatewayError when a value may not enter or no address can be reached."""
+    name = rules.checked(rules.PARTICIPANT, destination.participant, what="participant")
+    host = rules.checked(rules.HOST, destination.host, what="host name")
+    base = rules.checked(rules.BASE_PATH, destination.base_path, what="base path")
+    lines = [
+        f"backend to-{name}",
+        *([f'    http-request set-uri "{base}%[pathq]"'] if base else []),
+        f"    http-request set-header host {host}:{destination.port}",
+        *(_server(destination, address, source) for address, source in reachable(destination)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def reachable(destination: Destination) -> list[tuple[IPv4Address | IPv6Address, str]]:
+    """The counterpart's addresses with the egress address to use, IPv4 first; left out where the side has no egress of that family."""
+    found = []
+    for address in sorted(destination.addresses, key=lambda address: address.version):
+        networks = [network for network in destination.sources if network.version == address.version]
+        single = [network for network in networks if network.num_addresses == 1]
+        if networks:
+            found.append((address, str(single[0].network_address) if single else ""))
+    return found
+
+
+def _server(destination: Destination, address: IPv4Address | IPv6Address, source: str) -> str:
+    place = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004
+    folder = f"{CURRENT}/destinations/{destination.participant}"
+    egress = f" source {source}" if source else ""
+    return (
+        f'    server at-{str(address).replace(":", "-")} {place}:{destination.port} ssl verify required ca-file "{folder}/ca.pem" '
+        f'verifyhost {destination.host} sni str({destination.host}) crt "{folder}/client.pem" {TLS_FLOOR}{egress}'
+    )
+
+
+def _choice(*, routed: bool) -> list[str]:
+    only = f'    http-request set-var(txn.destination) "str(*),map_str({map_file("destinations")})"'
+    chosen = [
+        f'    http-request set-var(txn.destination) "req.fhdr(fspiop-destination),map_str({map_file("destinations")})" '
+        "if { req.fhdr_cnt(fspiop-destination) eq 1 }"
+    ]
+    return [*(chosen if routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }", 404)]

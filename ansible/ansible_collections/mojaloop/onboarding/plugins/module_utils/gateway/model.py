@@ -1,0 +1,129 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What one gateway must do, whatever product carries it out.
+
+Inbound it is the side's mTLS door, outbound it originates mTLS to the counterparts. Default is refuse: a caller, an
+address, a token client or a role that is not in here does not pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..description.model import Address, Listener, Network
+from ..findings import Finding
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate with its chain (issuer first, no roots) and private key, all PEM."""
+
+    certificate: bytes
+    chain: bytes
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who may come through the door: its certificates (SHA-256 of the DER, lower-case hex), from where, with what.
+
+    ``certificates`` are several while a renewal overlaps. ``clients`` are OAuth client ids, ``roles`` FSPIOP resources.
+    """
+
+    participant: str
+    fspiop_id: str
+    certificates: tuple[str, ...]
+    networks: tuple[Network, ...]
+    clients: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TokenRules:
+    """How bearer tokens are judged. ``keys``: (kid, SPKI public key PEM), several at once while keys rotate."""
+
+    issuer: str
+    audience: str
+    keys: tuple[tuple[str, bytes], ...]
+    certificate_bound: bool
+    """RFC 8705 section 3.1: ``cnf.x5t#S256`` must be the presented certificate."""
+
+
+@dataclass(frozen=True)
+class TokenEndpoint:
+    """The authorization server behind ``POST <base path>/oauth2/token``. ``name``: the name its certificate must hold."""
+
+    host: str
+    port: int
+    path: str
+    name: str
+    ca: bytes
+
+
+class HeaderRule(str, Enum):
+    """Which FSPIOP header binds a request: the caller names itself to a hub, the hub names the participant it calls."""
+
+    SOURCE = "fspiop-source"
+    DESTINATION = "fspiop-destination"
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """The side's door. ``trusted`` are the CAs (PEM, up to the root) that sign callers' certificates."""
+
+    listeners: tuple[Listener, ...]
+    proxy_protocol: bool
+    identity: Identity
+    trusted: bytes
+    callers: tuple[Caller, ...]
+    header_rule: HeaderRule
+    backend: Listener
+    base_path: str = ""
+    resources: tuple[str, ...] = ()
+    """FSPIOP resources that a role or a token scope can name."""
+    tokens: TokenRules | None = None
+    token_endpoint: TokenEndpoint | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """One counterpart's door, as approved: names are not resolved, ``addresses`` are what is connected to.
+
+    ``sources``: this side's egress addresses, the first of each family is used; none of a family: not reached over it.
+    """
+
+    participant: str
+    fspiop_id: str
+    host: str
+    port: int
+    base_path: str
+    addresses: tuple[Address, ...]
+    trusted: bytes
+    identity: Identity
+    sources: tuple[Network, ...]
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """The way out. ``routed``: the header FSPIOP-Destination chooses (hub); else the one destination is taken."""
+
+    listener: Listener
+    destinations: tuple[Destination, ...]
+    routed: bool
+
+
+@dataclass(frozen=True)
+class GatewayModel:
+    """One gateway. ``inbound`` is None while the side has no server certificate: then nothing can be installed.
+
+    ``fspiop_id`` is the side's own; ``findings`` tell who is left out and what is awaited.
+    """
+
+    side: str
+    fspiop_id: str
+    host: str
+    inbound: Inbound | None
+    outbound: Outbound
+    log: str
+    stats_socket: str
+    findings: tuple[Finding, ...] = ()

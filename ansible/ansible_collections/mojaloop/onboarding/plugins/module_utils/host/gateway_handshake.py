@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Proof at the data plane: a new TLS handshake, trusting nothing but the one certificate that must be presented."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import List
+
+TIMEOUT = 5.0
+PARTIAL_CHAIN = 0x80000
+"""X509_V_FLAG_PARTIAL_CHAIN: the certificate itself is the anchor (``ssl`` names it from Python 3.10 on)."""
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
+
+def certificates(pem: str) -> List[str]:
+    """The certificates of a PEM file, one text each."""
+    return [_BEGIN + part.split(_BEGIN, 1)[1] + _END + "\n" for part in pem.split(_END) if _BEGIN in part]
+
+
+def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: bool) -> str:
+    """Why the door does not present the first certificate of ``expected`` (PEM); empty when it does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False  # the certificate itself is compared, which says more than its name
+    context.minimum_version = ssl.TLSVersion.TLSv1_3  # in TLS 1.2 the door would refuse before our side has seen it
+    context.verify_flags |= PARTIAL_CHAIN
+    context.load_verify_locations(cadata=certificates(expected)[0])
+    try:
+        with socket.create_connection((address, port), timeout=TIMEOUT) as connection:
+            if proxy_protocol:
+                connection.sendall(b"PROXY UNKNOWN\r\n")
+            with context.wrap_socket(connection):
+                return ""
+    except OSError as error:
+        return str(error)

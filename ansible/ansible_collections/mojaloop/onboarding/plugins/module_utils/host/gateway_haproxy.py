@@ -1,0 +1,289 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One HAProxy gateway on its host: what is in force, and a change that undoes itself unless it is confirmed.
+
+What is in force is asked of the running process; files alone prove nothing. A change is checked before it is live,
+switched by one rename, reloaded once (not at all when only maps differ), and proved by new TLS handshakes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import ssl
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Tuple
+
+from ..errors import GatewayError
+from . import gateway_release as releases
+from . import gateway_socket as sockets
+from . import rollback
+from .gateway_handshake import certificates, handshake_fault
+
+SETTLE = 20.0
+"""Seconds within which a new process must be in force."""
+POLL = 0.1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the gateway is on its host. ``service``: the systemd unit that runs it; empty: started by this pack."""
+
+    folder: str
+    master_socket: str
+    stats_socket: str
+    service: str = ""
+    binary: str = "haproxy"
+
+    @property
+    def release(self) -> Path:
+        """The release in force, by the name the running process knows."""
+        return Path(self.folder) / "current"
+
+    def map_name(self, name: str) -> str:
+        """The name of a map in the running process."""
+        return "{}/maps/{}.map".format(self.release, name)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to switch to. ``files``: digest of each file; ``listeners``: (address, port) to prove the doors at."""
+
+    digest: str
+    files: Mapping[str, str]
+    listeners: Tuple[Tuple[str, int], ...]
+    proxy_protocol: bool
+    confirm_seconds: float
+
+
+def observe(place: Place) -> Dict[str, Any]:
+    """What is in force, as plain data, nothing changed.
+
+    ``running``/``installed``: digests of the release in the process and on the disk; ``files``: digests on the disk;
+    ``maps``: entries in force; ``stale``: files and maps that the process holds otherwise than the disk; ``undone``:
+    changes that rolled themselves back.
+    """
+    running = sockets.running_release(place.stats_socket)
+    files = releases.digests(place.release)
+    return {
+        "running": running,
+        "installed": releases.current(place.folder),
+        "files": files,
+        "maps": _running_maps(place) if running else {},
+        "stale": _stale(place, files) if running else [],
+        "undone": rollback.fired(_timers(place)),
+    }
+
+
+def apply(place: Place, staging: str, change: Change) -> Dict[str, Any]:
+    """Switch to the staged release; returns ``token`` (to confirm with) and ``reloads`` (0 or 1).
+
+    GatewayError with HAProxy's own words when it refuses; then, and when the proof fails, the old state serves.
+    """
+    try:
+        rollback.settle(_timers(place), change.confirm_seconds + SETTLE)
+        made = releases.unpack(staging, place.folder, change.files)
+        seen = observe(place)
+        if seen["running"] == seen["installed"] == change.digest and seen["files"] == change.files and not _stale_files(seen):
+            return {"token": _switch_maps(place, releases.maps(made), change), "reloads": 0}
+        return {"token": _switch_release(place, made, change, seen), "reloads": 1}
+    finally:
+        releases.sweep(place.folder)
+
+
+def confirm(place: Place, token: str) -> bool:
+    """Keep the change; False when it was undone already."""
+    return rollback.confirm(_timers(place), token)
+
+
+def _timers(place: Place) -> str:
+    return str(Path(place.folder) / "rollback")
+
+
+def _running_maps(place: Place) -> Dict[str, Dict[str, str]]:
+    found = {name: sockets.read_map(place.stats_socket, place.map_name(name)) for name in releases.maps(place.release)}
+    return {name: entries for name, entries in found.items() if entries is not None}
+
+
+def _stale(place: Place, files: Mapping[str, str]) -> List[str]:
+    """Files and maps that differ between the running process and the disk."""
+    wrong = []
+    for name in sorted(files):
+        kind = {"server.pem": "cert", "client.pem": "cert", "callers-ca.pem": "ca-file", "ca.pem": "ca-file"}.get(name.split("/")[-1])
+        path = place.release / name
+        if kind and sorted(sockets.fingerprints(place.stats_socket, kind, str(path))) != _on_disk(path, kind):
+            wrong.append(name)
+    config = place.release / releases.CONFIGURATION
+    if config.read_bytes() != releases.assembled(place.release, place.folder, releases.current(place.folder), releases.account()):
+        wrong.append(releases.CONFIGURATION)
+    kept = releases.maps(place.release)
+    running = _running_maps(place)
+    return wrong + ["maps/{}.map".format(name) for name in sorted(kept) if running.get(name) != kept[name]]
+
+
+def _stale_files(seen: Mapping[str, Any]) -> List[str]:
+    return [name for name in seen["stale"] if not name.startswith("maps/")]
+
+
+def _on_disk(path: Path, kind: str) -> List[str]:
+    """SHA-1 fingerprints of the certificates in a file, as HAProxy writes them; of the first only for ``cert``."""
+    blocks = certificates(path.read_text(encoding="ascii"))
+    found = [hashlib.sha1(ssl.PEM_cert_to_DER_cert(block)).hexdigest().upper() for block in blocks]  # noqa: S324 -- HAProxy's choice
+    return sorted(found[:1] if kind == "cert" else found)
+
+
+def _switch_maps(place: Place, wanted: Mapping[str, Mapping[str, str]], change: Change) -> str:
+    """Change the running maps and those on the disk; no reload, no connection lost."""
+    before_disk, before = releases.maps(place.release), _running_maps(place)
+
+    def undo() -> None:
+        releases.write_maps(place.release, before_disk)
+        _put_maps(place, before)
+
+    token = rollback.arm(_timers(place), change.confirm_seconds, undo)
+    try:
+        _put_maps(place, wanted)
+        releases.write_maps(place.release, wanted)
+        if _running_maps(place) != wanted:
+            raise GatewayError("the running maps are not what was put there", where=place.stats_socket)
+    except (GatewayError, OSError):
+        if rollback.confirm(_timers(place), token):
+            undo()
+        raise
+    return token
+
+
+def _put_maps(place: Place, wanted: Mapping[str, Mapping[str, str]]) -> None:
+    running = _running_maps(place)
+    _withdraw(place, running, wanted)
+    for name, entries in wanted.items():
+        if running.get(name) != entries:
+            sockets.replace_map(place.stats_socket, place.map_name(name), entries)
+
+
+def _withdraw(place: Place, running: Mapping[str, Mapping[str, str]], wanted: Mapping[str, Mapping[str, str]]) -> None:
+    """Take out what is not wanted any more, first and in all workers: a reload alone leaves live connections open."""
+    for name, entries in running.items():
+        gone = [key for key, value in entries.items() if wanted.get(name, {}).get(key) != value]
+        sockets.withdraw(place.master_socket, place.map_name(name), gone)
+
+
+def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str, Any]) -> str:
+    """Check, publish, arm, switch, reload, prove; anything that fails after the switch is undone at once."""
+    releases.write(made / releases.CONFIGURATION, releases.assembled(made, place.folder, change.digest, releases.account()))
+    _check(place, made)
+    serving = sockets.answers(place.master_socket)
+    if serving and not seen["running"]:
+        remedy = "Stop it, or give this gateway another master socket."
+        raise GatewayError("an HAProxy that is not ours serves this socket", where=place.master_socket, remedy=remedy)
+    if serving:
+        _withdraw(place, seen["maps"], releases.maps(made))
+    target = releases.publish(made, place.folder, change.digest)
+    undo = _undoing(place, seen["installed"], serving=serving)
+    token = rollback.arm(_timers(place), change.confirm_seconds, undo)
+    try:
+        releases.link(place.folder, change.digest)
+        if serving:
+            _reload(place, change.digest)
+        else:
+            _start(place, change.digest)
+        _prove(change, target)
+    except (GatewayError, OSError) as error:
+        if rollback.confirm(_timers(place), token):
+            undo()
+        raise GatewayError("the change was undone: {}".format(error), where=place.folder) from error
+    releases.prune(place.folder, [change.digest, seen["installed"]])
+    return token
+
+
+def _undoing(place: Place, previous: str, *, serving: bool) -> Callable[[], None]:
+    def undo() -> None:
+        if not serving:
+            _stop(place)
+            releases.link(place.folder, previous)
+        elif previous:
+            releases.link(place.folder, previous)
+            _reload(place, previous)
+
+    return undo
+
+
+def _check(place: Place, made: Path) -> None:
+    """Let HAProxy judge the release where it lies, before anything is switched."""
+    environment = {**os.environ, "ONBOARDING_CURRENT": str(made)}
+    command = [place.binary, "-c", "-f", str(made / releases.CONFIGURATION)]
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)  # noqa: S603
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").replace(str(made), "current").splitlines()
+        message = "\n".join(line for line in lines if not line.startswith("[NOTICE]"))
+        raise GatewayError("HAProxy refuses the configuration, the old one serves on: " + message, where=place.folder)
+
+
+def _reload(place: Place, digest: str) -> None:
+    failed = sockets.failed_reloads(place.master_socket)
+    with suppress(ConnectionError):  # the master closes its sockets to start anew
+        sockets.ask(place.master_socket, "reload")
+
+    def refused() -> str:
+        more = sockets.failed_reloads(place.master_socket) > failed
+        return "the new process could not start (an address in use?); HAProxy's log has the reason" if more else ""
+
+    _wait_for(place, digest, refused)
+
+
+def _start(place: Place, digest: str) -> None:
+    """Start the gateway: its systemd unit, or a process of its own that outlives this one."""
+    for path in (place.master_socket, place.stats_socket):
+        Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if place.service:
+        subprocess.run(["systemctl", "start", place.service], capture_output=True, timeout=60, check=True)  # noqa: S603, S607
+        _wait_for(place, digest, lambda: "")
+        return
+    command = [place.binary, "-W", "-S", place.master_socket + ",mode,600", "-f", str(place.release / releases.CONFIGURATION)]
+    log = os.open(str(Path(place.folder) / "gateway.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    streams = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in ((null, 0), (log, 1), (log, 2))]
+    try:
+        process = os.posix_spawnp(place.binary, command, os.environ, file_actions=streams, setsid=True)
+    finally:
+        os.close(log)
+        os.close(null)
+    _wait_for(place, digest, lambda: "HAProxy ended at its start; gateway.log has the reason" if os.waitpid(process, os.WNOHANG)[0] else "")
+
+
+def _stop(place: Place) -> None:
+    if place.service:
+        subprocess.run(["systemctl", "stop", place.service], capture_output=True, timeout=60, check=False)  # noqa: S603, S607
+        return
+    with suppress(OSError):
+        os.kill(sockets.master(place.master_socket), signal.SIGTERM)
+
+
+def _wait_for(place: Place, digest: str, refused: Callable[[], str]) -> None:
+    """Until the release is in force; GatewayError when it is refused or SETTLE has passed."""
+    deadline = time.monotonic() + SETTLE
+    while sockets.running_release(place.stats_socket) != digest:
+        reason = ""
+        with suppress(OSError):
+            reason = refused()
+        if reason or time.monotonic() > deadline:
+            raise GatewayError(reason or "the new release was not in force within {:.0f} s".format(SETTLE))
+        time.sleep(POLL)
+
+
+def _prove(change: Change, release: Path) -> None:
+    """Every door presents the new certificate in a new handshake; an old process may still answer for a moment."""
+    deadline = time.monotonic() + SETTLE
+    expected = (release / "server.pem").read_text(encoding="ascii")
+    for address, port in change.listeners:
+        while True:
+            fault = handshake_fault(address, port, expected, proxy_protocol=change.proxy_protocol)
+            if not fault:
+                break
+            if time.monotonic() > deadline:
+                raise GatewayError("the door at {} port {} does not present the new certificate: {}".format(address, port, fault))
+            time.sleep(POLL)

@@ -1,0 +1,128 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""HAProxy's two sockets: the master's, which reloads, and the worker's, which knows what is really in force.
+
+Source: HAProxy 2.6 Management Guide, sections 9.3 (unix socket commands) and 9.4 (master CLI).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Dict, Iterable, List, Mapping, Optional
+
+from ..errors import GatewayError
+
+TIMEOUT = 10.0
+"""Seconds for one command and its answer."""
+PAYLOAD = 8000
+"""Bytes of one ``add map``: HAProxy 2.6 takes at most one buffer (16 KiB) a command."""
+
+
+def ask(path: str, command: str) -> str:
+    """The answer to one command (a payload's last line ends with a line break); OSError when nobody answers in time."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIMEOUT)
+        connection.connect(path)
+        connection.sendall(command.encode() + b"\n")
+        connection.shutdown(socket.SHUT_WR)  # the master would wait for more
+        answer = bytearray()
+        while True:
+            part = connection.recv(65536)
+            if not part:
+                return answer.decode("utf-8", "replace")
+            answer += part
+
+
+def answers(path: str) -> bool:
+    """Whether a process serves this socket."""
+    try:
+        ask(path, "show version")
+    except OSError:
+        return False
+    return True
+
+
+def running_release(stats: str) -> str:
+    """The digest of the release that the running worker loaded; empty when none of ours runs."""
+    try:
+        answer = ask(stats, "show env ONBOARDING_RELEASE").strip()
+    except OSError:
+        return ""
+    name, _equals, digest = answer.partition("=")
+    return digest if name == "ONBOARDING_RELEASE" else ""
+
+
+def read_map(stats: str, name: str) -> Optional[Dict[str, str]]:
+    """The entries in force of a map; None when the process has no such map."""
+    answer = ask(stats, "show map " + name)
+    entries = {}
+    for line in answer.splitlines():
+        parts = line.split(None, 2)
+        if line.startswith("0x") and len(parts) > 1:
+            entries[parts[1]] = parts[2] if len(parts) > 2 else ""
+        elif line.strip():
+            return None
+    return entries
+
+
+def replace_map(stats: str, name: str, entries: Mapping[str, str]) -> None:
+    """Make these the entries of a map, all at once; GatewayError when the process refuses."""
+    answer = ask(stats, "prepare map " + name)
+    found = re.search(r"New version created: (\d+)", answer)
+    if found is None:
+        raise GatewayError("the running gateway has no map {}: {}".format(name, answer.strip()))
+    version = found.group(1)
+    for lines in _chunks(entries):
+        _expect_silence(ask(stats, "add map @{} {} <<\n{}".format(version, name, lines)), name)
+    _expect_silence(ask(stats, "commit map @{} {}".format(version, name)), name)
+
+
+def workers(path: str) -> List[str]:
+    """Process ids of all workers, those that still drain after a reload included."""
+    lines = [line.split() for line in ask(path, "show proc").splitlines()]
+    return [words[0] for words in lines if len(words) > 1 and words[1] == "worker"]
+
+
+def master(path: str) -> int:
+    """The process id of the master that serves this socket."""
+    lines = [line.split() for line in ask(path, "show proc").splitlines()]
+    return int(next(words[0] for words in lines if len(words) > 1 and words[1] == "master"))
+
+
+def failed_reloads(path: str) -> int:
+    """How many reloads in a row the master could not carry out."""
+    found = re.search(r"\[failed: (\d+)\]", ask(path, "show proc"))
+    return int(found.group(1)) if found else 0
+
+
+def withdraw(path: str, name: str, keys: Iterable[str]) -> None:
+    """Take entries out of a map in every worker, so that live connections of draining ones are refused as well."""
+    doomed = list(keys)
+    for worker in workers(path) if doomed else []:
+        for key in doomed:
+            ask(path, "@!{} del map {} {}".format(worker, name, key))
+
+
+def fingerprints(stats: str, kind: str, name: str) -> List[str]:
+    """SHA-1 fingerprints (upper-case hex) of what the process loaded from a file; ``kind``: ``cert`` or ``ca-file``."""
+    answer = ask(stats, "show ssl {} {}".format(kind, name))
+    return re.findall(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", answer, re.MULTILINE)
+
+
+def _chunks(entries: Mapping[str, str]) -> Iterable[str]:
+    lines: List[str] = []
+    size = 0
+    for key, value in sorted(entries.items()):
+        line = "{} {}\n".format(key, value)
+        if size + len(line) > PAYLOAD:
+            yield "".join(lines)
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if lines:
+        yield "".join(lines)
+
+
+def _expect_silence(answer: str, name: str) -> None:
+    if answer.strip():
+        raise GatewayError("the running gateway refused a change of map {}: {}".format(name, answer.strip()))

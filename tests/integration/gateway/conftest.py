@@ -1,0 +1,351 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A real HAProxy on loopback with everything around it: CAs, certificates, tokens, a backend, an authorization server."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, archive, plan
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import (
+    Caller,
+    Destination,
+    GatewayModel,
+    HeaderRule,
+    Identity,
+    Inbound,
+    Outbound,
+    TokenEndpoint,
+    TokenRules,
+)
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket
+
+LOCAL = ip_address("127.0.0.1")
+ISSUER, AUDIENCE = "https://auth.hub.test", "https://api.hub.test"
+NOW = datetime.datetime.now(datetime.UTC)
+
+
+def pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def digest_of(certificate: bytes) -> bytes:
+    return sha256(ssl.PEM_cert_to_DER_cert(certificate.decode())).digest()
+
+
+class Authority:
+    """A CA that signs what a test asks for."""
+
+    def __init__(self, name: str) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.pem = pem(self._sign(self.name, self.key.public_key(), [x509.BasicConstraints(ca=True, path_length=0)]))
+
+    def identity(self, name: str, *, server: bool = False) -> Identity:
+        key = ec.generate_private_key(ec.SECP256R1())
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        extensions = [x509.BasicConstraints(ca=False, path_length=None), x509.ExtendedKeyUsage([usage])]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = self._sign(subject, key.public_key(), [*extensions, x509.SubjectAlternativeName([x509.DNSName(name)])])
+        return Identity(pem(certificate), self.pem, key_pem(key))
+
+    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, extensions: list[x509.ExtensionType]) -> x509.Certificate:
+        builder = (
+            x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(NOW - datetime.timedelta(hours=1)).not_valid_after(NOW + datetime.timedelta(days=2))
+        )  # fmt: skip
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+        return builder.sign(self.key, hashes.SHA256())
+
+
+def b64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+class TokenSigner:
+    """An authorization server's key: RSA (RS256) or P-256 (ES256)."""
+
+    def __init__(self, kid: str, algorithm: str) -> None:
+        self.kid, self.algorithm = kid, algorithm
+        self.key: Any = rsa.generate_private_key(65537, 2048) if algorithm[0] in "RP" else ec.generate_private_key(ec.SECP256R1())
+        self.public = self.key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    def token(self, claims: dict[str, Any], **header: Any) -> str:  # noqa: ANN401
+        head = {"alg": self.algorithm, "kid": self.kid, "typ": "at+jwt", **header}
+        head = {name: value for name, value in head.items() if value is not None}
+        text = f"{b64(json.dumps(head).encode())}.{b64(json.dumps(claims).encode())}"
+        return f"{text}.{b64(self._sign(text.encode()))}"
+
+    def _sign(self, text: bytes) -> bytes:
+        if self.algorithm == "RS256":
+            signed: bytes = self.key.sign(text, padding.PKCS1v15(), hashes.SHA256())
+            return signed
+        if self.algorithm == "PS256":
+            return bytes(self.key.sign(text, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256()))
+        r, s = decode_dss_signature(self.key.sign(text, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+class Recorder(ThreadingHTTPServer):
+    """An HTTP server that answers 200 to everything and remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, identity: Identity | None = None, folder: Path | None = None, callers: bytes = b"") -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.seen: list[tuple[str, str, list[tuple[str, str]]]] = []
+        if identity and folder:
+            file = folder / f"recorder-{self.server_port}.pem"
+            file.write_bytes(identity.certificate + identity.key)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(file)
+            if callers:
+                context.load_verify_locations(cadata=callers.decode())
+                context.verify_mode = ssl.CERT_REQUIRED
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def listener(self) -> Listener:
+        return Listener(LOCAL, self.server_port)
+
+    def header(self, name: str) -> list[str]:
+        return [value for key, value in self.seen[-1][2] if key.lower() == name]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Broken connections are the other side's business."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Recorder)
+        self.rfile.read(int(self.headers.get("content-length", "0")))
+        self.server.seen.append((self.command, self.path, self.headers.items()))
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_POST = do_PUT = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401
+        """Keep quiet."""
+
+
+@dataclass
+class Answer:
+    status: int
+    reason: str
+    body: bytes
+
+
+@dataclass
+class Connection:
+    """One TLS connection of a caller, kept open between requests."""
+
+    client: http.client.HTTPSConnection
+
+    def ask(self, method: str = "GET", path: str = "/parties/MSISDN/1", headers: list[tuple[str, str]] | None = None) -> Answer:
+        self.client.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in headers or []:
+            self.client.putheader(name, value)
+        if method != "GET":
+            self.client.putheader("content-length", "0")
+        self.client.endheaders()
+        response = self.client.getresponse()
+        return Answer(response.status, response.headers.get("x-refused-because", ""), response.read())
+
+
+@dataclass
+class Bench:
+    """Everything one test needs; ``model`` is what the door should be, tests replace parts of it."""
+
+    root: Path
+    place: host.Place
+    hub_ca: Authority
+    signers: list[TokenSigner]
+    clients: dict[str, Identity]
+    backend: Recorder
+    authorization: Recorder
+    model: GatewayModel
+    authority: type[Authority] = Authority
+    signer: type[TokenSigner] = TokenSigner
+    digest = staticmethod(digest_of)
+    open: list[http.client.HTTPSConnection] = field(default_factory=list)
+
+    @property
+    def door(self) -> Inbound:
+        assert self.model.inbound is not None
+        return self.model.inbound
+
+    def plan(self, participants: set[str] | None = None) -> Plan:
+        return plan(self.model, render(self.model), host.observe(self.place), participants)
+
+    def apply(self, made: Plan | None = None, *, seconds: float = 30) -> dict[str, Any]:
+        made = made or self.plan()
+        staging = gateway_release.stage(self.place.folder)
+        Path(staging, gateway_release.ARCHIVE).write_bytes(archive(made))
+        listeners = tuple((str(listener.address), listener.port) for listener in self.door.listeners)
+        change = host.Change(made.digest, made.files, listeners, self.door.proxy_protocol, seconds)
+        return host.apply(self.place, staging, change)
+
+    def install(self, model: GatewayModel | None = None) -> dict[str, Any]:
+        if model:
+            self.model = model
+        done = self.apply()
+        assert host.confirm(self.place, done["token"])
+        return done
+
+    def with_door(self, **changed: Any) -> GatewayModel:  # noqa: ANN401
+        return replace(self.model, inbound=replace(self.door, **changed))
+
+    def connect(self, participant: str, source: str = "", identity: Identity | None = None) -> Connection:
+        identity = identity or self.clients[participant]
+        context = ssl.create_default_context(cadata=self.hub_ca.pem.decode())
+        file = self.root / f"client-{threading.get_ident()}-{time.monotonic_ns()}.pem"
+        file.write_bytes(identity.certificate + identity.key)
+        context.load_cert_chain(file)
+        listener = self.door.listeners[0]
+        client = http.client.HTTPSConnection("api.hub.test", listener.port, context=context, timeout=10)
+        raw = socket.create_connection(("127.0.0.1", listener.port), 10, (source or ADDRESSES.get(participant, "127.0.0.9"), 0))
+        self.open.append(client)
+        client.sock = context.wrap_socket(raw, server_hostname="api.hub.test")
+        return Connection(client)
+
+    def claims(self, participant: str, **changed: Any) -> dict[str, Any]:  # noqa: ANN401
+        made = {
+            "iss": ISSUER, "aud": AUDIENCE, "client_id": f"client-{participant}", "scope": "openid parties quotes",
+            "exp": int(time.time()) + 300, "cnf": {"x5t#S256": b64(digest_of(self.clients[participant].certificate))}, **changed,
+        }  # fmt: skip
+        return {name: value for name, value in made.items() if value is not None}
+
+    def headers(self, participant: str = "greenbank", **changed: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+        token = changed.pop("token", None) or self.signers[0].token(self.claims(participant, **changed))
+        return [("authorization", f"Bearer {token}"), ("fspiop-source", participant)]
+
+    def close(self) -> None:
+        for client in self.open:
+            client.close()
+        for timer in Path(self.place.folder, "rollback").glob("pending-*"):
+            timer.unlink(missing_ok=True)
+        with suppress(OSError, StopIteration):
+            pids = [gateway_socket.master(self.place.master_socket), *map(int, gateway_socket.workers(self.place.master_socket))]
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pids[0], 0)
+        for server in (self.backend, self.authorization):
+            server.shutdown()
+            server.server_close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+ADDRESSES = {"greenbank": "127.0.0.21", "bluebank": "127.0.0.31", "hub": "127.0.0.11"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _caller(name: str, identity: Identity, networks: tuple[str, ...], roles: tuple[str, ...]) -> Caller:
+    prefixes = tuple(ip_network(network) for network in networks)
+    return Caller(name, name, (digest_of(identity.certificate).hex(),), prefixes, (f"client-{name}",), roles)
+
+
+def _inbound(bench: dict[str, Any]) -> Inbound:
+    clients, signers, authorization = bench["clients"], bench["signers"], bench["authorization"]
+    return Inbound(
+        (Listener(LOCAL, free_port()),), False, bench["hub_ca"].identity("api.hub.test", server=True), bench["hub_ca"].pem,
+        (
+            _caller("greenbank", clients["greenbank"], ("127.0.0.21/32", "127.0.0.22/32"), ("parties", "quotes", "transfers")),
+            _caller("bluebank", clients["bluebank"], ("127.0.0.31/32",), ("parties",)),
+        ),
+        HeaderRule.SOURCE, bench["backend"].listener, "", ("parties", "quotes", "transfers"),
+        TokenRules(ISSUER, AUDIENCE, tuple((signer.kid, signer.public) for signer in signers), certificate_bound=True),
+        TokenEndpoint("127.0.0.1", authorization.server_port, "/token", "auth.hub.test", bench["other_ca"].pem),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    root = Path(tempfile.mkdtemp(prefix="gateway-"))
+    hub_ca, other_ca = Authority("Hub CA"), Authority("Other CA")
+    authorization = Recorder(other_ca.identity("auth.hub.test", server=True), root)
+    parts: dict[str, Any] = {
+        "hub_ca": hub_ca, "other_ca": other_ca, "backend": Recorder(), "authorization": authorization,
+        "clients": {name: hub_ca.identity(name) for name in ("greenbank", "bluebank")},
+        "signers": [TokenSigner("key-1", "RS256"), TokenSigner("-key.2", "ES256")],
+    }  # fmt: skip
+    outbound = Outbound(Listener(LOCAL, free_port()), (), routed=True)
+    place = host.Place(str(root / "haproxy"), str(root / "master.sock"), str(root / "stats.sock"))
+    model = GatewayModel("hub", "switch", "hub-gateway", _inbound(parts), outbound, "stdout", place.stats_socket)
+    made = Bench(root, place, hub_ca, parts["signers"], parts["clients"], parts["backend"], authorization, model)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def destination() -> Any:  # noqa: ANN401
+    """Makes a destination behind a given recorder."""
+
+    def made(name: str, server: Recorder, trusted: bytes, identity: Identity, base_path: str = "") -> Destination:
+        sources = (ip_network("127.0.0.11/32"),)
+        return Destination(name, name, f"fspiop.{name}.test", server.server_port, base_path, (LOCAL,), trusted, identity, sources)
+
+    return made
+
+
+@pytest.fixture
+def recorder() -> Iterator[Any]:
+    """Makes counterparts' servers that demand a client certificate, and ends them."""
+    made: list[Recorder] = []
+
+    def start(identity: Identity, folder: Path, callers: bytes) -> Recorder:
+        made.append(Recorder(identity, folder, callers))
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.shutdown()
+        server.server_close()

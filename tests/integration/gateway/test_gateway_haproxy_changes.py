@@ -1,0 +1,331 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A gateway changes: maps without a reload, releases with one, and every failure leaves the old state serving."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import plan
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket, rollback
+
+if TYPE_CHECKING:
+    from .conftest import Bench, Recorder
+
+
+def without_bluebank(bench: Bench) -> Any:  # noqa: ANN401
+    return bench.with_door(callers=bench.door.callers[:1])
+
+
+def reasons(bench: Bench) -> set[str]:
+    return {finding.reason for finding in bench.plan().findings}
+
+
+def until(condition: Any, seconds: float = 10) -> bool:  # noqa: ANN401
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def state(folder: str) -> dict[str, tuple[int, int, int]]:
+    paths = [Path(folder), *Path(folder).rglob("*")]
+    return {str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in paths if path.name != "gateway.log"}
+
+
+def test_second_run_finds_nothing_and_touches_nothing(bench: Bench) -> None:
+    assert "gateway-not-installed" in reasons(bench)
+    assert bench.install()["reloads"] == 1
+    before = state(bench.place.folder)
+    assert bench.plan().findings == ()
+    assert state(bench.place.folder) == before
+
+
+def test_everything_on_the_host_is_for_its_owner_only(bench: Bench) -> None:
+    bench.install()
+    paths = [path for path in Path(bench.place.folder).rglob("*") if not path.is_symlink()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_file()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths if path.is_dir()} == {0o700}
+    assert stat.S_IMODE(Path(bench.place.stats_socket).stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(bench.place.master_socket).stat().st_mode) == 0o600
+
+
+def test_map_change_needs_no_reload_and_counts_at_the_next_request_of_a_live_connection(bench: Bench) -> None:
+    bench.install()
+    live, other = bench.connect("bluebank"), bench.connect("greenbank")
+    assert live.ask(headers=bench.headers("bluebank")).status == 200
+    worker = gateway_socket.workers(bench.place.master_socket)
+    bench.model = without_bluebank(bench)
+    assert {(finding.participant, finding.reason) for finding in bench.plan().findings} == {("bluebank", "map-entry-unwanted")}
+    assert bench.install()["reloads"] == 0
+    assert live.ask(headers=bench.headers("bluebank")).reason == "certificate-unknown"
+    assert other.ask(headers=bench.headers()).status == 200, "the other's live connection was not touched"
+    assert gateway_socket.workers(bench.place.master_socket) == worker
+    assert bench.plan().findings == ()
+
+
+def test_many_entries_go_in_at_once(bench: Bench) -> None:
+    bench.install()
+    green = bench.door.callers[0]
+    clients = tuple(f"client-{number:05d}-of-greenbank" for number in range(3000))
+    assert bench.install(bench.with_door(callers=(replace(green, clients=(*green.clients, *clients)),)))["reloads"] == 0
+    assert bench.plan().findings == ()
+
+
+def test_release_change_reloads_once_and_the_old_process_refuses_who_was_removed(bench: Bench) -> None:
+    bench.install()
+    live = bench.connect("bluebank")
+    assert live.ask(headers=bench.headers("bluebank")).status == 200
+    renewed = bench.hub_ca.identity("api.hub.test", server=True)
+    model = without_bluebank(bench)
+    bench.model = replace(model, inbound=replace(model.inbound, identity=renewed))
+    assert reasons(bench) == {"certificate-differs", "map-entry-unwanted"}
+    done = bench.install()
+    assert done["reloads"] == 1
+    try:
+        assert live.ask(headers=bench.headers("bluebank")).reason == "certificate-unknown"
+    except (OSError, Exception) as closed:  # noqa: BLE001 -- an idle connection may be closed by the reload
+        assert "Remote end closed" in str(closed) or isinstance(closed, OSError)  # noqa: PT017
+    connection = bench.connect("greenbank")
+    assert connection.client.sock.getpeercert(binary_form=True) == bench_der(renewed.certificate)
+    assert connection.ask(headers=bench.headers()).status == 200
+    assert len(list(Path(bench.place.folder, "releases").iterdir())) == 2
+    assert bench.plan().findings == ()
+
+
+def bench_der(certificate: bytes) -> bytes:
+    import ssl  # noqa: PLC0415
+
+    return ssl.PEM_cert_to_DER_cert(certificate.decode())
+
+
+def test_request_in_progress_on_the_old_process_is_refused_too(bench: Bench) -> None:
+    """The old worker drains; its maps lost the entry before the reload, so even it refuses."""
+    bench.install()
+    live = bench.connect("bluebank")
+    assert live.ask(headers=bench.headers("bluebank")).status == 200
+    live.client.sock.sendall(b"GET /parties/1 HTTP/1.1\r\nhost: x\r\n")
+    model = without_bluebank(bench)
+    identity = bench.hub_ca.identity("api.hub.test", server=True)
+    bench.install(replace(model, inbound=replace(model.inbound, identity=identity)))
+    headers = "".join(f"{name}: {value}\r\n" for name, value in bench.headers("bluebank"))
+    live.client.sock.sendall(headers.encode() + b"\r\n")
+    assert b"certificate-unknown" in live.client.sock.recv(65536)
+
+
+def test_configuration_that_haproxy_refuses_leaves_the_old_state(bench: Bench) -> None:
+    bench.install()
+    before = (bench.plan().digest, host.observe(bench.place))
+    bad = replace(bench.door.identity, key=bench.clients["greenbank"].key)
+    good, bench.model = bench.model, bench.with_door(identity=bad, callers=bench.door.callers[:1])
+    with pytest.raises(GatewayError, match="inconsistencies|private key|refuses"):
+        bench.apply()
+    bench.model = good
+    assert host.observe(bench.place) == before[1]
+    assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
+    assert not list(Path(bench.place.folder).glob(".staging-*"))
+
+
+def test_listener_that_cannot_be_bound_is_undone_at_once(bench: Bench) -> None:
+    bench.install()
+    before = host.observe(bench.place)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        door, good = bench.door.listeners[0], bench.model
+        bench.model = bench.with_door(listeners=(door, replace(door, port=taken.getsockname()[1])))
+        with pytest.raises(GatewayError, match="undone"):
+            bench.apply()
+    bench.model = good
+    assert host.observe(bench.place) == before
+    assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
+
+
+def test_unconfirmed_release_is_rolled_back_by_the_host(bench: Bench) -> None:
+    bench.install()
+    first = host.observe(bench.place)["running"]
+    good = bench.model
+    bench.model = replace(without_bluebank(bench), inbound=replace(without_bluebank(bench).inbound, base_path="/v1"))
+    token = bench.apply(seconds=1)["token"]
+    assert host.observe(bench.place)["running"] != first
+    assert until(lambda: host.observe(bench.place)["undone"] == [token])
+    assert not host.confirm(bench.place, token)
+    bench.model = good
+    assert host.observe(bench.place)["running"] == first
+    assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
+    assert bench.plan().findings == ()
+
+
+def test_unconfirmed_map_change_is_rolled_back_by_the_host(bench: Bench) -> None:
+    bench.install()
+    good, bench.model = bench.model, without_bluebank(bench)
+    token = bench.apply(seconds=1)["token"]
+    assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).reason == "certificate-unknown"
+    assert until(lambda: host.observe(bench.place)["undone"] == [token])
+    bench.model = good
+    assert bench.plan().findings == ()
+    assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
+
+
+def test_unconfirmed_first_installation_serves_nobody(bench: Bench) -> None:
+    token = bench.apply(seconds=1)["token"]
+    assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
+    assert until(lambda: rollback.fired(str(Path(bench.place.folder, "rollback"))) == [token])
+    assert until(lambda: not gateway_socket.answers(bench.place.master_socket))
+    assert gateway_release.current(bench.place.folder) == ""
+    bench.install()
+    assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
+
+
+def test_next_change_waits_for_the_roll_back_of_an_unconfirmed_one(bench: Bench) -> None:
+    bench.install()
+    good, bench.model = bench.model, without_bluebank(bench)
+    bench.apply(seconds=1)
+    bench.model = good
+    bench.install(replace(good, inbound=replace(bench.door, base_path="")))
+    assert bench.plan().findings == ()
+    assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
+
+
+def test_drift_in_the_running_process_is_found_and_ended(bench: Bench) -> None:
+    bench.install()
+    stats = bench.place.stats_socket
+    gateway_socket.ask(stats, f"add map {bench.place.map_name('roles')} bluebank|transfers 1")
+    gateway_socket.ask(stats, f"del map {bench.place.map_name('clients')} client-bluebank")
+    assert reasons(bench) == {"map-entry-unwanted", "map-entry-missing", "running-config-stale"}
+    assert bench.install()["reloads"] == 0
+    assert bench.plan().findings == ()
+
+
+def test_certificate_changed_in_the_running_process_only_is_found_and_ended(bench: Bench) -> None:
+    bench.install()
+    other = bench.hub_ca.identity("api.hub.test", server=True)
+    name = f"{bench.place.release}/server.pem"
+    gateway_socket.ask(bench.place.stats_socket, f"set ssl cert {name} <<\n{(other.certificate + other.key).decode()}\n")
+    assert "Success" in gateway_socket.ask(bench.place.stats_socket, f"commit ssl cert {name}")
+    assert reasons(bench) == {"running-config-stale"}
+    assert bench.install()["reloads"] == 1
+    assert bench.plan().findings == ()
+
+
+@pytest.mark.parametrize("name", ["server.pem", "parts/10-doors.cfg", "haproxy.cfg", "maps/roles.map"])
+def test_drift_on_the_disk_is_found_and_ended(bench: Bench, name: str) -> None:
+    bench.install()
+    file = Path(bench.place.folder, "current", name)
+    file.write_bytes(file.read_bytes() + (b"bluebank|x 1\n" if name.startswith("maps") else b"\n# touched\n"))
+    assert bench.plan().findings
+    bench.install()
+    assert bench.plan().findings == ()
+
+
+def test_stray_staging_is_swept(bench: Bench) -> None:
+    stray = Path(gateway_release.stage(bench.place.folder))
+    (stray / "release.tar").write_bytes(b"secret")
+    assert stat.S_IMODE(stray.stat().st_mode) == 0o700
+    bench.install()
+    assert not list(Path(bench.place.folder).glob(".staging-*"))
+
+
+def test_narrowed_run_leaves_the_others_as_they_are_in_force(bench: Bench) -> None:
+    bench.install()
+    green, blue = bench.door.callers
+    changed = (replace(green, roles=("parties",)), replace(blue, roles=(), networks=(ip_network("127.0.0.0/8"),)))
+    bench.model = bench.with_door(callers=changed)
+    narrowed = bench.plan({"greenbank"})
+    assert {finding.participant for finding in narrowed.findings} == {"greenbank"}
+    done = bench.apply(narrowed)
+    assert host.confirm(bench.place, done["token"])
+    assert bench.plan({"greenbank"}).findings == ()
+    assert {finding.participant for finding in bench.plan().findings} == {"bluebank"}
+    assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
+    assert bench.connect("greenbank").ask(headers=bench.headers(), path="/quotes").reason == "role-missing"
+
+
+def test_archive_with_a_foreign_name_is_refused(bench: Bench) -> None:
+    bench.install()
+    made = bench.plan()
+    for name in ("../escape", "/etc/x", "a/b/c/d"):
+        files = {**made.release.files, name: b"x"}
+        bad = replace(made, sent=(name,), release=replace(made.release, files=files))
+        with pytest.raises(GatewayError, match="no file of a release"):
+            bench.apply(bad)
+    with pytest.raises(GatewayError, match="unasked"):
+        bench.apply(replace(made, sent=("extra",), release=replace(made.release, files={**made.release.files, "extra": b"x"})))
+
+
+def ask_plain(bench: Bench, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    import http.client  # noqa: PLC0415
+
+    client = http.client.HTTPConnection("127.0.0.1", bench.model.outbound.listener.port, timeout=10)
+    try:
+        client.request("GET", path, headers=headers)
+        response = client.getresponse()
+        response.read()
+        return response.status, response.headers.get("x-refused-because", "")
+    finally:
+        client.close()
+
+
+def test_outbound_chooses_by_header_and_verifies_each_counterpart_with_its_own_trust(bench: Bench, destination: Any, recorder: Any) -> None:  # noqa: ANN401
+    green_ca, blue_ca = bench.authority("Green CA"), bench.authority("Blue CA")
+    green: Recorder = recorder(green_ca.identity("fspiop.greenbank.test", server=True), bench.root, green_ca.pem)
+    impostor: Recorder = recorder(blue_ca.identity("fspiop.greenbank.test", server=True), bench.root, green_ca.pem)
+    client = green_ca.identity("switch")
+    right = destination("greenbank", green, green_ca.pem, client, "/fspiop")
+    bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(right,))))
+    name = "FSPIOP-Destination"
+    assert ask_plain(bench, "/parties/1?x=1", {name: "greenbank"}) == (200, "")
+    assert green.seen[-1][1] == "/fspiop/parties/1?x=1"
+    assert green.header("host") == [f"fspiop.greenbank.test:{green.server_port}"]
+    assert ask_plain(bench, "/parties/1", {name: "redbank"}) == (404, "destination-unknown")
+    assert ask_plain(bench, "/parties/1", {}) == (404, "destination-unknown")
+    assert ask_plain(bench, "/parties/../1", {name: "greenbank"}) == (404, "path-suspicious")
+    wrong_ca = destination("greenbank", impostor, green_ca.pem, client)
+    wrong_name = replace(right, host="fspiop.bluebank.test")
+    for wrong in (wrong_ca, wrong_name):
+        bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(wrong,))))
+        assert ask_plain(bench, "/parties/1", {name: "greenbank"})[0] == 503
+    assert impostor.seen == []
+
+
+def test_narrowed_run_keeps_the_other_destinations_files(bench: Bench, destination: Any, recorder: Any) -> None:  # noqa: ANN401
+    authority = bench.authority("CA")
+    server: Recorder = recorder(authority.identity("fspiop.greenbank.test", server=True), bench.root, authority.pem)
+    made = [destination(name, server, authority.pem, authority.identity("switch")) for name in ("greenbank", "bluebank")]
+    bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=tuple(made))))
+    renewed = tuple(replace(one, identity=authority.identity("switch")) for one in made)
+    bench.model = replace(bench.model, outbound=replace(bench.model.outbound, destinations=renewed))
+    narrowed = bench.plan({"greenbank"})
+    assert narrowed.sent == ("destinations/greenbank/client.pem",)
+    assert host.confirm(bench.place, bench.apply(narrowed)["token"])
+    assert {(finding.participant, finding.reason) for finding in bench.plan().findings} == {("bluebank", "certificate-differs")}
+    assert {finding.step for finding in bench.plan().findings} == {"tls-7"}
+    gone = replace(bench.model, outbound=replace(bench.model.outbound, destinations=renewed[:1]))
+    found = plan(gone, render(gone), host.observe(bench.place)).findings
+    assert {(finding.participant, finding.step) for finding in found} == {("bluebank", step) for step in ("tls-3", "tls-7", "tls-8", "endpoints-2")}
+
+
+def test_foreign_haproxy_on_the_socket_is_left_alone(bench: Bench) -> None:
+    config = bench.root / "foreign.cfg"
+    config.write_text(
+        f"global\n    stats socket {bench.place.stats_socket} level admin\ndefaults\n    mode http\n    timeout client 1s\n"
+        f"    timeout server 1s\n    timeout connect 1s\nfrontend f\n    bind 127.0.0.1:{bench.door.listeners[0].port}\n"
+    )
+    os.posix_spawnp("haproxy", ["haproxy", "-W", "-S", bench.place.master_socket, "-f", str(config)], os.environ, setsid=True)
+    assert until(lambda: gateway_socket.answers(bench.place.master_socket))
+    with pytest.raises(GatewayError, match="not ours"):
+        bench.apply()
+    assert gateway_release.current(bench.place.folder) == ""

@@ -1,0 +1,308 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every refusal of the hub's door, each with its control: the same attempt with the one wrong fact right passes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import subprocess
+import time
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import HeaderRule
+
+if TYPE_CHECKING:
+    from .conftest import Bench
+
+HOUR = 3600
+
+
+@pytest.fixture
+def hub(bench: Bench) -> Bench:
+    bench.install()
+    return bench
+
+
+def refused(bench: Bench, reason: str, wrong: dict[str, Any], right: dict[str, Any], *, caller: str = "greenbank", source: str = "") -> None:
+    """``wrong`` is refused for ``reason`` and never reaches the backend; ``right`` passes on the same connection."""
+    connection = bench.connect(caller, source)
+    before = len(bench.backend.seen)
+    answer = connection.ask(**wrong)
+    assert (answer.reason, answer.status // 100) == (reason, 4)
+    assert reason in json.loads(answer.body)["errorInformation"]["errorDescription"]
+    assert len(bench.backend.seen) == before
+    passed = (bench.connect(caller, source) if reason == "token-signature" else connection).ask(**right)
+    assert (passed.status, passed.reason) == (200, "")
+    assert len(bench.backend.seen) == before + 1
+    assert f"refused={reason} " in log(bench, reason)
+
+
+def log(bench: Bench, text: str) -> str:
+    file = Path(bench.place.folder, "gateway.log")
+    deadline = time.monotonic() + 5
+    while text not in file.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return file.read_text()
+
+
+def test_certificate_that_is_not_mapped(hub: Bench) -> None:
+    stranger = hub.hub_ca.identity("greenbank")
+    answer = hub.connect("greenbank", identity=stranger).ask(headers=hub.headers())
+    assert (answer.status, answer.reason) == (403, "certificate-unknown")
+    assert hub.connect("greenbank").ask(headers=hub.headers()).status == 200
+
+
+def test_certificate_of_another_authority_ends_in_tls(hub: Bench) -> None:
+    foreign = hub.authority("Hub CA").identity("greenbank")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        hub.connect("greenbank", identity=foreign).ask(headers=hub.headers())
+    assert hub.connect("greenbank").ask(headers=hub.headers()).status == 200
+
+
+def test_address_of_another_participant(hub: Bench) -> None:
+    answer = hub.connect("greenbank", "127.0.0.31").ask(headers=hub.headers())
+    assert (answer.status, answer.reason) == (403, "address-mismatch")
+    assert hub.connect("greenbank", "127.0.0.22").ask(headers=hub.headers()).status == 200
+    assert hub.connect("greenbank", "127.0.0.99").ask(headers=hub.headers()).reason == "address-mismatch"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"exp": 1}, "token-expired"), ({"exp": None}, "token-expired"), ({"exp": "soon"}, "token-expired"),
+        ({"nbf": int(time.time()) + HOUR}, "token-not-yet-valid"), ({"nbf": "later"}, "token-not-yet-valid"),
+        ({"iss": "https://auth.hub.tes"}, "token-issuer"), ({"iss": None}, "token-issuer"),
+        ({"aud": "https://api.hub.test.evil"}, "token-audience"), ({"aud": None}, "token-audience"),
+        ({"aud": ["https://a.test", "https://b.test"]}, "token-audience"), ({"aud": {"x": "https://api.hub.test"}}, "token-audience"),
+        ({"cnf": None}, "token-binding"), ({"cnf": {"x5t#S256": "A" * 43}}, "token-binding"), ({"cnf": {}}, "token-binding"),
+        ({"client_id": "client-bluebank"}, "token-client"), ({"client_id": "nobody"}, "token-client"), ({"client_id": None}, "token-client"),
+        ({"client_id": "client-bluebank", "azp": "client-greenbank"}, "token-client"),
+        ({"scope": "openid quotes"}, "role-missing"), ({"scope": None}, "role-missing"), ({"scope": "partiesx xparties"}, "role-missing"),
+    ],
+)  # fmt: skip
+def test_claim(hub: Bench, fault: dict[str, Any], reason: str) -> None:
+    refused(hub, reason, {"headers": hub.headers(**fault)}, {"headers": hub.headers()})
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": ["https://a.test", "https://api.hub.test"]}, {"nbf": int(time.time()) - 5},
+        {"client_id": None, "azp": "client-greenbank"}, {"scope": "parties"},
+    ],
+)  # fmt: skip
+def test_token_in_another_shape_passes(hub: Bench, claims: dict[str, Any]) -> None:
+    assert hub.connect("greenbank").ask(headers=hub.headers(**claims)).status == 200
+
+
+def test_token_itself(hub: Bench) -> None:
+    claims, first = hub.claims("greenbank"), hub.signers[0]
+    good = {"headers": hub.headers()}
+    foreign = hub.signer("key-1", "RS256").token(claims)
+    unsigned = first.token(claims, alg="none").rsplit(".", 1)[0] + "."
+    head, body, signature = first.token(claims).split(".")
+    tampered = f"{head}.{base64.urlsafe_b64encode(json.dumps({**claims, 'admin': True}).encode()).rstrip(b'=').decode()}.{signature}"
+    cases = {
+        "token-signature": [foreign, tampered, f"{head}.{body}.", f"{head}.{body}"],
+        "token-algorithm": [unsigned, first.token(claims, alg="HS256"), first.token(claims, alg=None), "nonsense",
+                            hub.signer("key-1", "PS256").token(claims), first.token(claims, crit=["exp"])],
+        "token-key-unknown": [first.token(claims, kid="key-9"), first.token(claims, kid=None), first.token(claims, kid="../tokens/key-1")],
+    }  # fmt: skip
+    for reason, tokens in cases.items():
+        for token in tokens:
+            refused(hub, reason, {"headers": hub.headers(token=token)}, good)
+    assert hub.connect("greenbank").ask(headers=hub.headers(token=hub.signers[1].token(claims))).status == 200, "second key, ES256"
+    refused(hub, "token-signature", {"headers": hub.headers(token=hub.signers[1].token(claims, alg="RS256"))}, good)
+
+
+def test_bad_signatures_of_one_do_not_cut_the_others_off(hub: Bench) -> None:
+    bad = hub.headers(token=hub.signer("key-1", "RS256").token(hub.claims("greenbank")))
+    others = [hub.connect("bluebank") for _ in range(4)]
+    good = hub.headers("bluebank")
+    for _ in range(25):
+        assert hub.connect("greenbank").ask(headers=bad).reason == "token-signature"
+        assert {other.ask(headers=good).status for other in others} == {200}
+
+
+def test_token_header(hub: Bench) -> None:
+    good = hub.headers()
+    bearer, source = good
+    for wrong in ([source], [bearer, bearer, source], [("authorization", "Basic eDp5"), source], [("authorization", "Bearer "), source]):
+        refused(hub, "token-missing", {"headers": wrong}, {"headers": good})
+
+
+def test_certificate_bound_token_of_the_other_participant(hub: Bench) -> None:
+    stolen = hub.signers[0].token(hub.claims("bluebank"))
+    refused(hub, "token-binding", {"headers": hub.headers(token=stolen)}, {"headers": hub.headers()})
+    assert hub.connect("bluebank").ask(headers=hub.headers("bluebank")).status == 200
+
+
+def test_source_header(hub: Bench) -> None:
+    bearer, source = hub.headers()
+    name = "fspiop-source"
+    wrong = [
+        [bearer], [bearer, (name, "bluebank")], [bearer, source, source], [bearer, source, (name, "bluebank")],
+        [bearer, (name, "bluebank"), source], [bearer, (name, "bluebank,greenbank")], [bearer, (name, "greenbank,bluebank")],
+        [bearer, (name, "GreenBank")], [bearer, (name, "greenbank2")], [bearer, (name, "green")], [bearer, (name, "")],
+    ]  # fmt: skip
+    for headers in wrong:
+        refused(hub, "source-header", {"headers": headers}, {"headers": [bearer, source]})
+
+
+def test_uri_and_method_headers(hub: Bench) -> None:
+    good, path = hub.headers(), "/parties/MSISDN/1?currency=USD"
+    uri, method = ("fspiop-uri", path), ("fspiop-http-method", "GET")
+    right = {"headers": [*good, uri, method], "path": path}
+    for value in ("/parties/MSISDN/1", "/quotes", "", "/parties/MSISDN/1?currency=EUR"):
+        refused(hub, "uri-header", {"headers": [*good, ("fspiop-uri", value)], "path": path}, right)
+    refused(hub, "uri-header", {"headers": [*good, uri, uri], "path": path}, right)
+    for value in ("PUT", "get", ""):
+        refused(hub, "method-header", {"headers": [*good, ("fspiop-http-method", value)], "path": path}, right)
+    refused(hub, "method-header", {"headers": [*good, method, method], "path": path}, right)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//parties/1", "/parties//1", "/parties/./1", "/parties/../quotes/1", "/parties/..", "/parties/.", "/parties/%2e%2E/quotes",
+        "/parties/a%2Fb", "/parties/a%5cb", "/parties/a\\b", "/parties/1;x=1", "/parties/%00", "/parties/%0d%0a", "/parties/%252e",
+        "/parties/%zz", "/parties/%", "/parties/%4", "http://api.hub.test/parties/1", "/parties/1\"", "/parties/%3b",
+    ],
+)  # fmt: skip
+def test_path(hub: Bench, path: str) -> None:
+    refused(hub, "path-suspicious", {"headers": hub.headers(), "path": path}, {"headers": hub.headers(), "path": "/parties/M%20S/1..2"})
+
+
+def test_role(hub: Bench) -> None:
+    refused(hub, "role-missing", {"headers": hub.headers("bluebank"), "path": "/quotes"}, {"headers": hub.headers("bluebank")}, caller="bluebank")
+    refused(hub, "role-missing", {"headers": hub.headers(scope="parties transfers"), "path": "/fxQuotes"}, {"headers": hub.headers()})
+    refused(hub, "role-missing", {"headers": hub.headers(), "path": "/"}, {"headers": hub.headers()})
+
+
+def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
+    bench.install(bench.with_door(base_path="/fspiop/v1"))
+    headers = [*bench.headers(), ("fspiop-uri", "/parties/MSISDN/1")]
+    refused(bench, "path-suspicious", {"headers": headers}, {"headers": headers, "path": "/fspiop/v1/parties/MSISDN/1"})
+    assert bench.backend.seen[-1][1] == "/fspiop/v1/parties/MSISDN/1"
+
+
+def test_headers_of_the_gateway_cannot_be_brought_from_outside(hub: Bench) -> None:
+    spoofed = [(name, "x") for name in ("x-client-certificate", "X-Forwarded-For", "x-forwarded-client-cert", "x-refused-by", "Forwarded", "x-real-ip")]
+    assert hub.connect("greenbank").ask(headers=[*hub.headers(), *spoofed]).status == 200
+    assert not any(hub.backend.header(name.lower()) for name, _value in spoofed)
+    underscored = hub.connect("greenbank").ask(headers=[*hub.headers(), ("x_client_certificate", "x")])
+    assert underscored.status in {400, 403}
+
+
+def test_token_endpoint_needs_certificate_and_address_only(hub: Bench) -> None:
+    asked = {"method": "POST", "path": "/oauth2/token", "headers": [("x-client-certificate", "spoofed")]}
+    assert hub.connect("greenbank").ask(**asked).status == 200
+    method, path, _headers = hub.authorization.seen[-1]
+    assert (method, path) == ("POST", "/token")
+    [given] = hub.authorization.header("x-client-certificate")
+    pem = "-----BEGIN CERTIFICATE-----\n" + given + "\n-----END CERTIFICATE-----\n"
+    assert hub.digest(pem.encode()) == hub.digest(hub.clients["greenbank"].certificate)
+    assert hub.connect("greenbank", "127.0.0.31").ask(**asked).reason == "address-mismatch"
+    for method, path in (("GET", "/oauth2/token"), ("POST", "/oauth2/token/x"), ("POST", "/oauth2/token?x=1"), ("POST", "/oauth2/../oauth2/token")):
+        answer = hub.connect("greenbank").ask(method, path)
+        assert answer.status >= 400
+        assert answer.reason
+    assert len(hub.authorization.seen) == 1
+
+
+def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> None:
+    assert hub.door.token_endpoint is not None
+    right = hub.model
+    for changed in ({"name": "other.hub.test"}, {"ca": hub.authority("Other CA").pem}):
+        hub.install(replace(hub.model, inbound=replace(hub.door, token_endpoint=replace(hub.door.token_endpoint, **changed))))
+        assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 503
+        hub.install(right)
+    assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 200
+    assert len(hub.authorization.seen) == 1
+
+
+def test_participants_door(bench: Bench) -> None:
+    hub, green = bench.door.callers[1], bench.clients["greenbank"]
+    caller = replace(hub, participant="hub", fspiop_id="switch", clients=(), roles=(), networks=(ip_network("127.0.0.11/32"),))
+    door = bench.with_door(callers=(caller,), header_rule=HeaderRule.DESTINATION, tokens=None, token_endpoint=None, resources=())
+    bench.install(replace(door, side="greenbank", fspiop_id="greenbank"))
+    bench.clients["hub"] = bench.clients["bluebank"]
+    name = "fspiop-destination"
+    for wrong in ([], [(name, "bluebank")], [(name, "greenbank"), (name, "greenbank")], [(name, "greenbank,bluebank")], [(name, "Greenbank")]):
+        refused(bench, "destination-header", {"headers": wrong}, {"headers": [(name, "greenbank")]}, caller="hub")
+    right = [(name, "greenbank")]
+    refused(bench, "path-suspicious", {"headers": right, "path": "/parties/../x"}, {"headers": right}, caller="hub")
+    assert bench.connect("hub", identity=green).ask(headers=right).reason == "certificate-unknown"
+    assert bench.connect("hub", "127.0.0.12").ask(headers=right).reason == "address-mismatch"
+
+
+def test_overlapping_networks_let_in_all_who_contain_the_address(bench: Bench) -> None:
+    green, blue = bench.door.callers
+    callers = (replace(green, networks=(ip_network("127.0.0.0/24"),)), replace(blue, networks=(ip_network("127.0.0.31/32"),)))
+    bench.install(bench.with_door(callers=callers))
+    assert bench.connect("greenbank", "127.0.0.31").ask(headers=bench.headers()).status == 200
+    assert bench.connect("bluebank", "127.0.0.31").ask(headers=bench.headers("bluebank")).status == 200
+    assert bench.connect("bluebank", "127.0.0.32").ask(headers=bench.headers("bluebank")).reason == "address-mismatch"
+
+
+def test_proxy_protocol_address_counts_and_mapped_addresses_are_the_same(bench: Bench) -> None:
+    bench.install(bench.with_door(proxy_protocol=True))
+    context = ssl.create_default_context(cadata=bench.hub_ca.pem.decode())
+    file = bench.root / "client.pem"
+    file.write_bytes(bench.clients["greenbank"].certificate + bench.clients["greenbank"].key)
+    context.load_cert_chain(file)
+    listener = bench.door.listeners[0]
+
+    def ask(family: str, source: str, own: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", listener.port), 5) as raw:
+            raw.sendall(f"PROXY {family} {source} {own} 1000 {listener.port}\r\n".encode())
+            with context.wrap_socket(raw, server_hostname="api.hub.test") as stream:
+                headers = "".join(f"{name}: {value}\r\n" for name, value in bench.headers())
+                stream.sendall(f"GET /parties/1 HTTP/1.1\r\nhost: api.hub.test\r\n{headers}\r\n".encode())
+                return stream.recv(65536)
+
+    assert b" 200 " in ask("TCP4", "127.0.0.21", "127.0.0.1")
+    assert b" 200 " in ask("TCP6", "::ffff:127.0.0.21", "::ffff:127.0.0.1")
+    assert b"address-mismatch" in ask("TCP4", "127.0.0.31", "127.0.0.1")
+    assert b"address-mismatch" in ask("TCP6", "::ffff:127.0.0.31", "::ffff:127.0.0.1")
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_sessions_are_never_resumed(hub: Bench, version: str) -> None:
+    file, listener = hub.root / "c.pem", hub.door.listeners[0]
+    file.write_bytes(hub.clients["greenbank"].certificate + hub.clients["greenbank"].key)
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-cert", str(file), "-key", str(file), version, "-reconnect"]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
+    assert b"New, TLS" in done.stdout
+    assert b"Reused, TLS" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "accepted"),
+    [
+        (["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], False), (["-tls1_2", "-cipher", "AES128-GCM-SHA256"], False),
+        (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"], False), (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], True),
+        (["-tls1_3"], True),
+    ],
+)  # fmt: skip
+def test_tls_versions_and_suites(hub: Bench, options: list[str], accepted: bool) -> None:  # noqa: FBT001
+    file, listener = hub.root / "c.pem", hub.door.listeners[0]
+    file.write_bytes(hub.clients["greenbank"].certificate + hub.clients["greenbank"].key)
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-cert", str(file), "-key", str(file), *options]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
+    assert (b"BEGIN CERTIFICATE" in done.stdout) is accepted
+
+
+def test_listeners_of_both_families(bench: Bench) -> None:
+    port = bench.door.listeners[0].port
+    bench.install(bench.with_door(listeners=(*bench.door.listeners, Listener(ip_address("::1"), port))))
+    with socket.create_connection(("::1", port), 5):
+        pass
