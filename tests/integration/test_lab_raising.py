@@ -336,6 +336,24 @@ def test_removed_without_a_trace(fresh: Lab) -> None:
     assert fresh.run("absent", purge=True)["changed"] is False
 
 
+def test_a_lab_whose_folder_is_removed_ends(fresh: Lab) -> None:
+    fresh.run("present")
+    members = fresh.members()
+    shutil.rmtree(fresh.state)
+    assert wait_until(lambda: not any(alive(*process) for process in members), 20)
+    assert fresh.run("absent", purge=True)["changed"] is False
+
+
+def test_no_zombies_stay(raised: Lab) -> None:
+    raised.enter("controller", "/bin/sh", "-c", "for n in 1 2 3; do setsid -f sleep 0.1; done")
+
+    def zombies() -> list[int]:
+        states = raised.enter("controller", "/bin/sh", "-c", "cat /proc/[0-9]*/stat").stdout.splitlines()
+        return [1 for state in states if state.rpartition(")")[2].split()[0] == "Z"]
+
+    assert wait_until(lambda: zombies() == [], 10)
+
+
 def test_a_lab_whose_holder_is_killed_is_gone_and_comes_back(fresh: Lab) -> None:
     fresh.run("present")
     rules = 'table inet probe { comment "kept"; }'

@@ -3,7 +3,8 @@
 
 It is process 1 of a PID namespace and owns the lab's mount and network namespaces (and, made by an ordinary user, a user
 namespace). When it ends, however that happens, the kernel ends every process in there and takes down every mount, machine
-and cable with them: nothing of a lab can outlive it. It is ``sleep``, with SIGCHLD ignored so that orphans leave no zombies.
+and cable with them: nothing of a lab can outlive it. It is a shell that waits for the end of its own record, so that a lab
+whose folder somebody removed ends as well; and as any shell it takes leave of the orphans that become its children.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ NETWORKS = Path("/run/netns")
 
 _ALL = namespaces.NEW_USER | namespaces.NEW_PIDS | namespaces.NEW_NETWORK | namespaces.NEW_MOUNTS
 _COVERED = ("/run", "/etc", "/proc")
+_WAIT = 'read -r own < "$0"; while read -r now < "$0" && [ "$now" = "$own" ]; do sleep 2; done 2> /dev/null'
 _STOP_SECONDS = 20.0
 _LOCK_SECONDS = 40.0
 
@@ -124,7 +126,8 @@ def _leave(lab: Path, *, as_user: bool) -> int:
     namespaces.unshare(_ALL if as_user else _ALL & ~namespaces.NEW_USER)
     if as_user:
         namespaces.become_root(user, group)
-    return spawn(["sleep", "infinity"], prepare=lambda: _settle(lab), environment={"PATH": os.environ.get("PATH", os.defpath)})
+    command = ["/bin/sh", "-c", _WAIT, str(lab / "holder.json")]
+    return spawn(command, prepare=lambda: _settle(lab), environment={"PATH": os.environ.get("PATH", os.defpath)})
 
 
 def _settle(lab: Path) -> None:
@@ -135,14 +138,14 @@ def _settle(lab: Path) -> None:
     namespaces.mount_memory("/run")
     for folder in (RUNTIME, NETWORKS):
         folder.mkdir(mode=0o700)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def _record(file: Path) -> None:
     # /proc still shows the processes outside, so it tells this process its number there.
     pid = int(Path("/proc/self").readlink().name)
     staged = file.with_suffix(".new")
-    staged.write_text(json.dumps({"format": 1, **asdict(Holder(pid, started_at(pid) or 0, _boot()))}), encoding="utf-8")
+    holder = Holder(pid, started_at(pid) or 0, _boot())
+    staged.write_text(json.dumps({"format": 1, **asdict(holder)}) + "\n", encoding="utf-8")
     staged.replace(file)
 
 
