@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 try:
     from .errors import OnboardingError
+    from .steps.run import select_participants
     from .steps.sequence import Request, perform
     from .verification.evidence import counts
     from .verification.proving import prove
@@ -17,7 +20,7 @@ try:
 
     MISSING: tuple[str, str] | None = None
 except ImportError as error:  # pragma: no cover - only on a controller without the libraries
-    MISSING = (error.name or "a Python library", traceback.format_exc())
+    MISSING = ((error.name or "a Python library").partition(".")[0], traceback.format_exc())
 
 COMMON_ARGUMENTS: dict[str, dict[str, Any]] = {
     "description": {"type": "path", "required": True},
@@ -32,10 +35,8 @@ def step_module(name: str, extra: dict[str, dict[str, Any]] | None = None) -> No
     """Run one step of the sequence as an Ansible module."""
     module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **(extra or {})}, supports_check_mode=True)
     require_libraries(module)
-    try:
+    with reporting(module):
         outcome = perform(_request(module), name, module.params.get("turn") or 1)
-    except OnboardingError as error:
-        module.fail_json(msg=str(error))
     result = outcome.as_result()
     if module._diff:  # noqa: SLF001 -- the documented way to learn of --diff
         result["diff"] = {"prepared": "".join(f"{finding}\n" for finding in outcome.findings)}
@@ -48,17 +49,28 @@ def require_libraries(module: AnsibleModule) -> None:
         module.fail_json(msg=missing_required_lib(MISSING[0]), exception=MISSING[1])
 
 
+@contextmanager
+def reporting(module: AnsibleModule) -> Iterator[None]:
+    """End the module with where, what and remedy on a failure that a person can act on; no traceback."""
+    try:
+        yield
+    except OnboardingError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        module.fail_json(msg=f"{place}{error.strerror or error}")
+
+
 def verification_module() -> None:
     """Run the verification as an Ansible module: evidence is kept, and a failed case fails the task."""
     module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, "junit": {"type": "path", "default": ""}}, supports_check_mode=True)
     require_libraries(module)
     request = _request(module)
-    if module.check_mode:
-        module.exit_json(changed=False, cases=[], counts={}, text=["Traffic is not sent in check mode."])
-    try:
+    with reporting(module):
+        if module.check_mode:
+            select_participants(request.load(), list(request.participants))
+            module.exit_json(changed=False, cases=[], counts={}, text=["Traffic is not sent in check mode."])
         results = prove(request, junit_file=module.params["junit"])
-    except OnboardingError as error:
-        module.fail_json(msg=str(error))
     seen = counts(results)
     outcome = {
         "changed": False,

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from ..description.model import Description
 from ..store.layout import exchange_folder
 from ..store.tree import Tree
-from .model import Result, Verdict
+from .model import Result, Verdict, printable
 
 LATEST = "evidence/verification.json"
 """The latest evidence, replaced by each verification; ``evidence/<time>.json`` keeps every one."""
@@ -102,6 +102,6 @@ def junit(results: Sequence[Result]) -> str:
         case = ET.SubElement(suite, "testcase", classname=name, name=result.key, time=f"{result.seconds:.3f}")
         tag = {Verdict.FAILED: "failure", Verdict.ERROR: "error", Verdict.NOT_PROVABLE: "skipped"}.get(result.verdict)
         if tag:
-            ET.SubElement(case, tag, message=f"expected {result.expected}, seen {result.seen}: {result.detail}")
+            ET.SubElement(case, tag, message=printable(f"expected {result.expected}, seen {result.seen}: {result.detail}"))
     ET.indent(suite)
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

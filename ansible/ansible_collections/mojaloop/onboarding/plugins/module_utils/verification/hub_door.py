@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from email.utils import formatdate
+from http.client import HTTPException
 
 from ..description.model import HUB, Participant
 from ..errors import OnboardingError
@@ -171,7 +172,7 @@ def guarded(action: Callable[[], Answer]) -> Callable[[], Answer]:
     def run() -> Answer:
         try:
             return action()
-        except (OSError, ValueError, LookupError) as error:
+        except (OSError, ValueError, LookupError, HTTPException) as error:
             msg = f"the attempt could not be made: {error}"
             raise OnboardingError(msg) from error
 

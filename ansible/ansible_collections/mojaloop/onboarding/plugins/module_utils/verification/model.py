@@ -91,6 +91,11 @@ class Expected:
     refused_by: str = ""
     reasons: tuple[str, ...] = ()
 
+    @property
+    def acceptance(self) -> bool:
+        """Whether success is expected; anything else is a refusal."""
+        return self.kind is Kind.ANSWERED and bool(self.statuses) and all(status < 300 for status in self.statuses)  # noqa: PLR2004 -- RFC 9110
+
     def met_by(self, answer: Answer) -> bool:
         """Whether the answer is what was expected, from whom it was expected."""
         return (
@@ -140,6 +145,11 @@ class Case:
     witness: Witness | None = None
     obstacle: str = ""
     """Why it cannot be proved from where the run stands; empty when it can."""
+
+
+def printable(text: str) -> str:
+    """The text on one line without control characters: what a counterpart answers reaches terminals and XML files."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 @dataclass(frozen=True)

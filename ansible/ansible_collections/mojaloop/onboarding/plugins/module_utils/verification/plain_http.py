@@ -6,7 +6,7 @@ from __future__ import annotations
 import http.client
 import json
 
-from .model import Answer, Door, Kind, Site
+from .model import Answer, Door, Kind, Site, printable
 
 SECONDS = 20.0
 
@@ -24,5 +24,5 @@ def exchange(
         stream.request(method, path, body=content, headers={"content-type": "application/json", **(headers or {}), "connection": "close"})
         response = stream.getresponse()
         found = response.read()
-    by, why = response.getheader("x-refused-by", ""), response.getheader("x-refused-because", "")
+    by, why = printable(response.getheader("x-refused-by", "")), printable(response.getheader("x-refused-because", ""))
     return Answer(Kind.ANSWERED, response.status, by, why, f"{method} {path} -> {response.status}", found)

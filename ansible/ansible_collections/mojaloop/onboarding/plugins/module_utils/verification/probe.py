@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .model import Answer, Attempt, Identity, Kind, Site
+from .model import Answer, Attempt, Identity, Kind, Site, printable
 
 CONNECT_SECONDS = 2.0
 """A packet filter that drops says nothing; on one machine silence of two seconds is a drop."""
 ANSWER_SECONDS = 10.0
 _LIMIT = 65_536
-_ENDED_BY_PEER = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected, http.client.BadStatusLine)
+_ENDED_BY_PEER = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
 
 
 def perform(site: Site, attempt: Attempt) -> Answer:
@@ -41,11 +41,20 @@ def _converse(connection: socket.socket, attempt: Attempt) -> Answer:
     except ssl.SSLCertVerificationError as error:
         return Answer(Kind.UNREACHABLE, reason=f"the door's own certificate is wrong: {error.verify_message}")
     except ssl.SSLError as error:
-        return Answer(Kind.TLS_REFUSED, reason=(error.reason or "closed in the handshake").lower().replace("_", " "))
+        return _handshake_ended(error)
     except TimeoutError:
         return Answer(Kind.DROPPED, reason="silence after the connection was made")
     except _ENDED_BY_PEER:
         return Answer(Kind.TLS_REFUSED, reason="closed by the peer before any answer")
+    except http.client.HTTPException as error:
+        return Answer(Kind.UNREACHABLE, reason=f"what answered does not speak HTTP: {type(error).__name__}")
+
+
+def _handshake_ended(error: ssl.SSLError) -> Answer:
+    """Only the peer can refuse: by an alert (RFC 8446 section 6.2) or by closing. Anything else proves nothing about it."""
+    reason = printable(error.reason or str(error)).lower().replace("_", " ")
+    by_peer = isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) or "alert" in reason
+    return Answer(Kind.TLS_REFUSED if by_peer else Kind.UNREACHABLE, reason=reason)
 
 
 def _talk(connection: socket.socket, attempt: Attempt) -> Answer:
@@ -64,12 +73,13 @@ def _talk(connection: socket.socket, attempt: Attempt) -> Answer:
         stream.endheaders(attempt.body or None)
         response = stream.getresponse()
         content = response.read(_LIMIT)
+    head = f"{response.status} {response.reason}\n{response.headers}"
     return Answer(
         Kind.ANSWERED,
         response.status,
-        response.getheader("x-refused-by", ""),
-        response.getheader("x-refused-because", ""),
-        f"{attempt.method} {path} -> {response.status} {response.reason}\n{response.headers}{_shown(attempt, content)}"[:4000],
+        printable(response.getheader("x-refused-by", "")),
+        printable(response.getheader("x-refused-because", "")),
+        _without_tokens(attempt, f"{attempt.method} {path} -> {head}{_shown(attempt, content)}")[:4000],
         content,
     )
 
@@ -95,3 +105,11 @@ def client_context(trust: bytes, identity: Identity | None) -> Iterator[ssl.SSLC
 def _shown(attempt: Attempt, content: bytes) -> str:
     """The body for the transcript; an answer to a token request holds a token and is never shown."""
     return "" if "/oauth2/" in attempt.path else content.decode(errors="replace")
+
+
+def _without_tokens(attempt: Attempt, text: str) -> str:
+    """The text without this attempt's credentials, which a service behind the door may echo."""
+    for name, value in attempt.headers:
+        if name.lower() == "authorization":
+            text = text.replace(value.split()[-1], "***")
+    return text

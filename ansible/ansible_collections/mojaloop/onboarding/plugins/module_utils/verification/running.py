@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable
 from ..errors import OnboardingError
 from .model import ACCEPTED, Answer, Case, Kind, Result, Verdict
 
+WITNESS_SECONDS = 2.0
+"""Logs may be written a moment after the refusal."""
+
 
 def run_cases(cases: Iterable[Case], *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
     """Run every case; a control that several cases share is carried out once in a run."""
@@ -49,10 +52,10 @@ def _control(case: Case, controls: dict[str, Answer]) -> Answer | None:
 
 
 def _recorded(case: Case, before: int) -> int:
-    """How often the refuser recorded a refusal meanwhile; logs may be written a moment later."""
+    """How often the refuser recorded a refusal meanwhile."""
     if case.witness is None:
         return 0
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + WITNESS_SECONDS
     while case.witness.count() <= before and time.monotonic() < deadline:
         time.sleep(0.05)
     return case.witness.count() - before
@@ -61,6 +64,8 @@ def _recorded(case: Case, before: int) -> int:
 def _judge(case: Case, answer: Answer, control: Answer | None, recorded: int) -> tuple[Verdict, str]:
     if answer.kind is Kind.UNREACHABLE:
         return Verdict.ERROR, "the attempt did not reach its target"
+    if control is None and not case.expected.acceptance:
+        return Verdict.ERROR, "a refusal without a control proves nothing"
     if control is not None and not ACCEPTED.met_by(control):
         return Verdict.ERROR, f"the control was not accepted: {control}"
     if not case.expected.met_by(answer):

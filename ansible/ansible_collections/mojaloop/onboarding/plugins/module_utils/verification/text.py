@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .evidence import counts
-from .model import Result, Verdict
+from .model import Result, Verdict, printable
 
 _MARKS = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.ERROR: "ERROR", Verdict.NOT_PROVABLE: "not provable"}
 
@@ -36,4 +36,4 @@ def _line(result: Result) -> str:
         + (f"; control {result.control}" if result.control else "")
     )
     detail = f"  ({result.detail})" if result.detail else ""
-    return f"  {_MARKS[result.verdict]:<7} {result.title:<62} {end}{detail}"
+    return "  " + printable(f"{_MARKS[result.verdict]:<12} {result.title:<62} {end}{detail}")

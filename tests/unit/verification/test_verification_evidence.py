@@ -1,0 +1,112 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Evidence: who has it, for which material, and how pipelines read it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import exchange_folder
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import evidence
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Result, Verdict
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.text import render
+
+DESCRIPTION = load_description(Path(__file__).parents[3] / "inventories" / "lab", state="/nowhere")
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+EVERY_VERDICT = list(Verdict)
+
+
+def result(participant: str = "greenbank", verdict: Verdict = Verdict.PASSED, **values: str) -> Result:
+    fields = {"key": "no-token", "title": "no token", "direction": "to the hub", "expected": "401", "seen": "401 by gateway: token-missing"}
+    return Result(**{**fields, "participant": participant, **values}, verdict=verdict, seconds=0.25)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> DiskTree:
+    made = DiskTree(tmp_path)
+    for participant in ("greenbank", "bluebank"):
+        for from_hub in (True, False):
+            for name in ("manifest.json", "ca.pem"):
+                made.write(f"{exchange_folder(participant, from_hub=from_hub)}/{name}", name.encode())
+    return made
+
+
+def keep(tree: DiskTree, *results: Result, later: int = 0) -> None:
+    evidence.write_evidence(tree, results, now=NOW + timedelta(hours=later), description=DESCRIPTION)
+
+
+@pytest.mark.parametrize(
+    ("seen", "good"),
+    [
+        ([Verdict.PASSED], True),
+        ([Verdict.PASSED, Verdict.NOT_PROVABLE], True),
+        ([Verdict.NOT_PROVABLE], False),
+        ([Verdict.PASSED, Verdict.FAILED], False),
+        ([Verdict.PASSED, Verdict.ERROR], False),
+    ],
+)
+def test_a_participant_is_proved_when_all_its_cases_are_good_and_one_at_least_was_proved(seen: list[Verdict], *, good: bool) -> None:
+    others = result("bluebank", Verdict.FAILED)
+    assert evidence.verdicts([*(result(verdict=verdict) for verdict in seen), others]) == {"greenbank": good, "bluebank": False}
+
+
+def test_participants_that_are_not_in_a_run_keep_their_verdicts(tree: DiskTree) -> None:
+    keep(tree, result("greenbank"), result("bluebank"))
+    keep(tree, result("bluebank", Verdict.FAILED), later=1)
+    assert evidence.latest_verdicts(tree) == {"greenbank": True, "bluebank": False}
+    kept = json.loads(tree.read(evidence.LATEST) or b"")
+    assert (kept["format"], kept["counts"], len(kept["cases"])) == (1, {"failed": 1}, 1)
+    assert len(tree.names("evidence")) == 3, "each run's own, and the latest"
+
+
+@pytest.mark.parametrize("change", ["replaced", "added", "removed"])
+@pytest.mark.parametrize("from_hub", [True, False])
+def test_evidence_is_void_when_the_material_is_another(tree: DiskTree, change: str, *, from_hub: bool) -> None:
+    keep(tree, result("greenbank"), result("bluebank"))
+    folder = exchange_folder("greenbank", from_hub=from_hub)
+    if change == "removed":
+        tree.remove(f"{folder}/ca.pem")
+    else:
+        tree.write(f"{folder}/{'ca.pem' if change == 'replaced' else 'client.pem'}", b"another")
+    assert evidence.latest_verdicts(tree) == {"bluebank": True}
+    keep(tree, result("bluebank"), later=1)
+    assert evidence.latest_verdicts(tree) == {"bluebank": True}, "a run without the participant does not bring it back"
+    keep(tree, result("greenbank"), later=2)
+    assert evidence.latest_verdicts(tree) == {"greenbank": True, "bluebank": True}
+
+
+def test_a_manifest_alone_is_no_material(tree: DiskTree) -> None:
+    keep(tree, result("greenbank"))
+    tree.write(f"{exchange_folder('greenbank', from_hub=True)}/manifest.json", b"signed anew")
+    assert evidence.latest_verdicts(tree) == {"greenbank": True}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"verdicts": [1]}', b'{"verdicts": {"greenbank": true}}', b"\xff"])
+def test_evidence_that_says_nothing_proves_nothing(tree: DiskTree, content: bytes) -> None:
+    tree.write(evidence.LATEST, content)
+    assert evidence.latest_verdicts(tree) == {}
+    keep(tree, result("greenbank"))
+    assert evidence.latest_verdicts(tree) == {"greenbank": True}
+
+
+def test_junit_parses_and_its_counts_agree() -> None:
+    results = [result(verdict=verdict, key=str(verdict)) for verdict in EVERY_VERDICT for _ in range(EVERY_VERDICT.index(verdict) + 1)]
+    suite = ET.fromstring(evidence.junit(results))  # noqa: S314 -- our own text
+    numbers = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
+    assert numbers == {"tests": 10, "failures": 2, "errors": 3, "skipped": 4}
+    assert [len(suite.findall(f"testcase/{tag}")) for tag in ("failure", "error", "skipped")] == [2, 3, 4]
+    assert {case.attrib["classname"] for case in suite} == {"greenbank.to-the-hub"}
+    assert suite[0].attrib["time"] == "0.250"
+
+
+def test_junit_and_table_hold_no_control_characters_of_a_counterpart() -> None:
+    hostile = result(verdict=Verdict.FAILED, seen="403 by \x1b[2Jgateway: \x00\ufffe<x>&\"'", detail="one\ntwo")
+    suite = ET.fromstring(evidence.junit([hostile]))  # noqa: S314 -- our own text
+    assert "<x>&\"'" in suite[0][0].attrib["message"]
+    assert all(character.isprintable() or character == "\n" for character in render([hostile]))

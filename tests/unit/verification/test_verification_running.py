@@ -1,0 +1,166 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What counts as proof: a refusal beside its accepted control, by the one who was to refuse, recorded by that one itself."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import running
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.hub_door import guarded
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import (
+    ACCEPTED,
+    Answer,
+    Case,
+    Expected,
+    Kind,
+    Result,
+    Verdict,
+)
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.running import run_cases
+
+TAKEN = Answer(Kind.ANSWERED, 202)
+REFUSED = Answer(Kind.ANSWERED, 403, "gateway", "role-missing")
+HANDSHAKE = Answer(Kind.TLS_REFUSED, reason="tlsv1 alert unknown ca")
+NOBODY = Answer(Kind.UNREACHABLE, reason="ECONNREFUSED")
+ROLE_MISSING = Expected(Kind.ANSWERED, (403,), "gateway", ("role-missing",))
+
+
+@dataclass
+class Log:
+    """A witness that is told what it has recorded."""
+
+    entries: int = 0
+    name: str = "the gateway's log"
+
+    def count(self) -> int:
+        return self.entries
+
+
+@dataclass
+class Deed:
+    """An attempt that answers, counts how often it was made, and may leave an entry with a witness."""
+
+    answer: Answer
+    log: Log | None = None
+    done: int = 0
+
+    def __call__(self) -> Answer:
+        self.done += 1
+        if self.log:
+            self.log.entries += 1
+        return self.answer
+
+
+def failing() -> Answer:
+    msg = "no token at the hub's door"
+    raise OnboardingError(msg, where="greenbank", remedy="See the log.")
+
+
+def refusal(perform: Callable[[], Answer], *, control: Callable[[], Answer] | None = None, expected: Expected = ROLE_MISSING) -> Case:
+    return Case(
+        "outside-roles", "outside its roles", "to the hub", "greenbank", expected, perform, control or Deed(TAKEN), "greenbank right"
+    )
+
+
+def judged(case: Case) -> Result:
+    (result,) = run_cases([case])
+    return result
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "WITNESS_SECONDS", 0.1)
+
+
+def test_a_refusal_beside_its_accepted_control_passes() -> None:
+    result = judged(refusal(Deed(REFUSED)))
+    assert (result.verdict, result.control, result.refuser, result.detail) == (Verdict.PASSED, "202", "gateway", "")
+
+
+def test_a_refusal_whose_control_is_refused_too_proves_nothing() -> None:
+    result = judged(refusal(Deed(REFUSED), control=Deed(REFUSED)))
+    assert (result.verdict, result.detail) == (Verdict.ERROR, "the control was not accepted: 403 by gateway: role-missing")
+
+
+def test_a_refusal_whose_control_cannot_be_made_proves_nothing() -> None:
+    result = judged(refusal(Deed(REFUSED), control=failing))
+    assert (result.verdict, result.detail) == (Verdict.ERROR, "greenbank: no token at the hub's door. See the log.")
+
+
+def test_a_refusal_without_a_control_proves_nothing() -> None:
+    result = judged(replace(refusal(Deed(REFUSED)), control=None))
+    assert (result.verdict, result.detail) == (Verdict.ERROR, "a refusal without a control proves nothing")
+
+
+@pytest.mark.parametrize("expected", [ROLE_MISSING, Expected(Kind.DROPPED), Expected(Kind.TLS_REFUSED), ACCEPTED])
+def test_nobody_there_is_an_error_whatever_was_expected(expected: Expected) -> None:
+    assert judged(refusal(Deed(NOBODY), expected=expected)).verdict is Verdict.ERROR
+    assert judged(replace(refusal(Deed(NOBODY), expected=expected), control=None)).verdict is Verdict.ERROR
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TAKEN,
+        Answer(Kind.ANSWERED, 403, "backend", "role-missing"),
+        Answer(Kind.ANSWERED, 403, "", "role-missing"),
+        Answer(Kind.ANSWERED, 403, "gateway", "source-header"),
+        Answer(Kind.ANSWERED, 502, "gateway", "role-missing"),
+        HANDSHAKE,
+        Answer(Kind.DROPPED),
+    ],
+    ids=str,
+)
+def test_accepted_or_refused_by_another_or_for_another_reason_fails(answer: Answer) -> None:
+    assert judged(refusal(Deed(answer))).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(("silent", "verdict"), [(False, Verdict.PASSED), (True, Verdict.FAILED)])
+def test_the_refuser_must_have_recorded_it(silent: bool, verdict: Verdict) -> None:  # noqa: FBT001 -- a parameter of the test
+    log = Log(entries=7)
+    case = replace(refusal(Deed(HANDSHAKE, None if silent else log), expected=Expected(Kind.TLS_REFUSED)), witness=log)
+    result = judged(case)
+    assert (result.verdict, result.refuser) == (verdict, "the gateway's log")
+    assert (result.detail == "the gateway's log recorded no refusal") is silent
+
+
+def test_what_a_control_leaves_in_the_log_is_no_record_of_the_refusal() -> None:
+    log = Log()
+    case = replace(refusal(Deed(HANDSHAKE), control=Deed(TAKEN, log), expected=Expected(Kind.TLS_REFUSED)), witness=log)
+    assert judged(case).verdict is Verdict.FAILED
+
+
+def test_a_control_that_cases_share_is_carried_out_once() -> None:
+    control = Deed(TAKEN)
+    case = refusal(Deed(REFUSED), control=control)
+    results = run_cases([case, case, replace(case, key="another")])
+    assert ([result.verdict for result in results], control.done) == ([Verdict.PASSED] * 3, 1)
+    run_cases([case])
+    assert control.done == 2, "another run has a control of its own"
+
+
+def test_an_obstacle_is_reported_and_nothing_is_tried() -> None:
+    deed = Deed(REFUSED)
+    result = judged(replace(refusal(deed), obstacle="its firewall is not this run's to read"))
+    assert (result.verdict, result.detail, deed.done) == (Verdict.NOT_PROVABLE, "its firewall is not this run's to read", 0)
+
+
+def test_one_case_that_cannot_be_made_does_not_stop_the_others() -> None:
+    seen: list[Result] = []
+    right = Case("token-and-call", "all right", "to the hub", "greenbank", ACCEPTED, Deed(TAKEN))
+    results = run_cases([replace(right, perform=failing), right], progress=seen.append)
+    assert [result.verdict for result in results] == [Verdict.ERROR, Verdict.PASSED]
+    assert seen == results
+
+
+@pytest.mark.parametrize("error", [OSError("no route"), ValueError("no JSON"), LookupError("no door"), http.client.IncompleteRead(b"")])
+def test_what_goes_wrong_in_preparing_an_attempt_is_the_error_of_its_case(error: Exception) -> None:
+    def attempt() -> Answer:
+        raise error
+
+    assert judged(refusal(guarded(attempt))).verdict is Verdict.ERROR
