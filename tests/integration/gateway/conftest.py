@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import http.client
 import json
 import os
@@ -50,7 +50,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import ga
 
 LOCAL = ip_address("127.0.0.1")
 ISSUER, AUDIENCE = "https://auth.hub.test", "https://api.hub.test"
-NOW = datetime.datetime.now(datetime.UTC)
+NOW = dt.datetime.now(dt.UTC)
 
 
 def pem(certificate: x509.Certificate) -> bytes:
@@ -85,7 +85,7 @@ class Authority:
         builder = (
             x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(NOW - datetime.timedelta(hours=1)).not_valid_after(NOW + datetime.timedelta(days=2))
+            .not_valid_before(NOW - dt.timedelta(hours=1)).not_valid_after(NOW + dt.timedelta(days=2))
         )  # fmt: skip
         for extension in extensions:
             builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
@@ -229,7 +229,7 @@ class Bench:
         if model:
             self.model = model
         done = self.apply()
-        assert host.confirm(self.place, done["token"])
+        assert host.confirm(self.place, done["ticket"])
         return done
 
     def with_door(self, **changed: Any) -> GatewayModel:  # noqa: ANN401

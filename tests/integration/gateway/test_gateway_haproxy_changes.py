@@ -43,7 +43,9 @@ def until(condition: Any, seconds: float = 10) -> bool:  # noqa: ANN401
 
 def state(folder: str) -> dict[str, tuple[int, int, int]]:
     paths = [Path(folder), *Path(folder).rglob("*")]
-    return {str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in paths if path.name != "gateway.log"}
+    return {
+        str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in paths if path.name != "gateway.log"
+    }
 
 
 def test_second_run_finds_nothing_and_touches_nothing(bench: Bench) -> None:
@@ -131,7 +133,7 @@ def test_configuration_that_haproxy_refuses_leaves_the_old_state(bench: Bench) -
     before = (bench.plan().digest, host.observe(bench.place))
     bad = replace(bench.door.identity, key=bench.clients["greenbank"].key)
     good, bench.model = bench.model, bench.with_door(identity=bad, callers=bench.door.callers[:1])
-    with pytest.raises(GatewayError, match="inconsistencies|private key|refuses"):
+    with pytest.raises(GatewayError, match=r"inconsistencies|private key|refuses"):
         bench.apply()
     bench.model = good
     assert host.observe(bench.place) == before[1]
@@ -159,7 +161,7 @@ def test_unconfirmed_release_is_rolled_back_by_the_host(bench: Bench) -> None:
     first = host.observe(bench.place)["running"]
     good = bench.model
     bench.model = replace(without_bluebank(bench), inbound=replace(without_bluebank(bench).inbound, base_path="/v1"))
-    token = bench.apply(seconds=1)["token"]
+    token = bench.apply(seconds=1)["ticket"]
     assert host.observe(bench.place)["running"] != first
     assert until(lambda: host.observe(bench.place)["undone"] == [token])
     assert not host.confirm(bench.place, token)
@@ -172,7 +174,7 @@ def test_unconfirmed_release_is_rolled_back_by_the_host(bench: Bench) -> None:
 def test_unconfirmed_map_change_is_rolled_back_by_the_host(bench: Bench) -> None:
     bench.install()
     good, bench.model = bench.model, without_bluebank(bench)
-    token = bench.apply(seconds=1)["token"]
+    token = bench.apply(seconds=1)["ticket"]
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).reason == "certificate-unknown"
     assert until(lambda: host.observe(bench.place)["undone"] == [token])
     bench.model = good
@@ -181,7 +183,7 @@ def test_unconfirmed_map_change_is_rolled_back_by_the_host(bench: Bench) -> None
 
 
 def test_unconfirmed_first_installation_serves_nobody(bench: Bench) -> None:
-    token = bench.apply(seconds=1)["token"]
+    token = bench.apply(seconds=1)["ticket"]
     assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
     assert until(lambda: rollback.fired(str(Path(bench.place.folder, "rollback"))) == [token])
     assert until(lambda: not gateway_socket.answers(bench.place.master_socket))
@@ -247,7 +249,7 @@ def test_narrowed_run_leaves_the_others_as_they_are_in_force(bench: Bench) -> No
     narrowed = bench.plan({"greenbank"})
     assert {finding.participant for finding in narrowed.findings} == {"greenbank"}
     done = bench.apply(narrowed)
-    assert host.confirm(bench.place, done["token"])
+    assert host.confirm(bench.place, done["ticket"])
     assert bench.plan({"greenbank"}).findings == ()
     assert {finding.participant for finding in bench.plan().findings} == {"bluebank"}
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
@@ -310,12 +312,14 @@ def test_narrowed_run_keeps_the_other_destinations_files(bench: Bench, destinati
     bench.model = replace(bench.model, outbound=replace(bench.model.outbound, destinations=renewed))
     narrowed = bench.plan({"greenbank"})
     assert narrowed.sent == ("destinations/greenbank/client.pem",)
-    assert host.confirm(bench.place, bench.apply(narrowed)["token"])
+    assert host.confirm(bench.place, bench.apply(narrowed)["ticket"])
     assert {(finding.participant, finding.reason) for finding in bench.plan().findings} == {("bluebank", "certificate-differs")}
     assert {finding.step for finding in bench.plan().findings} == {"tls-7"}
     gone = replace(bench.model, outbound=replace(bench.model.outbound, destinations=renewed[:1]))
     found = plan(gone, render(gone), host.observe(bench.place)).findings
-    assert {(finding.participant, finding.step) for finding in found} == {("bluebank", step) for step in ("tls-3", "tls-7", "tls-8", "endpoints-2")}
+    assert {(finding.participant, finding.step) for finding in found} == {
+        ("bluebank", step) for step in ("tls-3", "tls-7", "tls-8", "endpoints-2")
+    }
 
 
 def test_foreign_haproxy_on_the_socket_is_left_alone(bench: Bench) -> None:

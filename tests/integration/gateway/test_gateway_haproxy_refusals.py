@@ -31,7 +31,9 @@ def hub(bench: Bench) -> Bench:
     return bench
 
 
-def refused(bench: Bench, reason: str, wrong: dict[str, Any], right: dict[str, Any], *, caller: str = "greenbank", source: str = "") -> None:
+def refused(
+    bench: Bench, reason: str, wrong: dict[str, Any], right: dict[str, Any], *, caller: str = "greenbank", source: str = ""
+) -> None:
     """``wrong`` is refused for ``reason`` and never reaches the backend; ``right`` passes on the same connection."""
     connection = bench.connect(caller, source)
     before = len(bench.backend.seen)
@@ -83,7 +85,8 @@ def test_address_of_another_participant(hub: Bench) -> None:
         ({"aud": "https://api.hub.test.evil"}, "token-audience"), ({"aud": None}, "token-audience"),
         ({"aud": ["https://a.test", "https://b.test"]}, "token-audience"), ({"aud": {"x": "https://api.hub.test"}}, "token-audience"),
         ({"cnf": None}, "token-binding"), ({"cnf": {"x5t#S256": "A" * 43}}, "token-binding"), ({"cnf": {}}, "token-binding"),
-        ({"client_id": "client-bluebank"}, "token-client"), ({"client_id": "nobody"}, "token-client"), ({"client_id": None}, "token-client"),
+        ({"client_id": "client-bluebank"}, "token-client"), ({"client_id": "nobody"}, "token-client"),
+        ({"client_id": None}, "token-client"),
         ({"client_id": "client-bluebank", "azp": "client-greenbank"}, "token-client"),
         ({"scope": "openid quotes"}, "role-missing"), ({"scope": None}, "role-missing"), ({"scope": "partiesx xparties"}, "role-missing"),
     ],
@@ -174,7 +177,7 @@ def test_uri_and_method_headers(hub: Bench) -> None:
     [
         "//parties/1", "/parties//1", "/parties/./1", "/parties/../quotes/1", "/parties/..", "/parties/.", "/parties/%2e%2E/quotes",
         "/parties/a%2Fb", "/parties/a%5cb", "/parties/a\\b", "/parties/1;x=1", "/parties/%00", "/parties/%0d%0a", "/parties/%252e",
-        "/parties/%zz", "/parties/%", "/parties/%4", "http://api.hub.test/parties/1", "/parties/1\"", "/parties/%3b",
+        "/parties/%zz", "/parties/%", "/parties/%4", "http://api.hub.test/parties/1", '/parties/1"', "/parties/%3b",
     ],
 )  # fmt: skip
 def test_path(hub: Bench, path: str) -> None:
@@ -182,7 +185,13 @@ def test_path(hub: Bench, path: str) -> None:
 
 
 def test_role(hub: Bench) -> None:
-    refused(hub, "role-missing", {"headers": hub.headers("bluebank"), "path": "/quotes"}, {"headers": hub.headers("bluebank")}, caller="bluebank")
+    refused(
+        hub,
+        "role-missing",
+        {"headers": hub.headers("bluebank"), "path": "/quotes"},
+        {"headers": hub.headers("bluebank")},
+        caller="bluebank",
+    )
     refused(hub, "role-missing", {"headers": hub.headers(scope="parties transfers"), "path": "/fxQuotes"}, {"headers": hub.headers()})
     refused(hub, "role-missing", {"headers": hub.headers(), "path": "/"}, {"headers": hub.headers()})
 
@@ -195,7 +204,10 @@ def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
 
 
 def test_headers_of_the_gateway_cannot_be_brought_from_outside(hub: Bench) -> None:
-    spoofed = [(name, "x") for name in ("x-client-certificate", "X-Forwarded-For", "x-forwarded-client-cert", "x-refused-by", "Forwarded", "x-real-ip")]
+    spoofed = [
+        (name, "x")
+        for name in ("x-client-certificate", "X-Forwarded-For", "x-forwarded-client-cert", "x-refused-by", "Forwarded", "x-real-ip")
+    ]
     assert hub.connect("greenbank").ask(headers=[*hub.headers(), *spoofed]).status == 200
     assert not any(hub.backend.header(name.lower()) for name, _value in spoofed)
     underscored = hub.connect("greenbank").ask(headers=[*hub.headers(), ("x_client_certificate", "x")])
@@ -203,7 +215,7 @@ def test_headers_of_the_gateway_cannot_be_brought_from_outside(hub: Bench) -> No
 
 
 def test_token_endpoint_needs_certificate_and_address_only(hub: Bench) -> None:
-    asked = {"method": "POST", "path": "/oauth2/token", "headers": [("x-client-certificate", "spoofed")]}
+    asked: dict[str, Any] = {"method": "POST", "path": "/oauth2/token", "headers": [("x-client-certificate", "spoofed")]}
     assert hub.connect("greenbank").ask(**asked).status == 200
     method, path, _headers = hub.authorization.seen[-1]
     assert (method, path) == ("POST", "/token")
@@ -211,7 +223,12 @@ def test_token_endpoint_needs_certificate_and_address_only(hub: Bench) -> None:
     pem = "-----BEGIN CERTIFICATE-----\n" + given + "\n-----END CERTIFICATE-----\n"
     assert hub.digest(pem.encode()) == hub.digest(hub.clients["greenbank"].certificate)
     assert hub.connect("greenbank", "127.0.0.31").ask(**asked).reason == "address-mismatch"
-    for method, path in (("GET", "/oauth2/token"), ("POST", "/oauth2/token/x"), ("POST", "/oauth2/token?x=1"), ("POST", "/oauth2/../oauth2/token")):
+    for method, path in (
+        ("GET", "/oauth2/token"),
+        ("POST", "/oauth2/token/x"),
+        ("POST", "/oauth2/token?x=1"),
+        ("POST", "/oauth2/../oauth2/token"),
+    ):
         answer = hub.connect("greenbank").ask(method, path)
         assert answer.status >= 400
         assert answer.reason
@@ -236,7 +253,13 @@ def test_participants_door(bench: Bench) -> None:
     bench.install(replace(door, side="greenbank", fspiop_id="greenbank"))
     bench.clients["hub"] = bench.clients["bluebank"]
     name = "fspiop-destination"
-    for wrong in ([], [(name, "bluebank")], [(name, "greenbank"), (name, "greenbank")], [(name, "greenbank,bluebank")], [(name, "Greenbank")]):
+    for wrong in (
+        [],
+        [(name, "bluebank")],
+        [(name, "greenbank"), (name, "greenbank")],
+        [(name, "greenbank,bluebank")],
+        [(name, "Greenbank")],
+    ):
         refused(bench, "destination-header", {"headers": wrong}, {"headers": [(name, "greenbank")]}, caller="hub")
     right = [(name, "greenbank")]
     refused(bench, "path-suspicious", {"headers": right, "path": "/parties/../x"}, {"headers": right}, caller="hub")
@@ -279,7 +302,18 @@ def test_proxy_protocol_address_counts_and_mapped_addresses_are_the_same(bench: 
 def test_sessions_are_never_resumed(hub: Bench, version: str) -> None:
     file, listener = hub.root / "c.pem", hub.door.listeners[0]
     file.write_bytes(hub.clients["greenbank"].certificate + hub.clients["greenbank"].key)
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-cert", str(file), "-key", str(file), version, "-reconnect"]
+    command = [
+        "openssl",
+        "s_client",
+        "-connect",
+        f"127.0.0.1:{listener.port}",
+        "-cert",
+        str(file),
+        "-key",
+        str(file),
+        version,
+        "-reconnect",
+    ]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
     assert b"New, TLS" in done.stdout
     assert b"Reused, TLS" not in done.stdout

@@ -7,8 +7,11 @@ the log, one answers. All identity comes from the certificate's fingerprint; eve
 
 from __future__ import annotations
 
+import re
+
+from ..description.model import Listener
 from . import rules
-from .model import HeaderRule, Inbound, Listener, TokenEndpoint, TokenRules
+from .model import HeaderRule, Inbound, TokenEndpoint, TokenRules
 
 CURRENT = "${ONBOARDING_CURRENT}"
 """The folder of the release; a check before the switch sets it to the release that is not yet current."""
@@ -32,6 +35,7 @@ _ANSWERS = {
     404: ("3002", "Unknown URI."),
 }
 """FSPIOP error codes by status (API Definition, section 7.6): generic client error, malformed syntax, unknown URI."""
+_ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 _PATH = r"^/[A-Za-z0-9/._~!$&()*+,=:@%-]*$"
 _DOTS = r"(^|/)\.\.?(/|$)"
 _ENCODED = r"%(2e|2f|5c|25|3b|7f|[01][0-9a-f]|$|.$|[^0-9a-f]|.[^0-9a-f])"
@@ -45,8 +49,8 @@ def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
     return [
         "frontend inbound",
         *(_bind(listener, proxy_protocol=door.proxy_protocol) for listener in door.listeners),
-        '    log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B participant=%[var(txn.participant)] '
-        'refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"',
+        ('    log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B participant=%[var(txn.participant)] '
+        'refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"'),
         *_identity(),
         *_path(door.base_path),
         *_own_headers(),
@@ -72,8 +76,10 @@ def refusal(reason: str, condition: str, status: int) -> list[str]:
     challenge = " hdr www-authenticate 'Bearer error=\"invalid_token\"'" if status == 401 else ""  # noqa: PLR2004
     return [
         f"    http-request set-var(txn.refused) str({reason}) {condition}",
-        f"    http-request return status {status} content-type application/json string '{body}' hdr x-refused-by gateway "
-        f"hdr x-refused-because {reason}{challenge}{closing} if {{ var(txn.refused) -m found }}",
+        (
+            f"    http-request return status {status} content-type application/json string '{body}' hdr x-refused-by gateway "
+            f"hdr x-refused-because {reason}{challenge}{closing} if {{ var(txn.refused) -m found }}"
+        ),
     ]
 
 
@@ -147,7 +153,7 @@ def _source(door: Inbound) -> list[str]:
     optional = [("uri-header", "fspiop-uri", "txn.uri"), ("method-header", "fspiop-http-method", "txn.method")]
     lines = [
         f'    http-request set-var(txn.fspiop) "var(txn.participant),map_str({map_file("sources")})"',
-        *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}", 400),
+        *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}", 403),
     ]
     for reason, name, variable in optional:
         lines += refusal(reason, f"unless {{ req.fhdr_cnt({name}) eq 0 }} || {_header_once(name, variable)}", 400)
@@ -158,7 +164,7 @@ def _destination(fspiop_id: str) -> list[str]:
     own = rules.checked(rules.FSPIOP_ID, fspiop_id, what="FSPIOP id")
     return [
         f"    http-request set-var(txn.fspiop) str({own})",
-        *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}", 400),
+        *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}", 403),
     ]
 
 
@@ -237,10 +243,12 @@ def _binding() -> list[str]:
 def _client() -> list[str]:
     return [
         "    http-request set-var(txn.client) var(txn.bearer),jwt_payload_query('$.azp')",
-        "    http-request set-var(txn.client) var(txn.bearer),jwt_payload_query('$.client_id') "
-        "if { var(txn.bearer),jwt_payload_query('$.client_id') -m found }",
+        (
+            "    http-request set-var(txn.client) var(txn.bearer),jwt_payload_query('$.client_id') "
+            "if { var(txn.bearer),jwt_payload_query('$.client_id') -m found }"
+        ),
         f'    http-request set-var(txn.owner) "var(txn.client),map_str({map_file("clients")})"',
-        *refusal("token-client", "unless { var(txn.owner),strcmp(txn.participant) eq 0 }", 403),
+        *refusal("token-client", "unless { var(txn.owner),strcmp(txn.participant) eq 0 }", 401),
     ]
 
 
@@ -269,12 +277,15 @@ def _token_condition(base_path: str) -> str:
 def _authorization_server(endpoint: TokenEndpoint) -> list[str]:
     host, name = _host(endpoint.host), rules.checked(rules.HOST, endpoint.name, what="name of the authorization server")
     path = rules.checked(rules.BASE_PATH, endpoint.path, what="token path")
+    announced = "" if _ADDRESS.fullmatch(name) else f" sni str({name})"
     return [
         "backend authorization-server",
         f"    http-request set-uri {path or '/'}",
         f"    http-request set-header host {host}:{endpoint.port}",
         "    http-request set-header x-client-certificate %[ssl_c_der,base64]",
-        f'    server authorization-server {host}:{endpoint.port} ssl verify required ca-file "{CURRENT}/token-ca.pem" '
-        f"verifyhost {name} sni str({name}) {TLS_FLOOR} init-addr last,libc,none",
+        (
+            f'    server authorization-server {host}:{endpoint.port} ssl verify required ca-file "{CURRENT}/token-ca.pem" '
+            f"verifyhost {name}{announced} {TLS_FLOOR} init-addr last,libc,none"
+        ),
         "",
     ]

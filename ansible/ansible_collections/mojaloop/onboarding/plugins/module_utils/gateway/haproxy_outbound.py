@@ -67,7 +67,9 @@ def _server(destination: Destination, address: IPv4Address | IPv6Address, source
 def _choice(*, routed: bool) -> list[str]:
     only = f'    http-request set-var(txn.destination) "str(*),map_str({map_file("destinations")})"'
     chosen = [
-        f'    http-request set-var(txn.destination) "req.fhdr(fspiop-destination),map_str({map_file("destinations")})" '
-        "if { req.fhdr_cnt(fspiop-destination) eq 1 }"
+        (
+            f'    http-request set-var(txn.destination) "req.fhdr(fspiop-destination),map_str({map_file("destinations")})" '
+            "if { req.fhdr_cnt(fspiop-destination) eq 1 }"
+        )
     ]
     return [*(chosen if routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }", 404)]

@@ -8,7 +8,7 @@ address, a token client or a role that is not in here does not pass.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 from ..description.model import Address, Listener, Network
 from ..findings import Finding
@@ -60,7 +60,7 @@ class TokenEndpoint:
     ca: bytes
 
 
-class HeaderRule(str, Enum):
+class HeaderRule(StrEnum):
     """Which FSPIOP header binds a request: the caller names itself to a hub, the hub names the participant it calls."""
 
     SOURCE = "fspiop-source"

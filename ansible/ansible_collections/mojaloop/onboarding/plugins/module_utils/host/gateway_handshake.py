@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from typing import List
 
 TIMEOUT = 5.0
 PARTIAL_CHAIN = 0x80000
@@ -13,7 +12,7 @@ PARTIAL_CHAIN = 0x80000
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-def certificates(pem: str) -> List[str]:
+def certificates(pem: str) -> list[str]:
     """The certificates of a PEM file, one text each."""
     return [_BEGIN + part.split(_BEGIN, 1)[1] + _END + "\n" for part in pem.split(_END) if _BEGIN in part]
 

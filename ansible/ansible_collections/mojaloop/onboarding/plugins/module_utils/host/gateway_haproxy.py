@@ -16,7 +16,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Mapping
 
 from ..errors import GatewayError
 from . import gateway_release as releases
@@ -46,7 +46,7 @@ class Place:
 
     def map_name(self, name: str) -> str:
         """The name of a map in the running process."""
-        return "{}/maps/{}.map".format(self.release, name)
+        return f"{self.release}/maps/{name}.map"
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Change:
 
     digest: str
     files: Mapping[str, str]
-    listeners: Tuple[Tuple[str, int], ...]
+    listeners: tuple[tuple[str, int], ...]
     proxy_protocol: bool
     confirm_seconds: float
 
 
-def observe(place: Place) -> Dict[str, Any]:
+def observe(place: Place) -> dict[str, Any]:
     """What is in force, as plain data, nothing changed.
 
     ``running``/``installed``: digests of the release in the process and on the disk; ``files``: digests on the disk;
@@ -79,8 +79,8 @@ def observe(place: Place) -> Dict[str, Any]:
     }
 
 
-def apply(place: Place, staging: str, change: Change) -> Dict[str, Any]:
-    """Switch to the staged release; returns ``token`` (to confirm with) and ``reloads`` (0 or 1).
+def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
+    """Switch to the staged release; returns ``ticket`` (to confirm with) and ``reloads`` (0 or 1).
 
     GatewayError with HAProxy's own words when it refuses; then, and when the proof fails, the old state serves.
     """
@@ -89,8 +89,8 @@ def apply(place: Place, staging: str, change: Change) -> Dict[str, Any]:
         made = releases.unpack(staging, place.folder, change.files)
         seen = observe(place)
         if seen["running"] == seen["installed"] == change.digest and seen["files"] == change.files and not _stale_files(seen):
-            return {"token": _switch_maps(place, releases.maps(made), change), "reloads": 0}
-        return {"token": _switch_release(place, made, change, seen), "reloads": 1}
+            return {"ticket": _switch_maps(place, releases.maps(made), change), "reloads": 0}
+        return {"ticket": _switch_release(place, made, change, seen), "reloads": 1}
     finally:
         releases.sweep(place.folder)
 
@@ -104,12 +104,12 @@ def _timers(place: Place) -> str:
     return str(Path(place.folder) / "rollback")
 
 
-def _running_maps(place: Place) -> Dict[str, Dict[str, str]]:
+def _running_maps(place: Place) -> dict[str, dict[str, str]]:
     found = {name: sockets.read_map(place.stats_socket, place.map_name(name)) for name in releases.maps(place.release)}
     return {name: entries for name, entries in found.items() if entries is not None}
 
 
-def _stale(place: Place, files: Mapping[str, str]) -> List[str]:
+def _stale(place: Place, files: Mapping[str, str]) -> list[str]:
     """Files and maps that differ between the running process and the disk."""
     wrong = []
     for name in sorted(files):
@@ -122,14 +122,14 @@ def _stale(place: Place, files: Mapping[str, str]) -> List[str]:
         wrong.append(releases.CONFIGURATION)
     kept = releases.maps(place.release)
     running = _running_maps(place)
-    return wrong + ["maps/{}.map".format(name) for name in sorted(kept) if running.get(name) != kept[name]]
+    return wrong + [f"maps/{name}.map" for name in sorted(kept) if running.get(name) != kept[name]]
 
 
-def _stale_files(seen: Mapping[str, Any]) -> List[str]:
+def _stale_files(seen: Mapping[str, Any]) -> list[str]:
     return [name for name in seen["stale"] if not name.startswith("maps/")]
 
 
-def _on_disk(path: Path, kind: str) -> List[str]:
+def _on_disk(path: Path, kind: str) -> list[str]:
     """SHA-1 fingerprints of the certificates in a file, as HAProxy writes them; of the first only for ``cert``."""
     blocks = certificates(path.read_text(encoding="ascii"))
     found = [hashlib.sha1(ssl.PEM_cert_to_DER_cert(block)).hexdigest().upper() for block in blocks]  # noqa: S324 -- HAProxy's choice
@@ -148,13 +148,17 @@ def _switch_maps(place: Place, wanted: Mapping[str, Mapping[str, str]], change: 
     try:
         _put_maps(place, wanted)
         releases.write_maps(place.release, wanted)
-        if _running_maps(place) != wanted:
-            raise GatewayError("the running maps are not what was put there", where=place.stats_socket)
+        _expect_maps(place, wanted)
     except (GatewayError, OSError):
         if rollback.confirm(_timers(place), token):
             undo()
         raise
     return token
+
+
+def _expect_maps(place: Place, wanted: Mapping[str, Mapping[str, str]]) -> None:
+    if _running_maps(place) != wanted:
+        raise GatewayError("the running maps are not what was put there", where=place.stats_socket)
 
 
 def _put_maps(place: Place, wanted: Mapping[str, Mapping[str, str]]) -> None:
@@ -176,14 +180,11 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
     """Check, publish, arm, switch, reload, prove; anything that fails after the switch is undone at once."""
     releases.write(made / releases.CONFIGURATION, releases.assembled(made, place.folder, change.digest, releases.account()))
     _check(place, made)
-    serving = sockets.answers(place.master_socket)
-    if serving and not seen["running"]:
-        remedy = "Stop it, or give this gateway another master socket."
-        raise GatewayError("an HAProxy that is not ours serves this socket", where=place.master_socket, remedy=remedy)
+    serving = _serving(place)
     if serving:
         _withdraw(place, seen["maps"], releases.maps(made))
     target = releases.publish(made, place.folder, change.digest)
-    undo = _undoing(place, seen["installed"], serving=serving)
+    undo = _undoing(place, seen, serving=serving)
     token = rollback.arm(_timers(place), change.confirm_seconds, undo)
     try:
         releases.link(place.folder, change.digest)
@@ -195,19 +196,33 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
     except (GatewayError, OSError) as error:
         if rollback.confirm(_timers(place), token):
             undo()
-        raise GatewayError("the change was undone: {}".format(error), where=place.folder) from error
+        raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
     releases.prune(place.folder, [change.digest, seen["installed"]])
     return token
 
 
-def _undoing(place: Place, previous: str, *, serving: bool) -> Callable[[], None]:
+def _serving(place: Place) -> bool:
+    """Whether a process of this gateway runs; GatewayError when another HAProxy has its socket."""
+    if not sockets.answers(place.master_socket):
+        return False
+    config = str(place.release / releases.CONFIGURATION)
+    arguments = Path(f"/proc/{sockets.master(place.master_socket)}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+    if config not in arguments:
+        remedy = f"Stop it, start it with -f {config}, or give this gateway another master socket."
+        raise GatewayError("an HAProxy that is not ours serves this socket", where=place.master_socket, remedy=remedy)
+    return True
+
+
+def _undoing(place: Place, seen: Mapping[str, Any], *, serving: bool) -> Callable[[], None]:
+    previous, running = seen["installed"], seen["running"]
+
     def undo() -> None:
         if not serving:
             _stop(place)
+        if previous or not serving:
             releases.link(place.folder, previous)
-        elif previous:
-            releases.link(place.folder, previous)
-            _reload(place, previous)
+        if serving and previous:
+            _reload(place, running)
 
     return undo
 
@@ -216,7 +231,7 @@ def _check(place: Place, made: Path) -> None:
     """Let HAProxy judge the release where it lies, before anything is switched."""
     environment = {**os.environ, "ONBOARDING_CURRENT": str(made)}
     command = [place.binary, "-c", "-f", str(made / releases.CONFIGURATION)]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").replace(str(made), "current").splitlines()
         message = "\n".join(line for line in lines if not line.startswith("[NOTICE]"))
@@ -240,7 +255,7 @@ def _start(place: Place, digest: str) -> None:
     for path in (place.master_socket, place.stats_socket):
         Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if place.service:
-        subprocess.run(["systemctl", "start", place.service], capture_output=True, timeout=60, check=True)  # noqa: S603, S607
+        subprocess.run(["systemctl", "start", place.service], capture_output=True, timeout=60, check=True)
         _wait_for(place, digest, lambda: "")
         return
     command = [place.binary, "-W", "-S", place.master_socket + ",mode,600", "-f", str(place.release / releases.CONFIGURATION)]
@@ -257,21 +272,21 @@ def _start(place: Place, digest: str) -> None:
 
 def _stop(place: Place) -> None:
     if place.service:
-        subprocess.run(["systemctl", "stop", place.service], capture_output=True, timeout=60, check=False)  # noqa: S603, S607
+        subprocess.run(["systemctl", "stop", place.service], capture_output=True, timeout=60, check=False)
         return
     with suppress(OSError):
         os.kill(sockets.master(place.master_socket), signal.SIGTERM)
 
 
 def _wait_for(place: Place, digest: str, refused: Callable[[], str]) -> None:
-    """Until the release is in force; GatewayError when it is refused or SETTLE has passed."""
+    """Until the release is in force (empty: none of ours); GatewayError when it is refused or SETTLE has passed."""
     deadline = time.monotonic() + SETTLE
     while sockets.running_release(place.stats_socket) != digest:
         reason = ""
         with suppress(OSError):
             reason = refused()
         if reason or time.monotonic() > deadline:
-            raise GatewayError(reason or "the new release was not in force within {:.0f} s".format(SETTLE))
+            raise GatewayError(reason or f"the new release was not in force within {SETTLE:.0f} s")
         time.sleep(POLL)
 
 
@@ -285,5 +300,5 @@ def _prove(change: Change, release: Path) -> None:
             if not fault:
                 break
             if time.monotonic() > deadline:
-                raise GatewayError("the door at {} port {} does not present the new certificate: {}".format(address, port, fault))
+                raise GatewayError(f"the door at {address} port {port} does not present the new certificate: {fault}")
             time.sleep(POLL)

@@ -15,7 +15,7 @@ import shutil
 import tarfile
 from hashlib import sha256
 from pathlib import Path
-from typing import Dict, List, Mapping
+from typing import Mapping
 
 from ..errors import GatewayError
 
@@ -36,7 +36,7 @@ def stage(folder: str) -> str:
     return str(made)
 
 
-def sweep(folder: str) -> List[str]:
+def sweep(folder: str) -> list[str]:
     """Remove every staging folder; returns their names."""
     found = sorted(path for path in Path(folder).glob(STAGING + "*") if path.is_dir() and not path.is_symlink())
     for path in found:
@@ -47,12 +47,12 @@ def sweep(folder: str) -> List[str]:
 def current(folder: str) -> str:
     """The digest of the release that the link names; empty when there is none."""
     try:
-        return Path(os.readlink(str(Path(folder) / "current"))).name  # noqa: PTH115 -- Path.readlink is Python 3.9
+        return Path(os.readlink(str(Path(folder) / "current"))).name
     except FileNotFoundError:
         return ""
 
 
-def digests(release: Path) -> Dict[str, str]:
+def digests(release: Path) -> dict[str, str]:
     """SHA-256 of every file of a release but maps and the assembled configuration, by relative name."""
     names = [path for path in release.rglob("*") if path.is_file()]
     relative = {str(path.relative_to(release)): path for path in names}
@@ -63,7 +63,7 @@ def digests(release: Path) -> Dict[str, str]:
     }
 
 
-def maps(release: Path) -> Dict[str, Dict[str, str]]:
+def maps(release: Path) -> dict[str, dict[str, str]]:
     """The maps as they are on the disk: what the next start would load."""
     found = {}
     for path in sorted(release.glob("maps/*.map")):
@@ -77,7 +77,7 @@ def assembled(release: Path, folder: str, digest: str, account: str) -> bytes:
     lines = [
         "global",
         "    setenv ONBOARDING_RELEASE " + digest,
-        '    presetenv ONBOARDING_CURRENT "{}/current"'.format(folder),
+        f'    presetenv ONBOARDING_CURRENT "{folder}/current"',
     ]
     if account:
         lines += ["    user " + account, "    group " + account]
@@ -96,7 +96,7 @@ def unpack(staging: str, folder: str, wanted: Mapping[str, str]) -> Path:
         for member in archive:
             stream = archive.extractfile(member) if member.isfile() and _NAME.fullmatch(member.name) else None
             if stream is None:
-                raise GatewayError("the archive holds {!r}, which is no file of a release".format(member.name))
+                raise GatewayError(f"the archive holds {member.name!r}, which is no file of a release")
             write(made / member.name, stream.read())
     for name in wanted:
         if not (made / name).exists() and _NAME.fullmatch(name):
@@ -111,7 +111,7 @@ def _held(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise GatewayError("{} should be kept and is gone".format(path), remedy="Run for all participants.") from error
+        raise GatewayError(f"{path} should be kept and is gone", remedy="Run for all participants.") from error
 
 
 def publish(made: Path, folder: str, digest: str) -> Path:
@@ -138,7 +138,7 @@ def link(folder: str, digest: str) -> None:
     _sync(root)
 
 
-def prune(folder: str, keep: List[str]) -> None:
+def prune(folder: str, keep: list[str]) -> None:
     """Remove all releases but these."""
     for path in (Path(folder) / "releases").iterdir():
         if path.name not in keep:
@@ -149,7 +149,7 @@ def write(path: Path, content: bytes) -> None:
     """Replace a file atomically, mode 0600 from its first instant."""
     if not path.parent.is_dir():
         path.parent.mkdir(mode=0o700, parents=True)
-    staged = path.with_name(".{}.{}".format(path.name, secrets.token_hex(4)))
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(str(staged), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as stream:
         stream.write(content)
@@ -192,5 +192,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
-from typing import Dict, Iterable, List, Mapping, Optional
+from typing import Iterable, Mapping
 
 from ..errors import GatewayError
 
@@ -52,14 +52,14 @@ def running_release(stats: str) -> str:
     return digest if name == "ONBOARDING_RELEASE" else ""
 
 
-def read_map(stats: str, name: str) -> Optional[Dict[str, str]]:
+def read_map(stats: str, name: str) -> dict[str, str] | None:
     """The entries in force of a map; None when the process has no such map."""
     answer = ask(stats, "show map " + name)
     entries = {}
     for line in answer.splitlines():
         parts = line.split(None, 2)
         if line.startswith("0x") and len(parts) > 1:
-            entries[parts[1]] = parts[2] if len(parts) > 2 else ""
+            entries[parts[1]] = parts[2] if len(parts) > 2 else ""  # noqa: PLR2004  pointer, key, value
         elif line.strip():
             return None
     return entries
@@ -70,14 +70,14 @@ def replace_map(stats: str, name: str, entries: Mapping[str, str]) -> None:
     answer = ask(stats, "prepare map " + name)
     found = re.search(r"New version created: (\d+)", answer)
     if found is None:
-        raise GatewayError("the running gateway has no map {}: {}".format(name, answer.strip()))
+        raise GatewayError(f"the running gateway has no map {name}: {answer.strip()}")
     version = found.group(1)
     for lines in _chunks(entries):
-        _expect_silence(ask(stats, "add map @{} {} <<\n{}".format(version, name, lines)), name)
-    _expect_silence(ask(stats, "commit map @{} {}".format(version, name)), name)
+        _expect_silence(ask(stats, f"add map @{version} {name} <<\n{lines}"), name)
+    _expect_silence(ask(stats, f"commit map @{version} {name}"), name)
 
 
-def workers(path: str) -> List[str]:
+def workers(path: str) -> list[str]:
     """Process ids of all workers, those that still drain after a reload included."""
     lines = [line.split() for line in ask(path, "show proc").splitlines()]
     return [words[0] for words in lines if len(words) > 1 and words[1] == "worker"]
@@ -100,20 +100,20 @@ def withdraw(path: str, name: str, keys: Iterable[str]) -> None:
     doomed = list(keys)
     for worker in workers(path) if doomed else []:
         for key in doomed:
-            ask(path, "@!{} del map {} {}".format(worker, name, key))
+            ask(path, f"@!{worker} del map {name} {key}")
 
 
-def fingerprints(stats: str, kind: str, name: str) -> List[str]:
+def fingerprints(stats: str, kind: str, name: str) -> list[str]:
     """SHA-1 fingerprints (upper-case hex) of what the process loaded from a file; ``kind``: ``cert`` or ``ca-file``."""
-    answer = ask(stats, "show ssl {} {}".format(kind, name))
+    answer = ask(stats, f"show ssl {kind} {name}")
     return re.findall(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", answer, re.MULTILINE)
 
 
 def _chunks(entries: Mapping[str, str]) -> Iterable[str]:
-    lines: List[str] = []
+    lines: list[str] = []
     size = 0
     for key, value in sorted(entries.items()):
-        line = "{} {}\n".format(key, value)
+        line = f"{key} {value}\n"
         if size + len(line) > PAYLOAD:
             yield "".join(lines)
             lines, size = [], 0
@@ -125,4 +125,4 @@ def _chunks(entries: Mapping[str, str]) -> Iterable[str]:
 
 def _expect_silence(answer: str, name: str) -> None:
     if answer.strip():
-        raise GatewayError("the running gateway refused a change of map {}: {}".format(name, answer.strip()))
+        raise GatewayError(f"the running gateway refused a change of map {name}: {answer.strip()}")

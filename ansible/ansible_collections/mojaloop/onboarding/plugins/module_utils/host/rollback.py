@@ -14,7 +14,7 @@ import fcntl
 import os
 import secrets
 import time
-from typing import Callable, List, NoReturn
+from typing import Callable, NoReturn
 
 POLL = 0.2
 """Seconds between two looks at whether the change was confirmed."""
@@ -54,7 +54,7 @@ def confirm(folder: str, token: str) -> bool:
     return True
 
 
-def settle(folder: str, limit: float) -> List[str]:
+def settle(folder: str, limit: float) -> list[str]:
     """Wait at most ``limit`` seconds until no timer runs any more; returns the tokens of timers that died unfinished.
 
     For the start of a change: a killed controller's earlier change must be undone before the next one begins. A timer
@@ -74,12 +74,12 @@ def settle(folder: str, limit: float) -> List[str]:
     return abandoned
 
 
-def fired(folder: str) -> List[str]:
+def fired(folder: str) -> list[str]:
     """Tokens of changes that were undone because nobody confirmed them."""
     return [name.split("-", 1)[1] for name in _names(folder, "fired-")]
 
 
-def _names(folder: str, prefix: str) -> List[str]:
+def _names(folder: str, prefix: str) -> list[str]:
     try:
         return sorted(name for name in os.listdir(folder) if name.startswith(prefix))
     except FileNotFoundError:
@@ -133,8 +133,8 @@ def _wait(folder: str, token: str, seconds: float, undo: Callable[[], None]) -> 
     outcome = "undone"
     try:
         undo()
-    except Exception as error:  # the record must be written whatever happened: nobody else is left to tell
-        outcome = "undoing failed: {}".format(error)
+    except Exception as error:  # noqa: BLE001  the record must be written whatever happened: nobody else is left to tell
+        outcome = f"undoing failed: {error}"
     with open(firing, "w", encoding="utf-8") as record:
         record.write(outcome + "\n")
     os.rename(firing, os.path.join(folder, "fired-" + token))
