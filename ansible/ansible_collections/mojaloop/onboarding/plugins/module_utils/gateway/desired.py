@@ -1,0 +1,223 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a gateway must do, from the description and the side's own store.
+
+Nobody is let in or called whose artefacts are not complete: he is left out and reported, the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from ..description.model import HUB, AuthorizationServer, Description, Gateway, Network, Participant, Side
+from ..description.trust import has_authority
+from ..errors import GatewayError, StoreError
+from ..findings import Disposition, Finding
+from ..oauth.records import read_registration
+from ..store import layout
+from ..store.tree import Tree
+from . import rules
+from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Outbound, TokenEndpoint, TokenRules
+
+MISSING = "artefact-missing"
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class AuthorizationFacts:
+    """What is known of the authorization server besides its description: (kid, public key PEM), its CA (PEM, or None)."""
+
+    keys: tuple[tuple[str, bytes], ...] = ()
+    ca: bytes | None = None
+
+
+def gateway_model(
+    description: Description, side_name: str, gateway: Gateway, tree: Tree, facts: AuthorizationFacts | None = None
+) -> GatewayModel:
+    """The model of one gateway of one side; ``inbound`` is None while the side's server certificate or CA is missing.
+
+    Source: "Technical onboarding of DFSPs", TLS steps 3, 7, 8 and "Sharing endpoint information". StoreError when a
+    file of the store is damaged.
+    """
+    view = _View(description, description.side(side_name), gateway, tree)
+    inbound = _inbound(view, facts or AuthorizationFacts())
+    outbound = Outbound(gateway.outbound, tuple(view.complete("tls-7", _destination, _with_doors(view))), routed=side_name == HUB)
+    return GatewayModel(
+        side_name, view.side.fspiop_id, gateway.host, inbound, outbound, gateway.log, gateway.stats_socket, tuple(sorted(view.findings))
+    )
+
+
+@dataclass(frozen=True)
+class _View:
+    """One gateway's side, reading its own store only."""
+
+    description: Description
+    side: Side
+    gateway: Gateway
+    tree: Tree
+    findings: list[Finding] = field(default_factory=list)
+
+    def open_counterparts(self) -> list[Side]:
+        """Whom this side deals with: nobody that is suspended or offboarded, and nobody while it is so itself."""
+        others: tuple[Side, ...] = self.description.participants if self.side.name == HUB else (self.description.hub,)
+        return [other for other in others if all(one.active for one in (self.side, other) if isinstance(one, Participant))]
+
+    def participant(self, other: Side) -> str:
+        """The participant of the two sides."""
+        return other.name if self.side.name == HUB else self.side.name
+
+    def complete(self, step: str, make: Callable[[_View, Side], Made | None], others: Iterable[Side]) -> Iterator[Made]:
+        """What can be made; a counterpart whose artefacts are damaged is a fault of its own and stops nobody else."""
+        for other in others:
+            try:
+                made = make(self, other)
+            except (StoreError, GatewayError) as error:
+                about = (self.participant(other), step, self.side.name, f"gateway/{self.gateway.host}/{other.name}")
+                self.findings.append(Finding(*about, "artefact-damaged", Disposition.FAULT, detail=str(error)))
+            else:
+                if made is not None:
+                    yield made
+
+    def awaited(self, participant: str, step: str, artefact: str, on: str) -> None:
+        place = f"gateway/{self.gateway.host}/{artefact}"
+        self.findings.append(Finding(participant, step, self.side.name, place, MISSING, Disposition.PENDING, on))
+
+    def identity(self, artefact: str, counterpart: str = "") -> Identity | None:
+        """Own certificate, chain and key; None until all are there."""
+        folder = layout.store_folder(self.side.name, artefact, counterpart)
+        key, certificate, chain = (self.tree.read(f"{folder}/{name}.pem") for name in ("key", "certificate", "chain"))
+        if key is None or certificate is None:
+            return None
+        between = b"".join(_pem(one) for one in _certificates(chain or b"", f"{folder}/chain.pem") if one.issuer != one.subject)
+        own = _certificates(certificate, f"{folder}/certificate.pem")[0]
+        _check_key(key, own, f"{folder}/key.pem")
+        return Identity(_pem(own), between, key)
+
+    def own_authority(self) -> bytes | None:
+        """The CA that signs this side's callers: its own, or the hub's where it has none."""
+        if not has_authority(self.description, self.side.name):
+            return self.received(HUB, "ca.pem")
+        folder = layout.store_folder(self.side.name, "ca")
+        found = [self.tree.read(f"{folder}/{name}.pem") for name in ("certificate", "chain")]
+        return b"\n".join(part for part in found if part) if found[0] else None
+
+    def authority_of(self, counterpart: str) -> bytes | None:
+        """The CA that signs a counterpart's server certificate: what it published, or the hub's where it has none."""
+        received = self.received(counterpart, "ca.pem")
+        if received is None and not has_authority(self.description, counterpart):
+            return self.own_authority() if self.side.name == HUB else self.received(HUB, "ca.pem")
+        return received
+
+    def received(self, counterpart: str, name: str) -> bytes | None:
+        return self.tree.read(f"{layout.received_folder(self.side.name, counterpart)}/{name}")
+
+    def fingerprints(self, counterpart: str) -> tuple[str, ...]:
+        """Of the client certificates with which a counterpart may come: the one in force, and the one before while both are accepted."""
+        paths = [layout.issued_path(self.side.name, counterpart, name) for name in ("client", "client.previous")]
+        found = [(path, self.tree.read(path)) for path in paths]
+        return tuple(rules.fingerprint(_certificates(pem, path)[0]) for path, pem in found if pem is not None)
+
+
+def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
+    identity, trusted, endpoint = view.identity("server"), view.own_authority(), view.side.endpoint
+    for there, step, artefact in ((identity, "tls-1", "server"), (trusted, "tls-1", "ca")):
+        if there is None:
+            view.awaited(view.side.name, step, artefact, view.side.name)
+    if identity is None or trusted is None or endpoint is None:
+        return None
+    server = view.description.hub.authorization_server if view.side.name == HUB else None
+    return Inbound(
+        listeners=view.gateway.inbound,
+        proxy_protocol=view.gateway.source_address == "proxy-protocol",
+        identity=identity,
+        trusted=trusted,
+        callers=tuple(view.complete("tls-5", _caller, view.open_counterparts())),
+        header_rule=HeaderRule.SOURCE if view.side.name == HUB else HeaderRule.DESTINATION,
+        backend=view.gateway.inbound_backend,
+        base_path=endpoint.base_path,
+        resources=view.description.profile.resources if view.side.name == HUB else (),
+        tokens=_tokens(view, server, facts) if server else None,
+        token_endpoint=_token_endpoint(view, server, facts) if server else None,
+    )
+
+
+def _caller(view: _View, other: Side) -> Caller | None:
+    participant = view.participant(other)
+    certificates = view.fingerprints(other.name)
+    if not certificates:
+        view.awaited(participant, "tls-5", f"client/{other.name}", other.name)
+        return None
+    clients = _clients(view, other) if isinstance(other, Participant) and view.description.hub.authorization_server else ()
+    roles = other.roles if isinstance(other, Participant) else ()
+    return Caller(other.name, other.fspiop_id, certificates, other.egress_addresses, clients, roles)
+
+
+def _clients(view: _View, other: Participant) -> tuple[str, ...]:
+    registration = read_registration(view.tree, other.name)
+    if registration is None:
+        view.awaited(other.name, "oauth", "token-client", HUB)
+        return ()
+    return (rules.checked(rules.CLIENT, registration.client_id, what="client id"),)
+
+
+def _tokens(view: _View, server: AuthorizationServer, facts: AuthorizationFacts) -> TokenRules:
+    """Without a key every token is refused: the door stays shut rather than open."""
+    if not facts.keys:
+        view.awaited(HUB, "oauth", "token-keys", HUB)
+    return TokenRules(server.issuer, server.audience, facts.keys, server.certificate_bound_tokens)
+
+
+def _token_endpoint(view: _View, server: AuthorizationServer, facts: AuthorizationFacts) -> TokenEndpoint | None:
+    if facts.ca is None:
+        view.awaited(HUB, "oauth", "token-ca", HUB)
+        return None
+    url = urlsplit(server.token_endpoint)
+    host = url.hostname or ""
+    return TokenEndpoint(host, url.port or 443, url.path.rstrip("/"), host, facts.ca)
+
+
+def _destination(view: _View, other: Side) -> Destination | None:
+    participant = view.participant(other)
+    identity, trusted, endpoint = view.identity("client", other.name), view.authority_of(other.name), other.endpoint
+    if identity is None:
+        view.awaited(participant, "tls-7", f"client/{other.name}", other.name)
+    if trusted is None:
+        for step in ("tls-3", "tls-8"):
+            view.awaited(participant, step, f"ca/{other.name}", other.name)
+    if identity is None or trusted is None or endpoint is None:
+        return None
+    _certificates(trusted, f"{layout.received_folder(view.side.name, other.name)}/ca.pem")
+    sources: tuple[Network, ...] = view.side.egress_addresses
+    return Destination(
+        other.name, other.fspiop_id, endpoint.host, endpoint.port, endpoint.base_path, endpoint.addresses, trusted, identity, sources
+    )
+
+
+def _with_doors(view: _View) -> list[Side]:
+    return [other for other in view.open_counterparts() if other.endpoint is not None]
+
+
+def _check_key(key: bytes, certificate: x509.Certificate, path: str) -> None:
+    """The key is the certificate's: HAProxy would refuse the whole release for one pair that is not."""
+    try:
+        loaded = serialization.load_pem_private_key(key, None, unsafe_skip_rsa_key_validation=True)
+    except (TypeError, ValueError) as error:
+        raise StoreError("is no private key", where=path, remedy="Restore the file.") from error
+    if loaded.public_key() != certificate.public_key():
+        raise StoreError("is not the key of the certificate beside it", where=path, remedy="Restore the files of one issue.")
+
+
+def _certificates(pem: bytes, path: str) -> tuple[x509.Certificate, ...]:
+    try:
+        return rules.certificates(pem) if pem else ()
+    except ValueError as error:
+        raise StoreError("is no certificate", where=path, remedy="Restore the file.") from error
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)

@@ -1,0 +1,212 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeps one HAProxy gateway of a side."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gateway
+short_description: Keeps one HAProxy gateway of a side
+version_added: "0.1.0"
+description:
+  - Keeps the side's mTLS door and its way out as the description and the store ask for it. Whose certificate, address, token,
+    headers and roles do not all belong to the same active participant is refused, request by request.
+  - Compares with what the running process has in force. Entries of maps change without a reload; everything else is checked by
+    HAProxy, switched by one rename, reloaded once, proved by a new TLS handshake at each door and confirmed over a new connection.
+  - A change that is refused leaves the old state serving. A change that nobody confirms in time is undone by the host itself.
+  - With O(participants), what is in force for the others stays.
+  - Keys travel as one file into a folder that only its owner can read, never as parameters. The user of the connection must own the
+    gateway's folder; privilege escalation would put keys where another user can read them and is refused.
+options:
+  description:
+    description: Folder of the environment's description on the controller.
+    type: path
+  state:
+    description: State folder of the environment on the controller.
+    type: path
+  participants:
+    description: Ids of the participants this run is about; none means all of them.
+    type: list
+    elements: str
+    default: []
+  side:
+    description: Side that this host serves, V(hub) or a participant's id.
+    type: str
+  host:
+    description: Name of this host in the description; by default its inventory name.
+    type: str
+  service:
+    description:
+      - Systemd unit that runs HAProxy with C(-W -S <master socket> -f <folder>/current/haproxy.cfg).
+      - Without it a gateway that does not run is started as a process of its own.
+    type: str
+    default: ""
+  confirm_within:
+    description: Seconds after which the host undoes a change that nobody has confirmed.
+    type: int
+    default: 30
+  order:
+    description: What the action plugin, which runs on the controller, asks of the host. Not for playbooks.
+    type: dict
+    suboptions:
+      do:
+        description: What to do.
+        type: str
+        required: true
+        choices: [observe, stage, apply, confirm]
+      folder:
+        description: The gateway's folder.
+        type: path
+        required: true
+      master_socket:
+        description: Socket of HAProxy's master process.
+        type: path
+        required: true
+      stats_socket:
+        description: Socket of HAProxy's worker process.
+        type: path
+        required: true
+      service:
+        description: Systemd unit, or empty.
+        type: str
+        default: ""
+      staging:
+        description: Folder that holds the release to install.
+        type: path
+      digest:
+        description: Name of the release.
+        type: str
+        default: ""
+      files:
+        description: Digest of each of the release's files.
+        type: dict
+        default: {}
+      doors:
+        description: Addresses and ports to prove the change at.
+        type: list
+        elements: list
+        default: []
+      proxy_protocol:
+        description: Whether the doors expect the PROXY protocol.
+        type: bool
+        default: false
+      seconds:
+        description: Seconds until the roll-back.
+        type: int
+        default: 30
+      ticket:
+        description: Names the change to confirm.
+        type: str
+        default: ""
+attributes:
+  check_mode:
+    description:
+      - Rehearses the steps on the store, reads what is in force, transfers and writes nothing, and reports the findings of the real run.
+    support: full
+  diff_mode:
+    description: Shows map entries, and names and digests of files, before and after; never their content.
+    support: full
+  idempotent:
+    description: A second run finds nothing, reloads nothing, and leaves bytes, times and inodes as they were.
+    support: full
+author: [Mojaloop onboarding maintainers (@mojaloop)]
+"""
+
+EXAMPLES = r"""
+- name: Configure the gateway
+  mojaloop.onboarding.gateway:
+    description: "{{ onboarding_description }}"
+    state: "{{ onboarding_state }}"
+    side: "{{ onboarding_side }}"
+"""
+
+RETURN = r"""
+findings:
+  description: The differences found, one for each participant, artefact and reason.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - participant: greenbank
+      step: endpoints-1
+      side: hub
+      artefact: gateway/hub-gateway/allowed
+      reason: map-entry-missing
+      disposition: change
+      pending_on: ""
+      detail: greenbank|203.0.113.21/32
+faults:
+  description: How many findings need a person's decision.
+  returned: success
+  type: int
+reloads:
+  description: How often the gateway was reloaded, 0 or 1.
+  returned: success
+  type: int
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.errors import GatewayError
+from ..module_utils.host import gateway_haproxy, gateway_release
+
+ORDER = {
+    "do": {"type": "str", "required": True, "choices": ["observe", "stage", "apply", "confirm"]},
+    "folder": {"type": "path", "required": True},
+    "master_socket": {"type": "path", "required": True},
+    "stats_socket": {"type": "path", "required": True},
+    "service": {"type": "str", "default": ""},
+    "staging": {"type": "path"},
+    "digest": {"type": "str", "default": ""},
+    "files": {"type": "dict", "default": {}},
+    "doors": {"type": "list", "elements": "list", "default": []},
+    "proxy_protocol": {"type": "bool", "default": False},
+    "seconds": {"type": "int", "default": 30},
+    "ticket": {"type": "str", "default": ""},
+}
+ARGUMENTS = {
+    "description": {"type": "path"},
+    "state": {"type": "path"},
+    "participants": {"type": "list", "elements": "str", "default": []},
+    "side": {"type": "str"},
+    "host": {"type": "str"},
+    "service": {"type": "str", "default": ""},
+    "confirm_within": {"type": "int", "default": 30},
+    "order": {"type": "dict", "options": ORDER},
+}
+
+
+def main() -> None:
+    """Run the module on the managed host."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    order = module.params["order"]
+    if order is None:
+        module.fail_json(msg="This module is run by the action plugin of the same name; the host alone has no description to compare with.")
+    if module.check_mode:
+        order["do"] = "observe"
+    os.umask(0o077)
+    try:
+        result = carry_out(order)
+    except (GatewayError, OSError, TimeoutError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+def carry_out(order: dict[str, Any]) -> dict[str, Any]:
+    """Do one thing, and say what came of it."""
+    place = gateway_haproxy.Place(order["folder"], order["master_socket"], order["stats_socket"], order["service"])
+    if order["do"] == "stage":
+        return {"changed": True, "staging": gateway_release.stage(place.folder)}
+    if order["do"] == "apply":
+        doors = tuple((str(address), int(port)) for address, port in order["doors"])
+        change = gateway_haproxy.Change(order["digest"], order["files"], doors, order["proxy_protocol"], order["seconds"])
+        return {"changed": True, **gateway_haproxy.apply(place, order["staging"], change)}
+    confirmed = order["do"] == "confirm" and gateway_haproxy.confirm(place, order["ticket"])
+    return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place)}
+
+
+if __name__ == "__main__":
+    main()
