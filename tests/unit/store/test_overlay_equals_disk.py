@@ -35,6 +35,10 @@ def observed(tree: Tree, folder: str = "") -> dict[str, object]:
     return found
 
 
+def contents(tree: Tree, path: str) -> dict[str, tuple[bytes | None, int]]:
+    return {name: (entry.content, entry.status.mode) for name, entry in tree.folder(path).items()}
+
+
 class TreesAgree(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -71,6 +75,10 @@ class TreesAgree(RuleBasedStateMachine):
     def write_folder(self, path: str, files: dict[str, bytes]) -> None:
         self.both("write_folder", path, files)
 
+    @rule(path=PATHS, files=st.dictionaries(NAMES, st.none() | CONTENT, max_size=3))
+    def update_folder(self, path: str, files: dict[str, bytes | None]) -> None:
+        self.both("update_folder", path, files)
+
     @rule(path=PATHS)
     def remove(self, path: str) -> None:
         self.both("remove", path)
@@ -93,6 +101,8 @@ class TreesAgree(RuleBasedStateMachine):
     @invariant()
     def the_same_is_seen(self) -> None:
         assert observed(self.disk) == observed(self.overlay)
+        for path in ("a", "a/b", "b/c"):
+            assert contents(self.disk, path) == contents(self.overlay, path)
         assert self.disk.unfinished() == []
 
     def teardown(self) -> None:

@@ -106,6 +106,8 @@ def work_on(tree: DiskTree, operation: str) -> None:
         tree.write_folder("store/hub/ca", NEW)
     elif operation == "remove":
         tree.remove("store/hub/ca")
+    elif operation == "update":
+        tree.update_folder("store/hub/ca", {"key.pem": b"new key", "gone.pem": None})
     else:
         assert tree.create("store/hub/ca/created.pem", b"created")
 
@@ -114,6 +116,7 @@ OUTCOMES = {
     "write": [OLD, OLD | {"key.pem": b"new key"}],
     "folder": [OLD, NEW],
     "remove": [OLD, {}],
+    "update": [OLD, NEW | {"certificate.pem": b"old certificate"}],
     "create": [OLD, OLD | {"created.pem": b"created"}],
 }
 
@@ -131,7 +134,8 @@ def test_killed_at_any_point_the_next_run_recovers(tmp_path: Path, permissive: N
         for again in range(200):
             if not killed_at(again, lambda tree=tree: tree.recover()):  # type: ignore[misc]
                 break
-        assert content(tree, "store/hub/ca") in OUTCOMES[operation]
+        between = [OLD | {"key.pem": b"new key"}] if operation == "update" else []
+        assert content(tree, "store/hub/ca") in OUTCOMES[operation] + between
         assert content(tree, "store/hub/ca") == rehearsed
         assert tree.unfinished() == []
         assert tree.recover() == []
@@ -139,7 +143,7 @@ def test_killed_at_any_point_the_next_run_recovers(tmp_path: Path, permissive: N
         seen.append(content(tree, "store/hub/ca"))
         if not died:
             break
-        if content(tree, "store/hub/ca") == OLD:
+        if content(tree, "store/hub/ca") in [OLD, *between]:
             work_on(tree, operation)
             assert content(tree, "store/hub/ca") == OUTCOMES[operation][1]
     else:
@@ -148,7 +152,7 @@ def test_killed_at_any_point_the_next_run_recovers(tmp_path: Path, permissive: N
     assert seen[-1] == OUTCOMES[operation][1]
 
 
-@pytest.mark.parametrize("operation", ["write", "folder", "create"])
+@pytest.mark.parametrize("operation", ["write", "folder", "create", "update"])
 @pytest.mark.parametrize("call", ["fsync", "fchmod"])
 def test_a_full_disk_leaves_the_old_and_no_leftover(tree: DiskTree, monkeypatch: pytest.MonkeyPatch, operation: str, call: str) -> None:
     tree.write_folder("store/hub/ca", OLD)
@@ -289,7 +293,7 @@ def test_a_guard_stops_every_change(tree: DiskTree) -> None:
     assert tree.names("a") == sorted(OLD)
 
 
-@pytest.mark.parametrize("operation", ["write", "folder", "create"])
+@pytest.mark.parametrize("operation", ["write", "folder", "create", "update"])
 def test_the_guard_is_asked_again_before_a_change_takes_effect(tree: DiskTree, operation: str) -> None:
     tree.write_folder("store/hub/ca", OLD)
     answers = iter([None, RuntimeError("lost meanwhile")])
@@ -303,6 +307,51 @@ def test_the_guard_is_asked_again_before_a_change_takes_effect(tree: DiskTree, o
         work_on(DiskTree(tree.root, guard=guard), operation)
     assert content(tree, "store/hub/ca") == OLD
     assert tree.unfinished() == []
+
+
+def test_a_folder_is_seen_in_one_look(tree: DiskTree) -> None:
+    tree.write_folder("exchange/a", {"one": b"1", "three": b"333"})
+    (tree.root / "exchange/a/.x.stage-0").write_bytes(b"")
+    (tree.root / "exchange/a/link").symlink_to("one")
+    (tree.root / "exchange/a/folder").mkdir(mode=0o755)
+    os.mkfifo(tree.root / "exchange/a/pipe")
+    (tree.root / "exchange/a/one").chmod(0o644)
+    (tree.root / "exchange/linked").symlink_to("a")
+    for each in (tree, Overlay(tree)):
+        seen = each.folder("exchange/a", largest=2)
+        assert list(seen) == each.names("exchange/a") == ["folder", "link", "one", "pipe", "three"]
+        assert {name: entry.status for name, entry in seen.items()} == {name: each.status(f"exchange/a/{name}") for name in seen}
+        assert {name: entry.content for name, entry in seen.items() if entry.content is not None} == {"one": b"1"}
+        assert each.folder("exchange/nothing") == each.folder("exchange/a/one") == {}
+        with pytest.raises(StoreError, match="symbolic link"):
+            each.folder("exchange/linked")
+
+
+def test_files_of_two_folders_become_one_file(tree: DiskTree) -> None:
+    tree.update_folder("a", {"x": b"1", "y": b"2"})
+    before = tree.folder("a")
+    for each in (Overlay(tree), tree):
+        each.update_folder("b", {"x": b"1", "y": b"other"}, twin="a", shared={"x"})
+        assert content(each, "b") == {"x": b"1", "y": b"other"}
+    assert tree.same_files("a", "b") == Overlay(tree).same_files("b", "a") == {"x"}
+    assert tree.same_files("a", "nothing") == set()
+    changed = Overlay(tree)
+    changed.write("b/x", b"1")
+    assert changed.same_files("a", "b") == set()
+    tree.write("b/x", b"3")
+    assert tree.same_files("a", "b") == set()
+    assert tree.folder("a") == before
+
+
+def test_a_file_system_without_hard_links_has_copies(tree: DiskTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    tree.update_folder("a", {"x": b"1"})
+    monkeypatch.setattr(os, "link", refused)
+    tree.update_folder("b", {"x": b"1"}, twin="a", shared={"x"})
+    assert content(tree, "b") == {"x": b"1"}
+    assert tree.same_files("a", "b") == set()
 
 
 def test_an_overlay_writes_nothing(tree: DiskTree) -> None:

@@ -23,8 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import LeaseHeld, StoreError
+from .files import STAGE
 from .layout import LEASE_FOLDER
-from .tree import STAGE
 
 TTL = 300.0
 """Seconds after its last heartbeat at which a lease may be taken over."""

@@ -1,0 +1,148 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files that are never half there: plain names, staged writes, commits that a later run can finish."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from ..errors import StoreError
+
+STAGE = ".stage-"
+"""Infix of files being written; what a killed run leaves behind carries it and is swept by the next run."""
+NEXT = ".next-"
+"""Prefix of a complete directory that is about to take its place: a commit that must be finished."""
+
+
+def check_path(path: str) -> str:
+    """The path, when it is relative and of plain names; StoreError otherwise."""
+    framed = f"/{path}/"
+    if "//" in framed or "/./" in framed or "/../" in framed or "\0" in path or f"/{NEXT}" in framed or STAGE in path:
+        split_path(path)
+    return path
+
+
+def split_path(path: str, levels: int = 0) -> list[str]:
+    """The names of a relative path (exactly ``levels`` of them unless 0); StoreError when it is not plain."""
+    parts = path.split("/")
+    if any(part in {"", ".", ".."} or "\0" in part or temporary(part) for part in parts) or len(parts) != (levels or len(parts)):
+        raise StoreError("is not a plain relative path", where=repr(path), remedy="Use names without '/', '.' and '..'.")
+    return parts
+
+
+def temporary(name: str) -> bool:
+    """Whether this is the name of something unfinished."""
+    return name.startswith(NEXT) or (name.startswith(".") and STAGE in name)
+
+
+def walk_temporary(folder: str) -> Iterator[str]:
+    """Paths of what a killed run left below a folder."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+    except FileNotFoundError:
+        return
+    for name, is_folder in entries:
+        if name[0] == "." and temporary(name):
+            yield f"{folder}/{name}"
+        elif is_folder:
+            yield from walk_temporary(f"{folder}/{name}")
+
+
+@contextmanager
+def staging(target: str) -> Iterator[str]:
+    """A temporary name beside the target; whatever stands there at the end is removed, at the latest by the next run."""
+    folder, name = os.path.split(target)
+    staged = f"{folder}/.{name}{STAGE}{secrets.token_hex(4)}"
+    try:
+        yield staged
+    finally:
+        with suppress(OSError):
+            discard(staged)
+
+
+def write_new(path: str, content: bytes) -> None:
+    """Write a new file with mode 0600 whatever the umask, and sync it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(handle, 0o600)
+        left = memoryview(content)
+        while left:
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder (mode 0700) and those above it, as far as they are missing."""
+    missing = []
+    while not os.path.exists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for path in reversed(missing):
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        sync(os.path.dirname(path))
+
+
+def settle(folder: str, guard: Callable[[], None]) -> None:
+    """Let a complete staged folder, ``.<name>.stage-…``, take the place of ``<name>`` beside it."""
+    place, name = os.path.split(folder)
+    target = f"{place}/{name[1:].partition(STAGE)[0]}"
+    committed = next_to(target)
+    if os.path.lexists(committed):
+        finish(committed)
+    sync(folder)
+    guard()
+    if not os.path.lexists(target):
+        os.rename(folder, target)
+        sync(place)
+        return
+    os.rename(folder, committed)
+    sync(place)
+    finish(committed)
+
+
+def finish(committed: str) -> None:
+    """Let a committed folder take its place; safe to repeat at any point. The place is empty for an instant."""
+    folder, name = os.path.split(committed)
+    target = f"{folder}/{name.removeprefix(NEXT)}"
+    with staging(target) as doomed:
+        if os.path.lexists(target):
+            os.rename(target, doomed)
+        os.rename(committed, target)
+        # The old content goes only when the new one is certain to stay.
+        sync(folder)
+
+
+def next_to(target: str) -> str:
+    """Where a folder stands that is committed to take the place of ``target``."""
+    folder, name = os.path.split(target)
+    return f"{folder}/{NEXT}{name}"
+
+
+def is_committed(path: str) -> bool:
+    """Whether this is a folder that waits to take its place."""
+    return os.path.basename(path).startswith(NEXT) and os.path.isdir(path) and not os.path.islink(path)
+
+
+def discard(path: str) -> None:
+    """Remove a file, a link, or a folder with all that is in it; nothing happens when there is none."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(path)
+
+
+def sync(folder: str) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,151 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A tree whose changes stay in memory: what check mode rehearses on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..errors import StoreError
+from .files import split_path
+from .interface import LARGEST, Entry, Status, Tree, refuse_file, refuse_folder, unreadable
+
+
+class _Below(Enum):
+    """Stands for what only the tree below an overlay knows."""
+
+    BELOW = 0
+
+
+@dataclass
+class _Layer:
+    """A folder of an overlay: contents, folders, None for what was removed. ``opaque`` hides the same folder below."""
+
+    opaque: bool
+    children: dict[str, bytes | _Layer | None] = field(default_factory=dict)
+
+    def child(self, name: str) -> bytes | _Layer | _Below | None:
+        """What stands under this name, as far as this layer knows."""
+        return self.children.get(name, None if self.opaque else _Below.BELOW)
+
+
+class Overlay:
+    """A tree whose writes stay in memory, over another tree that is only read.
+
+    Over a ``DiskTree``, what a killed run has committed is shown as the next real run will find it.
+    """
+
+    def __init__(self, below: Tree) -> None:
+        self.below = below
+        self._top = _Layer(opaque=False)
+        for path, files in below.commits():
+            self.write_folder(path, files)
+
+    def read(self, path: str) -> bytes | None:
+        """See ``Tree``."""
+        found = self._find(path)
+        if isinstance(found, _Layer):
+            raise unreadable(path, "not a regular file")
+        return self.below.read(path) if found is _Below.BELOW else found
+
+    def status(self, path: str) -> Status | None:
+        """See ``Tree``."""
+        found = self._find(path)
+        if isinstance(found, bytes):
+            return Status(0o600, regular=True, symlink=False, size=len(found))
+        if isinstance(found, _Layer):
+            return Status(0o700, regular=False, symlink=False)
+        return None if found is None else self.below.status(path)
+
+    def write(self, path: str, content: bytes) -> None:
+        """See ``Tree``."""
+        refuse_folder(path, self.status(path))
+        folder, name = self._make_folder(path)
+        folder.children[name] = content
+
+    def write_folder(self, path: str, files: Mapping[str, bytes]) -> None:
+        """See ``Tree``."""
+        refuse_file(path, self.status(path))
+        folder, name = self._make_folder(path)
+        folder.children[name] = _Layer(opaque=True, children={"".join(split_path(file, levels=1)): data for file, data in files.items()})
+
+    def remove(self, path: str) -> None:
+        """See ``Tree``."""
+        if self.status(path) is not None:
+            folder, name = self._make_folder(path)
+            folder.children[name] = None
+
+    def names(self, path: str) -> list[str]:
+        """See ``Tree``."""
+        found = self._find(path)
+        if found is _Below.BELOW:
+            return self.below.names(path)
+        if not isinstance(found, _Layer):
+            return []
+        below = set() if found.opaque else set(self.below.names(path))
+        return sorted((below - set(found.children)) | {name for name, child in found.children.items() if child is not None})
+
+    def create(self, path: str, content: bytes) -> bool:
+        """See ``Tree``."""
+        if self.status(path) is not None:
+            return False
+        self.write(path, content)
+        return True
+
+    def folder(self, path: str, *, largest: int = LARGEST) -> dict[str, Entry]:
+        """See ``Tree``."""
+        found = self._find(path)
+        if found is _Below.BELOW:
+            return self.below.folder(path, largest=largest)
+        if not isinstance(found, _Layer):
+            return {}
+        entries: dict[str, Entry] = {} if found.opaque else self.below.folder(path, largest=largest)
+        for name, child in found.children.items():
+            entries.pop(name, None)
+            status = self.status(f"{path}/{name}")
+            if status is not None:
+                entries[name] = Entry(status, child if isinstance(child, bytes) and status.size <= largest else None)
+        return dict(sorted(entries.items()))
+
+    def update_folder(self, path: str, files: Mapping[str, bytes | None], *, twin: str = "", shared: Collection[str] = ()) -> None:  # noqa: ARG002
+        """See ``Tree``."""
+        for name in files:
+            file = f"{path}/{''.join(split_path(name, levels=1))}"
+            refuse_folder(file, self.status(file))
+        for name, content in files.items():
+            if content is None:
+                self.remove(f"{path}/{name}")
+            else:
+                self.write(f"{path}/{name}", content)
+
+    def same_files(self, path: str, twin: str) -> set[str]:
+        """See ``Tree``."""
+        same = self.below.same_files(path, twin)
+        return {name for name in same if self._find(f"{path}/{name}") is _Below.BELOW is self._find(f"{twin}/{name}")}
+
+    def commits(self) -> Iterator[tuple[str, dict[str, bytes]]]:
+        """See ``Tree``: they are part of this tree already."""
+        return iter(())
+
+    def _find(self, path: str) -> bytes | _Layer | _Below | None:
+        node: bytes | _Layer | _Below | None = self._top
+        for name in split_path(path):
+            if not isinstance(node, _Layer):
+                return node if node is _Below.BELOW else None
+            node = node.child(name)
+        return node
+
+    def _make_folder(self, path: str) -> tuple[_Layer, str]:
+        """The folder of this path, made as needed, and the last name."""
+        parts = split_path(path)
+        folder = self._top
+        for depth, name in enumerate(parts[:-1], start=1):
+            child = folder.child(name)
+            if not isinstance(child, _Layer):
+                found = self.status("/".join(parts[:depth]))
+                if found is not None and not found.folder:
+                    raise StoreError("cannot be changed (Not a directory)", where=path)
+                child = folder.children[name] = _Layer(opaque=found is None)
+            folder = child
+        return folder, parts[-1]
