@@ -9,7 +9,7 @@ export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 NODE := tests/lab/node
 PYTEST := pytest -n auto --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help venv system node check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest test demo bench docs format lock clean
+.PHONY: help venv system node check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest test test-deep demo bench docs format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -56,10 +56,13 @@ molecule: system venv node
 	@if compgen -G '$(MOLECULE_GLOB)' >/dev/null; then molecule test --all; else echo "molecule: no scenario in $(MOLECULE_GLOB)"; fi
 
 pytest: system venv node
-	$(PYTEST) tests/unit tests/integration
+	$(PYTEST) tests/unit tests/integration tests/interruption
 
 test: system venv node ## everything, on a machine that has never seen the project; ends with the summary of all tests
 	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest
+
+test-deep: export ONBOARDING_TEST_DEPTH := deep
+test-deep: pytest ## all tests that `make test` only samples (every point of interruption, every mutation), in full: about an hour
 
 demo: system venv node ## raise the lab on this machine, onboard, verify, remove it (KEEP=1 leaves it running)
 	@tests/tools/demo
