@@ -58,7 +58,7 @@ def reporting(module: AnsibleModule) -> Iterator[None]:
         module.fail_json(msg=str(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        module.fail_json(msg=f"{place}{error.strerror or error}")
+        module.fail_json(msg=f"{place}{error.strerror or error}. Nothing is half-written: remove the cause and run again.")
 
 
 def verification_module() -> None:

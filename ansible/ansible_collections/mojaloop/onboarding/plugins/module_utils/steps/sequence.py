@@ -86,7 +86,6 @@ def perform(request: Request, name: str, turn: int = 1) -> Outcome:
         return _outcome(run, name, turn)
     description = request.load()
     root = Path(request.state)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lease(root, holder=f"{name} on {socket.gethostname()}", now=time.time) as held:
         tree = DiskTree(root, guard=held.check)
         tree.recover()

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 from ..errors import StoreError
 
@@ -90,7 +93,11 @@ def make_folder(folder: str) -> None:
 
 
 def settle(folder: str, guard: Callable[[], None]) -> None:
-    """Let a complete staged folder, ``.<name>.stage-…``, take the place of ``<name>`` beside it."""
+    """Let a complete staged folder, ``.<name>.stage-…``, take the place of ``<name>`` beside it.
+
+    In one step, where the file system can: what stood there then has the staged name. A run that was stopped and
+    succeeded meanwhile does no harm at this point: its staged folder has been swept.
+    """
     place, name = os.path.split(folder)
     target = f"{place}/{name[1:].partition(STAGE)[0]}"
     committed = next_to(target)
@@ -101,10 +108,36 @@ def settle(folder: str, guard: Callable[[], None]) -> None:
     if not os.path.lexists(target):
         os.rename(folder, target)
         sync(place)
-        return
-    os.rename(folder, committed)
-    sync(place)
-    finish(committed)
+    elif exchange(folder, target):
+        # The old content goes, under the staged name, only when the new one is certain to stay.
+        sync(place)
+    else:
+        os.rename(folder, committed)
+        sync(place)
+        finish(committed)
+
+
+def exchange(one: str, other: str) -> bool:
+    """Let two names change places in one step (renameat2(2), RENAME_EXCHANGE); False where the file system cannot."""
+    call = _renameat2()
+    if call is None:
+        return False
+    current_folder, swap = -100, 2
+    if call(current_folder, os.fsencode(one), current_folder, os.fsencode(other), swap) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+        return False
+    raise OSError(number, os.strerror(number), one)
+
+
+@cache
+def _renameat2() -> Callable[..., int] | None:
+    try:
+        call: Callable[..., int] = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return None
+    return call
 
 
 def finish(committed: str) -> None:
@@ -114,7 +147,13 @@ def finish(committed: str) -> None:
     with staging(target) as doomed:
         if os.path.lexists(target):
             os.rename(target, doomed)
-        os.rename(committed, target)
+        try:
+            os.rename(committed, target)
+        except FileNotFoundError:
+            # Another run has finished it, and what was moved away is its work.
+            with suppress(OSError):
+                os.rename(doomed, target)
+            raise
         # The old content goes only when the new one is certain to stay.
         sync(folder)
 

@@ -69,8 +69,9 @@ class Lease:
         """LeaseLost unless the lease is still held."""
         try:
             found = _read(self._path)
-        except OSError:
-            found = None
+        except OSError as error:
+            what = f"the lease of this state folder cannot be read ({error.strerror})"
+            raise LeaseLost(what, where=str(self._path), remedy="Nothing is half-written: remove the cause and run again.") from error
         if found is None or found.token != self._record.token or self._now() >= found.heartbeat + _HOLDS_FOR * found.ttl:
             remedy = "This run was held up for too long; nothing was half-written. Run it again."
             raise LeaseLost("the lease of this state folder was lost", where=str(self._path), remedy=remedy)

@@ -79,7 +79,7 @@ class DiskTree:
         if handle is None:
             return {}
         try:
-            with os.scandir(handle) as entries:
+            with _reading(path), os.scandir(handle) as entries:
                 names = sorted(entry.name for entry in entries if not temporary(entry.name))
             return {name: _entry(handle, name, largest) for name in names}
         finally:
@@ -96,7 +96,7 @@ class DiskTree:
             sync(os.path.dirname(target))
 
     def write_folder(self, path: str, files: Mapping[str, bytes]) -> None:
-        """See ``Tree``. The rename to ``.next-<name>`` is the commit; a killed run is finished by ``recover``."""
+        """See ``Tree``. Where folders cannot change places in one step, the rename to ``.next-<name>`` is the commit: ``recover`` finishes it."""
         with self._changing(path) as target, staging(target) as staged:
             refuse_file(path, self.status(path))
             make_folder(os.path.dirname(target))
@@ -148,11 +148,9 @@ class DiskTree:
         target = self._path(path)
         if os.path.islink(target):
             raise unreadable(path, "a symbolic link")
-        try:
-            with os.scandir(target) as entries:
-                return sorted(entry.name for entry in entries if not temporary(entry.name))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        with _reading(path), suppress(FileNotFoundError, NotADirectoryError), os.scandir(target) as entries:
+            return sorted(entry.name for entry in entries if not temporary(entry.name))
+        return []
 
     def create(self, path: str, content: bytes) -> bool:
         """See ``Tree``. Linked into place complete, so a reader never sees half of it."""
@@ -171,7 +169,8 @@ class DiskTree:
 
     def unfinished(self) -> list[str]:
         """Relative paths of what a killed run left: staged files and folders, and commits to finish."""
-        return sorted(path[len(self._root) + 1 :] for path in walk_temporary(self._root))
+        with _reading(self._root):
+            return sorted(path[len(self._root) + 1 :] for path in walk_temporary(self._root))
 
     def recover(self) -> list[str]:
         """Finish committed folders and sweep staged files (call under the lease); returns what was found."""
@@ -179,7 +178,8 @@ class DiskTree:
         for relative in found:
             self._guard()
             path = f"{self._root}/{relative}"
-            (finish if is_committed(path) else discard)(path)
+            with self._telling(relative):
+                (finish if is_committed(path) else discard)(path)
         return found
 
     def commits(self) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -224,7 +224,7 @@ class DiskTree:
         if handle is None:
             return 0, {}
         try:
-            with os.scandir(handle) as entries:
+            with _reading(path), os.scandir(handle) as entries:
                 return os.fstat(handle).st_dev, {entry.name: entry.inode() for entry in entries}
         finally:
             os.close(handle)
@@ -233,9 +233,16 @@ class DiskTree:
     def _changing(self, path: str) -> Iterator[str]:
         target = self._path(path)
         self._guard()
-        try:
+        with self._telling(path):
             yield target
+
+    @contextmanager
+    def _telling(self, path: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
+            # A run that was stopped beyond its lease finds what it has staged swept: that is what is to be told then.
+            self._guard()
             remedy = "Nothing is half-written: remove the cause and run again."
             raise StoreError(f"cannot be changed ({error.strerror})", where=path, remedy=remedy) from error
 
@@ -257,6 +264,15 @@ def _entry(folder: int, name: str, largest: int) -> Entry:
         return Entry(status, _read_all(handle, status.size))
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "Nothing was changed: remove the cause and run again."
+        raise StoreError(f"cannot be read ({error.strerror})", where=path, remedy=remedy) from error
 
 
 def _read_all(handle: int, size: int) -> bytes:
