@@ -389,7 +389,7 @@ UNREADABLE = {
     "a third member": changed().replace(b'"signature"', b'"more": 1, "signature"'),
     "a key twice": changed().replace(b'"sequence": 1', b'"sequence": 1, "sequence": 1'),
     "an unknown field": changed(extra=1),
-    "format 2": changed(format=2),
+    "format 0": changed(format=0),
     "format true": changed(format=True),
     "sequence 0": changed(sequence=0),
     "sequence true": changed(sequence=True),

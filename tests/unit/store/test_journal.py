@@ -106,7 +106,7 @@ def test_a_sequence_only_rises(tree: DiskTree) -> None:
 UNKNOWN_STATE = b'{"format": 1, "owner": "hub", "purpose": "ca", "state": "new"}'
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"format": 2}', b'{"format": 1}', UNKNOWN_STATE])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"format": 0}', b'{"format": 1}', UNKNOWN_STATE])
 def test_a_damaged_journal_is_an_error_and_not_a_fresh_start(tree: DiskTree, content: bytes) -> None:
     tree.write(key_path(DIGEST), content)
     with pytest.raises(StoreError, match="not a journal file"):

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+from ..formats import FORMAT, refuse_newer
 from .refusal import PublicationRefused
 
-FORMAT = 1
 SMALLEST_KEY = 3072
 """Bits of an exchange key's modulus: it must outlast its certificate's three years (NIST SP 800-57 part 1, table 2)."""
 _SCHEME = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
@@ -56,12 +56,13 @@ def sign_envelope(kind: str, content: Mapping[str, object], key: RSAPrivateKey) 
 
 
 def read_envelope(kind: str, data: bytes, *, fields: set[str], limit: int, where: str) -> Envelope:
-    """Parse a signed document with exactly these fields; PublicationRefused (``<kind>-unreadable``) for anything else."""
+    """Parse a signed document with exactly these fields; NewerFormat, or PublicationRefused (``<kind>-unreadable``) for anything else."""
     try:
         _need(len(data) <= limit, f"{len(data):,} bytes; allowed: {limit:,}")
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_number, parse_constant=_no_number)
         _need(isinstance(document, dict) and set(document) == {kind, "signature"}, f"not the two members {kind} and signature")
         content, signature = document[kind], document["signature"]
+        refuse_newer(content, where=where)
         _need(isinstance(content, dict) and set(content) == fields | {"format"}, f"not the fields {', '.join(sorted(fields | {'format'}))}")
         _need(type(content["format"]) is int and content["format"] == FORMAT, f"not of format {FORMAT}")
         _need(isinstance(signature, str), "no signature")

@@ -12,11 +12,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..description.model import HUB
+from ..formats import FORMAT
 from ..pki.keys import public_pem, read_public_key
 from ..store.journal import Numbered, SequenceJournal
 from ..store.layout import JWS_LIST_FOLDER, published_path, seen_path
 from ..store.tree import Tree
-from .envelope import FORMAT, Envelope, content_digest, read_envelope, sign_envelope, signed_by, signed_with, unreadable
+from .envelope import Envelope, content_digest, read_envelope, sign_envelope, signed_by, signed_with, unreadable
 from .manifest import is_digest, is_sequence
 from .publication import check_sequence
 from .refusal import PublicationRefused

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from .envelope import FORMAT, content_digest, read_envelope, sign_envelope, signed_by, signed_with, unreadable
+from ..formats import FORMAT
+from .envelope import content_digest, read_envelope, sign_envelope, signed_by, signed_with, unreadable
 from .refusal import PublicationRefused
 
 MANIFEST = "manifest.json"

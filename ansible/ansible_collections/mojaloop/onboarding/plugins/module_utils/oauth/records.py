@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from ..description.model import HUB
 from ..errors import StoreError
+from ..formats import FORMAT, refuse_newer
 from ..store.layout import registration_path
 from ..store.tree import Tree
 
-FORMAT = 1
 Kind = TypeVar("Kind", "Registration", "Intent")
 
 
@@ -92,6 +92,7 @@ def read_object(tree: Tree, path: str) -> dict[str, object] | None:
 
 
 def _build(kind: type[Kind], found: dict[str, object], path: str) -> Kind:
+    refuse_newer(found, where=path)
     values = {name: value for name, value in found.items() if name != "format"}
     if found.get("format") != FORMAT or not all(isinstance(value, str) for value in values.values()):
         raise StoreError(f"is not of format {FORMAT}", where=path, remedy="Restore it, or use the release that wrote it.")

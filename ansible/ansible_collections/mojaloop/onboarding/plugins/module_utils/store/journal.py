@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 
 from ..errors import StoreError
+from ..formats import FORMAT, refuse_newer
 from .layout import SERIALS_FOLDER, issue_path, issues_folder, key_path, serial_path
 from .tree import Tree
 
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,12 @@ def render_record(record: Mapping[str, object]) -> bytes:
 
 
 def read_record(tree: Tree, path: str, names: Collection[str]) -> dict[str, object]:
-    """The fields of a journal file of format 1 that is there; StoreError for anything else."""
+    """The fields of a journal file of format 1 that is there; NewerFormat or StoreError for anything else."""
     try:
         record = json.loads(tree.read(path) or b"")
     except ValueError as error:
         raise _damaged(path) from error
+    refuse_newer(record, where=path)
     if not isinstance(record, dict) or record.pop("format", None) != FORMAT or set(record) != set(names):
         raise _damaged(path)
     return record

@@ -11,6 +11,7 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from ..description.model import Description
+from ..formats import FORMAT, refuse_newer
 from ..store.layout import exchange_folder
 from ..store.tree import Tree
 from .model import Result, Verdict, printable
@@ -25,7 +26,7 @@ def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, desc
     found = verdicts(results)
     before = _latest(tree)
     kept = {
-        "format": 1,
+        "format": FORMAT,
         "environment": description.environment,
         "profile": f"{description.profile.name} {description.profile.version}",
         "at": now.isoformat(),
@@ -78,6 +79,7 @@ def _latest(tree: Tree) -> dict[str, object]:
         found = json.loads(content) if content else {}
     except ValueError:
         return {}
+    refuse_newer(found, where=LATEST)
     return found if isinstance(found, dict) else {}
 
 
