@@ -12,15 +12,14 @@ from datetime import datetime
 
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
 from ..description.trust import counterparts_of
-from ..errors import DescriptionError, OnboardingError, Problem, StoreError
+from ..errors import DescriptionError, OnboardingError, Problem
 from ..findings import Disposition, Finding
 from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
 from ..store import layout
 from ..store.journal import Issuance
 from ..store.tree import Overlay, Tree
+from .passphrases import given_passphrase, not_given
 from .registers import IssuingJournal, KnownKeys
-
-PASSPHRASE_VARIABLE = "ONBOARDING_CA_PASSPHRASE"  # noqa: S105 -- the name of a variable, not a secret
 
 
 @dataclass(frozen=True)
@@ -85,17 +84,18 @@ class Run:
         yield from (Relation(side, counterpart) for counterpart in self.counterparts(side))
 
     def passphrase(self, side: str) -> bytes:
-        """The passphrase of a side's CA key: from the environment, or (labs only) a random one kept in the store."""
-        given = os.environ.get(f"{PASSPHRASE_VARIABLE}_{side.upper().replace('-', '_')}") or os.environ.get(PASSPHRASE_VARIABLE)
-        if given:
-            return given.encode()
+        """The passphrase of a side's CA key: as given, or (labs only) a random one kept in the store."""
+        given = given_passphrase(side, os.environ)
+        if given is not None:
+            return given
         path = layout.passphrase_path(side)
         kept = self.tree.read(path)
         if kept is not None:
             return kept
-        if self.description.kind is not EnvironmentKind.LAB and not self.rehearsal:
-            msg = f"the passphrase of the CA key of {side} is not given"
-            raise StoreError(msg, where=PASSPHRASE_VARIABLE, remedy=f"Set this environment variable, or {PASSPHRASE_VARIABLE}_<SIDE>.")
+        # A rehearsal needs none for the CA that it makes itself, so that a first run can be planned by who does not know it.
+        to_open = self.tree.status(f"{layout.store_folder(side, 'ca')}/key.pem") is not None
+        if self.description.kind is not EnvironmentKind.LAB and (to_open or not self.rehearsal):
+            raise not_given(side)
         made = secrets.token_urlsafe(32).encode()
         self.tree.write(path, made)
         return made
