@@ -13,6 +13,8 @@ from ..findings import Disposition, Finding
 
 TESTING = "testing"
 _WITHOUT_DOOR = frozenset({"tls-1", "tls-2", "endpoints-2"})
+HOST_STEPS = frozenset({"tls-3", "tls-7", "tls-8", "endpoints-1", "endpoints-2"})
+"""Steps that end in gateways and firewalls: the state folder alone cannot show that they are done."""
 _HUB_ALONE = frozenset({"tls-1", "jws-1", "jws-2", "jws-3", "jws-4"})
 _NEEDS = (
     ("tls-1", "tls-2"),
@@ -61,6 +63,8 @@ class Summary:
     unreached: tuple[str, ...]
     broken: tuple[str, ...]
     check: bool
+    hosts_asked: bool = True
+    """Whether gateways and firewalls had a say."""
 
     @property
     def outcome(self) -> str:
@@ -78,6 +82,7 @@ class Summary:
             "format": 1,
             "outcome": self.outcome,
             "check": self.check,
+            "hosts_asked": self.hosts_asked,
             "participants": {
                 row.name: {"state": row.state, "steps": {key: _word(standing) for key, standing in row.steps.items()}} for row in self.rows
             },
@@ -96,18 +101,21 @@ def summarise(
     chosen: Iterable[str] = (),
     unreached: Iterable[str] = (),
     check: bool = False,
+    hosts_asked: bool = True,
 ) -> Summary:
     """The picture of this run. ``evidence``: participant -> whether its latest verification passed whole."""
     wanted = set(chosen)
     found = list(dict.fromkeys(findings))
-    rows = [_row(HUB, "active", found, shown=None, absent=frozenset(STEP_KEYS) - _HUB_ALONE)]
+    unseen = frozenset[str]() if hosts_asked else HOST_STEPS
+    rows = [_row(HUB, "active", found, shown=None, absent=frozenset(STEP_KEYS) - _HUB_ALONE, unseen=unseen)]
     for participant in description.participants:
         if wanted and participant.name not in wanted:
             continue
         absent = _WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()
         if participant.state is not State.ACTIVE:
             absent = frozenset(STEP_KEYS)
-        rows.append(_row(participant.name, participant.state.value, found, shown=evidence.get(participant.name), absent=absent))
+        shown = evidence.get(participant.name)
+        rows.append(_row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen))
     return Summary(
         rows=tuple(rows),
         pending=tuple(sorted({finding for finding in found if finding.disposition is Disposition.PENDING})),
@@ -115,6 +123,7 @@ def summarise(
         unreached=tuple(sorted(unreached)),
         broken=tuple(problem for _file, problems in description.broken for problem in problems),
         check=check,
+        hosts_asked=hosts_asked,
     )
 
 
@@ -125,7 +134,7 @@ def _word(standing: Standing) -> str:
 _WEIGHT = {Disposition.CHANGE: Standing.CHANGED, Disposition.PENDING: Standing.PENDING, Disposition.FAULT: Standing.FAILED}
 
 
-def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, absent: frozenset[str]) -> Row:
+def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, absent: frozenset[str], unseen: frozenset[str]) -> Row:
     standings = dict.fromkeys(STEP_KEYS, Standing.DONE)
     for finding in findings:
         if finding.participant == name and finding.step in standings:
@@ -136,5 +145,6 @@ def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, 
     standings["jws-4"] = max(standings["jws-4"], standings["jws-1"])
     if standings[TESTING] is Standing.DONE:
         standings[TESTING] = {True: Standing.DONE, False: Standing.FAILED, None: Standing.NOT_SHOWN}[shown]
+    standings.update({step: Standing.NOT_SHOWN for step in unseen if standings[step] is Standing.DONE})
     standings.update(dict.fromkeys(absent, Standing.NOT_APPLICABLE))
     return Row(name, state, standings)

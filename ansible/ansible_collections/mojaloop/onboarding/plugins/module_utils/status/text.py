@@ -12,6 +12,10 @@ from .summary import Row, Standing, Summary
 WIDE = 8
 """Up to so many participants stand side by side; more are listed one to a line."""
 
+_NOT_ASKED = (
+    "Gateways, firewalls and the authorization server were not asked: playbooks/status.yml asks them, playbooks/verify.yml sends traffic."
+)
+
 _WORDS = {
     Standing.NOT_APPLICABLE: "-",
     Standing.DONE: "done",
@@ -38,6 +42,9 @@ def render(summary: Summary) -> str:
     lines += _section("Not reached", [f"{host}: its state is unknown" for host in summary.unreached])
     lines += _section("Skipped files", list(summary.broken))
     complete = sum(row.complete for row in summary.rows[1:])
+    if not summary.hosts_asked:
+        lines += ["", f"Outcome: {summary.outcome}, as far as the state folder shows.", _NOT_ASKED]
+        return "\n".join(lines)
     lines += ["", f"Outcome: {summary.outcome}; {complete} of {len(summary.rows) - 1} participants with every step done."]
     if any(row.steps.get("testing") is Standing.NOT_SHOWN for row in summary.rows):
         lines.append("Not shown by traffic yet: run playbooks/verify.yml.")

@@ -1,0 +1,165 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The command ``mojaloop-onboarding``: looks, checks, backs up and restores without Ansible, in the time of a blink.
+
+It imports what a subcommand needs when that is asked for: `--help` reads nothing of the core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import OnboardingError
+
+DONE, FAILED, USAGE, OPEN = 0, 1, 2, 3
+"""Exit codes. 2 is argparse's own."""
+_CODES = """\
+exit codes:
+  0  done: nothing is open, or what was asked for is done
+  1  an error, a fault that needs a person, or a description with problems
+  2  wrong usage
+  3  open: changes are due, or somebody is awaited
+
+Runs, which change things, are Ansible's: ansible-playbook playbooks/onboard.yml -i inventories/<env>/hosts.yml
+"""
+_MOST_ROWS = 40
+
+Answer = tuple[int, dict[str, object], str]
+"""Exit code, what --json prints, what is printed otherwise."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one subcommand; returns the exit code."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        status, data, text = chosen.carry_out(chosen)
+    except OnboardingError as error:
+        status, data, text = FAILED, {"outcome": "error", "error": str(error)}, ""
+        sys.stderr.write(f"{error}\n")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        status, data, text = FAILED, {"outcome": "error", "error": f"{place}{error.strerror}"}, ""
+        sys.stderr.write(f"{place}{error.strerror}\n")
+    if chosen.json:
+        text = json.dumps({"format": 1, **data}, indent=2, sort_keys=True)
+    return _printed(text, status)
+
+
+def _printed(text: str, status: int) -> int:
+    try:
+        sys.stdout.write(f"{text}\n" if text else "")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; the interpreter must not complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("-i", "--inventory", required=True, metavar="FILE", help="inventories/<env>/hosts.yml, as for ansible-playbook")
+    common.add_argument("--state", default="", metavar="FOLDER", help="state folder (default: .state/<env> beside inventories)")
+    common.add_argument("--json", action="store_true", help="print JSON, for pipelines")
+    about = argparse.ArgumentParser(add_help=False)
+    about.add_argument("--participants", default="", metavar="A,B", help="only these participants")
+    archive = argparse.ArgumentParser(add_help=False)
+    archive.add_argument("file", type=Path, metavar="FILE", help="the archive")
+    parser = argparse.ArgumentParser(
+        prog="mojaloop-onboarding",
+        description="Shows where an onboarding stands, checks its description, backs its state up.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def verb(name: str, carry_out: Callable[[argparse.Namespace], Answer], summary: str, *parents: argparse.ArgumentParser) -> None:
+        made = verbs.add_parser(name, parents=[*parents, common], help=summary, description=summary, epilog=_CODES)
+        made.formatter_class = argparse.RawDescriptionHelpFormatter
+        made.set_defaults(carry_out=carry_out)
+        if archive in parents:
+            made.add_argument("--replace", action="store_true", help="permit the replacement of what is there")
+
+    verb("status", _status, "Where every participant stands, who is awaited, when certificates end. No host is asked.", about)
+    verb("check", _check, "Every problem of the description, with file and line.", about)
+    verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
+    verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
+    return parser
+
+
+def _status(chosen: argparse.Namespace) -> Answer:
+    from ..status.text import render  # noqa: PLC0415 -- read when needed
+    from ..steps.sequence import Request  # noqa: PLC0415
+    from .standing import standing  # noqa: PLC0415
+
+    folder, state, _environment = _place(chosen)
+    summary, certificates = standing(Request(str(folder), str(state), participants=_names(chosen.participants)))
+    data = {**summary.as_dict(), "certificates": [each.as_dict() for each in certificates]}
+    rows = [f"  {each.ends[:10]}  {each.days:>5} days  {each.holder} {each.artefact} ({each.kind})" for each in certificates[:_MOST_ROWS]]
+    more = [f"  and {len(certificates) - _MOST_ROWS} more (--json has all)"] if len(certificates) > _MOST_ROWS else []
+    text = "\n".join([render(summary), "", "Certificates, by their end:", *(rows or ["  none yet"]), *more])
+    return {"failed": FAILED, "done": DONE}.get(summary.outcome, OPEN), data, text
+
+
+def _check(chosen: argparse.Namespace) -> Answer:
+    from ..description.checking import check_description  # noqa: PLC0415 -- read when needed
+    from ..errors import DescriptionError  # noqa: PLC0415
+
+    try:
+        verdict = check_description(_folder(chosen), state=chosen.state, participants=_names(chosen.participants))
+    except DescriptionError as error:
+        problems, right, count = [str(problem) for problem in error.problems], False, 0
+    else:
+        problems, right, count = list(verdict.problems), verdict.right, len(verdict.participants)
+    said = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}; {count} participants are in order."
+    data: dict[str, object] = {"outcome": "done" if right else "failed", "problems": problems, "participants": count}
+    return (DONE if right else FAILED), data, "\n".join([*problems, said])
+
+
+def _backup(chosen: argparse.Namespace) -> Answer:
+    from ..store.backup import back_up  # noqa: PLC0415 -- read when needed
+
+    _, state, environment = _place(chosen)
+    done = back_up(state, chosen.file, environment=environment, now=datetime.now(UTC), replace=chosen.replace)
+    text = f"{done.files} files of {environment} are in {chosen.file} (mode 0600). It holds private keys: keep it as you keep them."
+    return DONE, {"outcome": "done", "environment": environment, "at": done.at, "files": done.files}, text
+
+
+def _restore(chosen: argparse.Namespace) -> Answer:
+    from ..store.backup import restore  # noqa: PLC0415 -- read when needed
+
+    _, state, environment = _place(chosen)
+    done = restore(state, chosen.file, environment=environment, replace=chosen.replace)
+    lines = [f"{done.files} files of {environment}, as of {done.at}, are in {state}."]
+    lines += [f"{len(done.newer)} publications stand later in the exchange and were left as they are."] if done.newer else []
+    lines += [f"{len(done.raised)} sequence numbers were raised: their later values are lost."] if done.raised else []
+    lines.append("Run playbooks/onboard.yml before the exchange travels again: it publishes anew what differs.")
+    data: dict[str, object] = {"outcome": "done", "environment": environment, "at": done.at, "files": done.files}
+    return DONE, {**data, "newer": list(done.newer), "raised": list(done.raised)}, "\n".join(lines)
+
+
+def _place(chosen: argparse.Namespace) -> tuple[Path, Path, str]:
+    """Folder of the description, state folder, name of the environment."""
+    from ..description.loading import default_state, load_description  # noqa: PLC0415 -- read when needed
+
+    folder = _folder(chosen)
+    environment = load_description(folder, state=chosen.state).environment
+    return folder, Path(chosen.state or default_state(folder, environment)), environment
+
+
+def _folder(chosen: argparse.Namespace) -> Path:
+    """The folder that is named, or in which the file is that is named."""
+    given = Path(chosen.inventory)
+    return given if given.is_dir() else given.parent
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the onboarding stands, from the description and the state folder alone: no host and no server is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..findings import Disposition, Finding
+from ..status.summary import Summary, summarise
+from ..steps.run import Run, make_run
+from ..steps.sequence import SEQUENCE, Request, clock
+from ..store.tree import DiskTree
+from ..verification.evidence import latest_verdicts
+from .certificates import Listed, list_certificates
+
+
+def standing(request: Request) -> tuple[Summary, list[Listed]]:
+    """Participant by document step, as a run would find it now, and every certificate with its end; writes nothing."""
+    tree = DiskTree(Path(request.state))
+    run = make_run(
+        request.load(),
+        tree,
+        sides=list(request.sides),
+        participants=list(request.participants),
+        now=clock(request),
+        rehearsal=True,
+    )
+    findings = _rehearse(replace(run, online=False))
+    summary = summarise(run.description, findings, latest_verdicts(tree), chosen=request.participants, check=True, hosts_asked=False)
+    return summary, list_certificates(tree, run.description, run.now)
+
+
+def _rehearse(run: Run) -> list[Finding]:
+    """The findings of every step; what a first turn awaits counts only when the second awaits it too."""
+    last = {name: turn for name, turn, _step in SEQUENCE}
+    found: list[Finding] = []
+    for name, turn, step in SEQUENCE:
+        step(run)
+        found += [each for each in run.findings if turn == last[name] or each.disposition is not Disposition.PENDING]
+        run.findings.clear()
+    return found
