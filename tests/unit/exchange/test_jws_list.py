@@ -13,7 +13,7 @@ from support.sides import side
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import ExchangeError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.envelope import sign_envelope
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.jws_list import accept_jws_list, publish_jws_list, read_jws_list
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.jws_list import JwsListing, publish_jws_list
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.refusal import PublicationRefused
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
@@ -32,7 +32,7 @@ def offer(tree: DiskTree, keys: dict[str, bytes] | None = None, *, environment: 
 
 
 def read(tree: DiskTree) -> dict[str, bytes]:
-    return read_jws_list(tree, "lab", "greenbank", [side("bluebank").exchange, HUB.exchange])
+    return JwsListing(tree).keys("lab", "greenbank", [side("bluebank").exchange, HUB.exchange])
 
 
 def refusal(tree: DiskTree) -> str:
@@ -43,7 +43,7 @@ def refusal(tree: DiskTree) -> str:
 
 def test_what_is_listed_is_read(tree: DiskTree) -> None:
     assert read(tree) == {}
-    assert not accept_jws_list(tree, "greenbank")
+    assert not JwsListing(tree).accept("greenbank")
     assert offer(tree)
     assert read(tree) == KEYS
     assert tree.names(FOLDER) == ["greenbank.pem", "list.json", "switch.pem"]
@@ -113,12 +113,12 @@ def test_an_old_list_is_refused_to_whom_saw_a_later_one(tree: DiskTree) -> None:
     offer(tree)
     old = {name: tree.read(f"{FOLDER}/{name}") or b"" for name in tree.names(FOLDER)}
     offer(tree, {"switch": KEYS["switch"]})
-    assert accept_jws_list(tree, "greenbank")
-    assert not accept_jws_list(tree, "greenbank")
+    assert JwsListing(tree).accept("greenbank")
+    assert not JwsListing(tree).accept("greenbank")
     assert read(tree) == {"switch": KEYS["switch"]}
     tree.write_folder(FOLDER, old)
     assert refusal(tree) == "sequence-rolled-back"
-    assert read_jws_list(tree, "lab", "bluebank", [HUB.exchange]) == KEYS
+    assert JwsListing(tree).keys("lab", "bluebank", [HUB.exchange]) == KEYS
     # The hub's journal knows better than the old copy.
     assert offer(tree)
     assert json.loads(tree.read(f"{FOLDER}/list.json") or b"")["list"]["sequence"] == 3
@@ -127,6 +127,6 @@ def test_an_old_list_is_refused_to_whom_saw_a_later_one(tree: DiskTree) -> None:
 
 def test_another_list_under_the_same_number_is_refused(tree: DiskTree) -> None:
     offer(tree)
-    accept_jws_list(tree, "greenbank")
+    JwsListing(tree).accept("greenbank")
     alter(tree, {"list.json": listed({})})
     assert refusal(tree) == "sequence-reused"

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,6 @@ from cryptography import x509
 from unit.pki.bench import DAY, GREEN, HUB, NOW, PASSPHRASE, artefact, authority, ca, chain_of, forged, key, name_of, names, request, rule
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP_SCHEME_CA
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki import artefacts
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.certificates import certificate_pem
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.contents import usages
@@ -216,14 +217,14 @@ def test_a_folder_where_a_file_should_be(tree: DiskTree) -> None:
 
 
 def test_a_file_that_cannot_be_read(tree: DiskTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = tree.read
+    opened = os.open
 
-    def refused(path: str) -> bytes | None:  # root may read everything, so the system's refusal is played here
-        if path == "store/server/key.pem":
-            raise StoreError("cannot be read (Permission denied)", where=path)
-        return read(path)
+    def refused(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "key.pem" and tree.root.joinpath("store/server").samefile(f"/proc/self/fd/{dir_fd}"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # root may read everything: played here
+        return opened(path, flags, mode, dir_fd=dir_fd)
 
-    monkeypatch.setattr(tree, "read", refused)
+    monkeypatch.setattr(os, "open", refused)
     assert reasons(faults(tree, "server")) == [("unreadable", "person")]
     assert faults(tree, "client") == []
 

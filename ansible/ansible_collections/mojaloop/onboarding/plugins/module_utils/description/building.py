@@ -46,6 +46,7 @@ def build_hub(values: Values, *, folder: str, state: str) -> Hub:
         **_side(hub, {"kind": "internal"}, folder, state),
         authorization_server=_authorization_server(server, folder, state) if server else None,
         ledger_url=ledger["url"].text if ledger else "",
+        first_publications=tuple(sorted(hub["first_publications"].items())),
     )
 
 

@@ -160,6 +160,12 @@ class Hub(Side):
 
     authorization_server: AuthorizationServer | None = None
     ledger_url: str = ""
+    first_publications: tuple[tuple[str, str], ...] = ()
+    """Digests of the hub's first publication for each participant, as confirmed at the participant's site."""
+
+    def first_publication(self, participant: str) -> str:
+        """``sha256:<hex>`` of the hub's first publication for this participant; empty: not confirmed yet."""
+        return dict(self.first_publications).get(participant, "")
 
 
 @dataclass(frozen=True)

@@ -176,6 +176,13 @@ _HUB = Record(
         Field("endpoint", _ENDPOINT, "Where participants reach the hub.", required=True),
         *_SIDE,
         Field("authorization_server", _AUTHORIZATION_SERVER, "The OAuth authorization server."),
+        Field(
+            "first_publications",
+            Table(_ID, _DIGEST),
+            "At a participant's site: digest of the hub's first publication for each participant, confirmed by a person "
+            "over another channel. A new one approves a CA or a JWS key that the hub has changed since.",
+            default={},
+        ),
         Field("ledger", Record("The hub's ledger.", (Field("url", _URL, "Its administration API.", required=True),)), "The hub's ledger."),
     ),
 )
@@ -217,7 +224,12 @@ PARTICIPANT_FILE = Record(
         Field("connector", _choice("sdk", "payment-manager", "direct"), "How it connects.", default=Participant.connector),
         Field("transport", _choice("local", "connection-manager", "bundle"), "How publications travel.", default=Participant.transport),
         Field("manifest", _choice("signed", "none"), "Whether its publications carry a signed manifest.", default=Participant.manifest),
-        Field("first_publication", _DIGEST, "Digest of its first publication, confirmed by a person over another channel."),
+        Field(
+            "first_publication",
+            _DIGEST,
+            "Digest of its first publication, confirmed by a person over another channel. "
+            "A new one approves a CA or a JWS key that it has changed since.",
+        ),
         Field("roles", _ROLES, "FSPIOP resources it may call; the hub's defaults where absent."),
         Field("net_debit_cap", Table(_CURRENCY, _AMOUNT), "Net debit cap by currency.", default={}),
         Field("notification_addresses", Many(_EMAIL, most=50), "Whom the hub notifies.", default=[]),

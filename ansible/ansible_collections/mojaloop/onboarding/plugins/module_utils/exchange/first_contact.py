@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..pki.certificates import CertificateUnreadable, read_certificates, received_certificate
 from ..pki.keys import public_digest, read_public_key
 from ..pki.requests import read_request
-from ..store.journal import Numbered, SequenceJournal, read_record, render_record, write_changed
+from ..store.journal import Numbered, SequenceJournal, find_record, render_record, write_changed
 from ..store.layout import contact_path, seen_path
 from ..store.tree import Tree
 from .publication import EXCHANGE_CERTIFICATE, Address, Publication, read_publication
@@ -91,10 +91,9 @@ def first_publication_digest(files: Mapping[str, bytes]) -> str:
 
 def read_contact(tree: Tree, side: str, counterpart: str) -> Contact | None:
     """What ``side`` knows ``counterpart`` by; None before first contact."""
-    path = contact_path(side, counterpart)
-    if tree.status(path) is None:
+    record = find_record(tree, contact_path(side, counterpart), {"digest", "provenance", "exchange_certificates"})
+    if record is None:
         return None
-    record = read_record(tree, path, {"digest", "provenance", "exchange_certificates"})
     certificates = record["exchange_certificates"]
     return Contact(str(record["digest"]), str(record["provenance"]), tuple(certificates if isinstance(certificates, list) else ()))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from hashlib import sha256
 
 from cryptography import x509
@@ -16,7 +17,7 @@ from ..formats import FORMAT
 from ..pki.keys import public_pem, read_public_key
 from ..store.journal import Numbered, SequenceJournal
 from ..store.layout import JWS_LIST_FOLDER, published_path, seen_path
-from ..store.tree import Tree
+from ..store.tree import Entry, Tree
 from .envelope import Envelope, content_digest, read_envelope, sign_envelope, signed_by, signed_with, unreadable
 from .manifest import is_digest, is_sequence
 from .publication import check_sequence
@@ -34,11 +35,10 @@ _SPKI = re.compile(rb"-----BEGIN PUBLIC KEY-----\n((?:[A-Za-z0-9+/=]{1,64}\n)+)-
 
 def publish_jws_list(tree: Tree, environment: str, keys: Mapping[str, bytes], key: RSAPrivateKey) -> bool:
     """Publish the JWS public keys (SPKI PEM by FSPIOP id), signed with the hub's exchange key; False when they stand already."""
-    files = {f"{name}.pem": public_pem(read_public_key(pem, where=f"{JWS_LIST_FOLDER}/{name}.pem")) for name, pem in keys.items()}
-    digests = {name.removesuffix(".pem"): _key_digest(pem, name) for name, pem in files.items()}
     journal, path = SequenceJournal(tree), published_path(HUB, _STREAM)
     highest = journal.highest(path)
     standing = _standing(tree, key)
+    files, digests = _published(keys, {} if standing is None else _files(tree))
     if standing is not None:
         last = _numbered(standing)
         same = standing.content["keys"] == digests and standing.content["environment"] == environment and _files(tree) == files
@@ -52,30 +52,48 @@ def publish_jws_list(tree: Tree, environment: str, keys: Mapping[str, bytes], ke
     return True
 
 
-def read_jws_list(tree: Tree, environment: str, reader: str, known: Sequence[x509.Certificate]) -> dict[str, bytes]:
-    """The keys on the hub's list (SPKI PEM by FSPIOP id), verified; empty when there is none. PublicationRefused otherwise.
+class JwsListing:
+    """The hub's list as it stands now, read and checked once for all the sides of a run that read it."""
 
-    ``known``: the hub's exchange certificates as accepted by the side ``reader``.
-    """
-    data = tree.read(_PATH)
-    if data is None:
-        return {}
-    found = _read(data)
-    if not any(signed_by(found.content, found.signature, certificate) for certificate in known):
-        raise PublicationRefused("list-signature", "is not signed by the exchange key of the hub that is known here", where=_PATH)
-    if found.content["environment"] != environment:
-        raise PublicationRefused("list-misdirected", f"is for another environment than {environment}", where=_PATH)
-    highest = SequenceJournal(tree).highest(seen_path(reader, _STREAM))
-    check_sequence(_numbered(found), highest, _PATH)
-    return {name: _listed(tree, name, digest) for name, digest in sorted(found.content["keys"].items())}
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        data = tree.read(_PATH)
+        self._found = None if data is None else _read(data)
+        self._verdicts: dict[x509.Certificate, bool] = {}
 
+    def keys(self, environment: str, reader: str, known: Sequence[x509.Certificate]) -> dict[str, bytes]:
+        """The keys (SPKI PEM by FSPIOP id), verified; empty when there is no list. PublicationRefused otherwise.
 
-def accept_jws_list(tree: Tree, reader: str) -> bool:
-    """Journal the sequence number of the list that ``reader`` has just read; whether it was new."""
-    data = tree.read(_PATH)
-    if data is None:
-        return False
-    return SequenceJournal(tree).advance(seen_path(reader, _STREAM), _numbered(_read(data)))
+        ``known``: the hub's exchange certificates as accepted by the side ``reader``.
+        """
+        if self._found is None:
+            return {}
+        if not any(self._signed_by(certificate) for certificate in known):
+            raise PublicationRefused("list-signature", "is not signed by the exchange key of the hub that is known here", where=_PATH)
+        if self._found.content["environment"] != environment:
+            raise PublicationRefused("list-misdirected", f"is for another environment than {environment}", where=_PATH)
+        highest = SequenceJournal(self._tree).highest(seen_path(reader, _STREAM))
+        check_sequence(self._number, highest, _PATH)
+        return self._files
+
+    def accept(self, reader: str) -> bool:
+        """Journal the sequence number of the list that ``reader`` has just read; whether it was new."""
+        return self._found is not None and SequenceJournal(self._tree).advance(seen_path(reader, _STREAM), self._number)
+
+    def _signed_by(self, certificate: x509.Certificate) -> bool:
+        if certificate not in self._verdicts and self._found is not None:
+            self._verdicts[certificate] = signed_by(self._found.content, self._found.signature, certificate)
+        return self._verdicts.get(certificate, False)
+
+    @cached_property
+    def _number(self) -> Numbered:
+        return Numbered() if self._found is None else _numbered(self._found)
+
+    @cached_property
+    def _files(self) -> dict[str, bytes]:
+        listed = {} if self._found is None else self._found.content["keys"]
+        entries = self._tree.folder(JWS_LIST_FOLDER)
+        return {name: _listed(entries.get(f"{name}.pem"), name, digest) for name, digest in sorted(listed.items())}
 
 
 def _numbered(found: Envelope) -> Numbered:
@@ -102,17 +120,25 @@ def _standing(tree: Tree, key: RSAPrivateKey) -> Envelope | None:
 
 
 def _files(tree: Tree) -> dict[str, bytes | None]:
-    return {name: tree.read(f"{JWS_LIST_FOLDER}/{name}") for name in tree.names(JWS_LIST_FOLDER) if name != LIST}
+    return {name: entry.content for name, entry in tree.folder(JWS_LIST_FOLDER).items() if name != LIST}
 
 
-def _listed(tree: Tree, name: str, digest: str) -> bytes:
+def _published(keys: Mapping[str, bytes], standing: Mapping[str, bytes | None]) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The files of the list, and the digests in it. What stands there has been read as a key before."""
+    files = {}
+    for name, pem in keys.items():
+        file = f"{name}.pem"
+        files[file] = pem if standing.get(file) == pem else public_pem(read_public_key(pem, where=f"{JWS_LIST_FOLDER}/{file}"))
+    return files, {name.removesuffix(".pem"): _key_digest(pem, name) for name, pem in files.items()}
+
+
+def _listed(entry: Entry | None, name: str, digest: str) -> bytes:
     path = f"{JWS_LIST_FOLDER}/{name}.pem"
-    pem = tree.read(path)
-    if pem is None:
+    if entry is None:
         raise PublicationRefused("file-missing", "is on the list and not there", where=path)
-    if _key_digest(pem, path) != digest:
+    if entry.content is None or _key_digest(entry.content, path) != digest:
         raise PublicationRefused("file-altered", "is not the key that the list says", where=path)
-    return pem
+    return entry.content
 
 
 def _key_digest(pem: bytes, path: str) -> str:

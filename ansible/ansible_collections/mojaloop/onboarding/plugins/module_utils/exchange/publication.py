@@ -14,7 +14,8 @@ from ..errors import StoreError
 from ..pki.certificates import received_certificate
 from ..store.journal import Numbered, SequenceJournal
 from ..store.layout import publication_folder, published_path, seen_path
-from ..store.tree import Tree
+from ..store.interface import Unavailable
+from ..store.tree import Entry, Tree
 from .manifest import LIMIT, MANIFEST, MOST_FILES, Manifest, read_manifest, sign_manifest, verify_manifest
 from .refusal import PublicationRefused
 
@@ -131,6 +132,8 @@ def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication |
         files = _read_files(tree, address.folder)
         manifest = read_manifest(files.pop(MANIFEST, b""), address.manifest_path)
         _check_address(manifest, address)
+    except Unavailable:
+        raise
     except (PublicationRefused, StoreError):
         return None
     if not manifest.made_with(key.public_key()):
@@ -140,24 +143,26 @@ def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication |
 
 def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
     try:
-        names = tree.names(folder)
-        if len(names) > MOST_FILES:
-            raise PublicationRefused("file-name", f"holds {len(names)} files; allowed: {MOST_FILES}", where=folder, remedy=_ASK)
-        return {name: _read_file(tree, f"{folder}/{name}") for name in names}
+        entries = tree.folder(folder, largest=LIMIT, most=MOST_FILES)
+    except Unavailable:
+        raise
     except StoreError as error:
         # A link on the way.
         raise _not_plain(folder) from error
+    if len(entries) > MOST_FILES:
+        raise PublicationRefused("file-name", f"holds {len(entries)} files; allowed: {MOST_FILES}", where=folder, remedy=_ASK)
+    return {name: _content(entry, f"{folder}/{name}") for name, entry in entries.items()}
 
 
-def _read_file(tree: Tree, path: str) -> bytes:
+def _content(entry: Entry, path: str) -> bytes:
     # A link could lead to what is not the counterpart's to show; a pipe has no end.
-    status = tree.status(path)
-    if status is None or not status.regular:
+    if not entry.status.regular:
         raise _not_plain(path)
-    _check_size(path, status.size)
-    content = tree.read(path) or b""
-    _check_public(path, content)
-    return content
+    _check_size(path, entry.status.size)
+    if entry.content is None:
+        raise Unavailable(f"cannot be read ({entry.problem})", where=path, remedy="Remove the cause and run again.")
+    _check_public(path, entry.content)
+    return entry.content
 
 
 def _not_plain(path: str) -> PublicationRefused:

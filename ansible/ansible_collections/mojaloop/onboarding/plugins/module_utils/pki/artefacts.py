@@ -12,7 +12,6 @@ from cryptography import x509
 
 from ..description.model import HUB, Side
 from ..description.profiles import CertificateRule, Signer
-from ..errors import StoreError
 from ..store.tree import Status, Tree
 from .certificate_checks import OWN, RECEIVED, Examined, examine
 from .certificates import CertificateUnreadable, Chain, read_certificate, read_certificates
@@ -53,21 +52,22 @@ class _Folder:
     key_digest: str
 
 
-def artefact_faults(tree: Tree, folder: str, *, rule: CertificateRule, holder: Side, issuer_chain: Chain, now: datetime) -> list[Fault]:
+def artefact_faults(
+    tree: Tree, folder: str, *, rule: CertificateRule, holder: Side, issuer_chain: Chain, now: datetime, prepared: bool = False
+) -> list[Fault]:
     """What is wrong with one artefact folder of the store, in a fixed order; ``missing`` alone when none of its files is there.
 
     ``issuer_chain`` is the CA that should have signed, issuing CA first; empty for self-signed artefacts and where the
     counterpart's CA is not known yet (a certificate is then ``issuer-is-not-ours``). What a counterpart signed is held to
     ``received_certificate_faults``, the rest to ``certificate_faults``. An artefact that somebody else signs is in order
-    with its key and request alone: what is awaited is no fault of this side.
+    with its key and request alone: what is awaited is no fault of this side. ``prepared``: so is this one, whoever signs.
     """
     expected = FILES[rule.name]
-    seen = {name: tree.status(f"{folder}/{name}") for name in (*expected, *_records(rule))}
+    seen, files, unreadable = look(tree, folder, {**expected, **(_PREPARED if prepared else {}), **dict.fromkeys(_records(rule), "")})
     if not any(seen.values()):
         return [Fault("missing", f"{folder} is not there")]
-    awaited = _signed_elsewhere(rule, holder) and not seen["certificate.pem"] and not seen["chain.pem"]
+    awaited = (prepared or _signed_elsewhere(rule, holder)) and not seen["certificate.pem"] and not seen.get("chain.pem")
     faults = [*_missing(seen, _PREPARED if awaited else expected), *form_faults(seen)]
-    files, unreadable = read_files(tree, folder, seen)
     key, key_faults = _open(files, rule)
     subject_of_checks = _Folder(files, rule, holder, issuer_chain, now, key, public_digest(key.public_key()) if key else "")
     checks = (_request_faults, _certificate_faults, _chain_faults, _public_faults, _keystore_faults)
@@ -87,17 +87,19 @@ def form_faults(seen: dict[str, Status | None]) -> Iterator[Fault]:
             yield Fault("mode", f"has mode {status.mode:04o}; allowed: 0600", name)
 
 
-def read_files(tree: Tree, folder: str, seen: dict[str, Status | None]) -> tuple[dict[str, bytes], list[Fault]]:
-    """The content of the plain files among ``seen``, and ``unreadable`` for those that cannot be read."""
+def look(tree: Tree, folder: str, names: Iterable[str]) -> tuple[dict[str, Status | None], dict[str, bytes], list[Fault]]:
+    """One look at these files of a folder: the status of each, the content of plain ones, and ``unreadable`` for the others."""
+    entries = tree.folder(folder)
+    seen = {name: entries[name].status if name in entries else None for name in names}
     files, faults = {}, []
     for name, status in seen.items():
-        if status is None or status.symlink or not status.regular:
-            continue
-        try:
-            files[name] = tree.read(f"{folder}/{name}") or b""
-        except StoreError as error:
-            faults.append(Fault("unreadable", error.what, name))
-    return files, faults
+        if status is not None and status.regular:
+            content = entries[name].content
+            if content is not None:
+                files[name] = content
+            else:
+                faults.append(Fault("unreadable", f"cannot be used ({entries[name].problem or 'too large'})", name))
+    return seen, files, faults
 
 
 def _signed_elsewhere(rule: CertificateRule, holder: Side) -> bool:
@@ -110,7 +112,7 @@ def _records(rule: CertificateRule) -> tuple[str, ...]:
 
 def _missing(seen: dict[str, Status | None], expected: dict[str, str]) -> Iterator[Fault]:
     for name, stem in expected.items():
-        if seen[name] is None:
+        if seen.get(name) is None:
             yield Fault(f"{stem}-missing", "is not there, although other files of the artefact are", name)
 
 

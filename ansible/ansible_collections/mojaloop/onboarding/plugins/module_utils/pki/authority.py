@@ -17,7 +17,7 @@ from ..description.model import Side
 from ..description.profiles import AuthorityRule
 from ..errors import StoreError
 from ..store.tree import Tree
-from .artefacts import form_faults, read_files
+from .artefacts import form_faults, look
 from .certificates import (
     CertificateUnreadable,
     Chain,
@@ -125,7 +125,7 @@ def authority_faults(
     ``with_key=False`` is for a CA whose key is elsewhere.
     """
     expected = FILES if with_key else {name: stem for name, stem in FILES.items() if stem != "key"}
-    seen = {name: tree.status(f"{folder}/{name}") for name in (*expected, "key.record")}
+    seen, files, unreadable = look(tree, folder, (*expected, "key.record"))
     if not any(seen[name] for name in expected):
         return [Fault("missing", f"{folder} is not there")]
     lost = [
@@ -133,7 +133,6 @@ def authority_faults(
         for name, stem in expected.items()
         if seen[name] is None
     ]
-    files, unreadable = read_files(tree, folder, seen)
     return [*lost, *form_faults(seen), *unreadable, *_content_faults(files, rule, now, passphrase)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -96,15 +96,17 @@ def short_name(certificate: x509.Certificate) -> str:
 
 def extension(certificate: x509.Certificate, kind: type[Kind]) -> Kind | None:
     """The value of an extension, or None."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+    return cast("Kind | None", _extensions(certificate).get(kind.oid))
+
+
+@lru_cache(maxsize=4096)
+def _extensions(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, x509.ExtensionType]:
+    return {extension.oid: extension.value for extension in certificate.extensions}
 
 
 def _whole(certificate: x509.Certificate) -> x509.Certificate:
     """Touch what is parsed late, so that nothing raises later."""
     certificate.public_key()
-    _ = (certificate.subject, certificate.issuer, certificate.extensions, certificate.serial_number)
+    _ = (certificate.subject, certificate.issuer, _extensions(certificate), certificate.serial_number)
     _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc, certificate.signature_hash_algorithm)
     return certificate

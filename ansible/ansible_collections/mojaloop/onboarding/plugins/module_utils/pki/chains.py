@@ -14,6 +14,7 @@ from .faults import Fault
 from .requests import SOUND_HASHES
 
 
+@lru_cache(maxsize=4096)
 def authority_marks(chain: Chain) -> frozenset[str]:
     """What no two sides' CAs may have in common: ``name:<DER hex>`` and ``key:<digest>`` of each certificate."""
     names = {f"name:{authority.subject.public_bytes().hex()}" for authority in chain}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
 
@@ -39,14 +40,28 @@ def subject(rule: CertificateRule, side: Side) -> x509.Name:
     name = _needed_host(rule, side) if rule.common_name == "host" else side.fspiop_id
     if len(name) > _LONGEST_COMMON_NAME:
         name = side.fspiop_id
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, side.organisation), x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return _subject(side.organisation, name)
+
+
+@lru_cache(maxsize=4096)
+def _subject(organisation: str, name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def alternative_names(rule: CertificateRule, side: Side) -> x509.SubjectAlternativeName:
     """DNS name or IP address of the door for a ``host`` rule, the identity URI for an ``id`` rule (RFC 5280 section 4.2.1.6)."""
     if rule.san == "id":
-        return x509.SubjectAlternativeName([x509.UniformResourceIdentifier(id_uri(side))])
-    name = _needed_host(rule, side)
+        return _uri_name(id_uri(side))
+    return _host_name(_needed_host(rule, side))
+
+
+@lru_cache(maxsize=4096)
+def _uri_name(uri: str) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)])
+
+
+@lru_cache(maxsize=4096)
+def _host_name(name: str) -> x509.SubjectAlternativeName:
     try:
         return x509.SubjectAlternativeName([x509.IPAddress(ip_address(name))])
     except ValueError:
@@ -59,6 +74,7 @@ def key_usage(rule: CertificateRule, kind: str) -> x509.KeyUsage:
     return usages(*wanted)
 
 
+@lru_cache(maxsize=64)
 def usages(*names: str) -> x509.KeyUsage:
     """A KeyUsage with exactly these bits set, by their names in ``KEY_USAGES``."""
     return x509.KeyUsage(**{name: name in names for name in KEY_USAGES})

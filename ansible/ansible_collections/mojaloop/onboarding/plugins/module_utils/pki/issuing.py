@@ -44,7 +44,8 @@ def issue(  # noqa: PLR0913 - each is a fact of its own
     """A certificate for the holder's public key; ``policy.check`` comes first and is the caller's.
 
     ``now`` is timezone-aware. The serial is journalled before it is signed with, the certificate after. AwaitingSignature
-    when the signer is offline; SigningRefused ``issuer-expired``, or with the fault of a certificate that came out wrong.
+    when the signer is offline; SigningRefused ``issuer-expired``, ``issuer-not-yet-valid``, or the fault of a certificate that came
+    out wrong.
     """
     until = _end(rule, signer.chain, now)
     record = _record(rule, profile, holder, public_key, signer, why)
@@ -71,7 +72,11 @@ def self_signed(key: PrivateKey, *, rule: CertificateRule, profile: Profile, hol
 
 
 def _end(rule: CertificateRule, chain: Chain, now: datetime) -> datetime:
-    """The rule's lifetime from now, but never past the end of the chain."""
+    """The rule's lifetime from now, but never past the end of the chain, and not before its beginning."""
+    begin = max([now, *(certificate.not_valid_before_utc for certificate in chain)])
+    if begin > now:
+        what = f"the CA's chain begins on {begin:%Y-%m-%d %H:%M} UTC; allowed: one that has begun"
+        raise SigningRefused("issuer-not-yet-valid", what)
     end = min([now + timedelta(days=rule.lifetime_days), *(certificate.not_valid_after_utc for certificate in chain)])
     if end <= now:
         raise SigningRefused("issuer-expired", f"the CA's chain ended on {end:%Y-%m-%d}; allowed: a CA within its lifetime")

@@ -33,6 +33,7 @@ _CURVES: dict[str, type[ec.EllipticCurve]] = {"ec-p256": ec.SECP256R1, "ec-p384"
 _CURVE_NAMES = {"secp256r1": "ec-p256", "secp384r1": "ec-p384", "secp521r1": "ec-p521", "secp224r1": "ec-p224", "secp192r1": "ec-p192"}
 _RSA_BITS = {"rsa-2048": 2048, "rsa-3072": 3072, "rsa-4096": 4096}
 _SMALL_PRIMES = tuple(n for n in range(3, 1000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
+_SMALL_FACTORS = 2 * math.prod(_SMALL_PRIMES)
 _ROCA_PRIMES = tuple(prime for prime in _SMALL_PRIMES if prime <= 167)  # noqa: PLR2004 - the fingerprint's last prime, see weak_modulus
 
 
@@ -108,7 +109,7 @@ def public_digest(public: PublicKeyTypes) -> str:
 def weak_modulus(public: RSAPublicKey) -> bool:
     """Whether an RSA modulus has a small factor or the ROCA fingerprint (CVE-2017-15361: Nemec et al., CCS 2017, section 2)."""
     modulus = public.public_numbers().n
-    if modulus % 2 == 0 or any(modulus % prime == 0 for prime in _SMALL_PRIMES):
+    if math.gcd(modulus, _SMALL_FACTORS) != 1:
         return True
     return all(modulus % prime in _powers(prime) for prime in _ROCA_PRIMES)
 

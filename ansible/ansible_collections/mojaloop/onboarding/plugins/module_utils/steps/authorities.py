@@ -5,25 +5,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from ..description.model import Side
+from ..description.model import HUB, Side
 from ..errors import StoreError
 from ..findings import Disposition, Finding
 from ..pki.authority import authority_faults, authority_record, import_authority, make_authority, read_chain
+from ..pki.certificates import CertificateUnreadable, read_certificates
+from ..pki.certificates import certificate_pem as pem_of_certificates
 from ..pki.faults import Fault, remedy
 from ..pki.keys import private_pem, public_digest, read_own_key
 from ..pki.signers import CertificateSigner, LocalSigner, OfflineSigner
-from ..pki.verification import Chain
+from ..pki.verification import Chain, authority_expiry
 from ..store import layout
-from .run import Run
+from .run import OPERATOR, Run
 
 STEP = "tls-1"
+OFFLINE_CHAIN = "ca.pem"
+"""In the folder of an offline CA: its certificates, the issuing CA's first, up to the root."""
 
 
-def keep_authority(run: Run, side: Side) -> bool:
-    """Make or check the side's CA; False when it cannot be used in this run."""
+def keep_authority(run: Run, side: Side, *, held: bool) -> bool:
+    """Make or check the side's CA; False when it cannot be used in this run. ``held``: this side was seen to have one."""
     kind = side.ca.kind
     if kind in {"none", "own"}:
         return True
@@ -31,25 +32,40 @@ def keep_authority(run: Run, side: Side) -> bool:
     if kind == "offline":
         return _keep_offline(run, side, folder)
     found = authority_faults(run.tree, folder, rule=run.description.profile.authority, now=run.now)
-    if not found:
-        return True
+    if held and [fault.reason for fault in found] == ["missing"]:
+        found = [lost_key()]
     if any(remedy(fault) == "person" for fault in found) and f"{side.name}/ca" not in run.rekey:
         _report(run, side, found)
         return False
-    run.note(Finding(side.name, STEP, side.name, "ca", found[0].reason, detail=found[0].detail))
-    (_import if kind == "imported" else _make)(run, side, folder)
+    if found:
+        run.note(Finding(side.name, STEP, side.name, "ca", found[0].reason, detail=found[0].detail))
+        (_import if kind == "imported" else _make)(run, side, folder)
+    _tell_expiry(run, side)
     return True
+
+
+def lost_key() -> Fault:
+    """The fault of a folder that is gone although the journal knows what was in it."""
+    return Fault("key-lost", "is gone with its whole folder, although this side had it before", "key.pem")
 
 
 def authority_chain(run: Run, side: str) -> Chain:
     """The chain of a side's CA, issuing CA first: from its store when it is kept here; empty when it is not known."""
     path = f"{layout.store_folder(side, 'ca')}/chain.pem"
-    return _chain(run, path)
+    pem = run.tree.read(path)
+    if pem is None:
+        return ()
+    try:
+        return read_certificates(pem)
+    except CertificateUnreadable as error:
+        raise StoreError(str(error), where=path, remedy="Restore it from the backup of the state folder.") from error
 
 
 def received_chain(run: Run, side: str, counterpart: str) -> Chain:
-    """The counterpart's chain as this side has received and accepted it; empty when it has not."""
-    return _chain(run, f"{layout.received_folder(side, counterpart)}/ca.pem")
+    """The counterpart's chain as this side has received and accepted it, issuing CA first; empty when it has not."""
+    path = f"{layout.received_folder(side, counterpart)}/ca.pem"
+    pem = run.tree.read(path)
+    return () if pem is None else read_chain(pem, where=path)
 
 
 def signer_of(run: Run, side: str) -> CertificateSigner | None:
@@ -58,8 +74,10 @@ def signer_of(run: Run, side: str) -> CertificateSigner | None:
     chain = authority_chain(run, side)
     if not chain:
         return None
-    if run.description.side(side).ca.kind == "offline":
-        return OfflineSigner(run.tree, layout.offline_folder(side), chain[0], chain)
+    ca = run.description.side(side).ca
+    if ca.kind == "offline":
+        tree, place = run.beside(ca.offline_folder)
+        return OfflineSigner(tree, place, chain[0], chain)
     pem = run.tree.read(f"{folder}/key.pem")
     if pem is None:
         msg = "the CA key is lost"
@@ -69,7 +87,7 @@ def signer_of(run: Run, side: str) -> CertificateSigner | None:
 
 def pem_of(chain: Chain) -> bytes:
     """Certificates as one PEM text."""
-    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
+    return pem_of_certificates(*chain)
 
 
 def _make(run: Run, side: Side, folder: str) -> None:
@@ -106,11 +124,29 @@ def _write(run: Run, side: Side, folder: str, key_pem: bytes, chain: Chain) -> N
 
 
 def _keep_offline(run: Run, side: Side, folder: str) -> bool:
-    chain = read_chain(_file(side.ca.certificate_file) + _file(side.ca.chain_file), where=side.ca.certificate_file)
-    if run.tree.read(f"{folder}/chain.pem") != pem_of(chain):
+    tree, place = run.beside(side.ca.offline_folder)
+    pem = tree.read(f"{place}/{OFFLINE_CHAIN}")
+    if pem is None:
+        detail = f"put its certificates, issuing CA first, up to the root, into {side.ca.offline_folder}/{OFFLINE_CHAIN}"
+        run.note(Finding(side.name, STEP, side.name, "ca", "awaiting-authority", Disposition.PENDING, "the offline CA", detail))
+        return False
+    chain = read_chain(pem, where=f"{side.ca.offline_folder}/{OFFLINE_CHAIN}")
+    files = {"certificate.pem": pem_of(chain[:1]), "chain.pem": pem_of(chain)}
+    if {name: run.tree.read(f"{folder}/{name}") for name in files} != files:
         run.note(Finding(side.name, STEP, side.name, "ca", "missing", detail="the offline CA's certificates are taken over"))
-        run.tree.write_folder(folder, {"certificate.pem": pem_of(chain[:1]), "chain.pem": pem_of(chain)})
-    return True
+        run.known_keys.claim(side.name, "ca", public_digest(chain[0].public_key()))
+        run.tree.write_folder(folder, files)
+    found = authority_faults(run.tree, folder, rule=run.description.profile.authority, now=run.now, with_key=False)
+    _report(run, side, found)
+    _tell_expiry(run, side)
+    return not found
+
+
+def _tell_expiry(run: Run, side: Side) -> None:
+    """A CA is not renewed by a run: every certificate hangs on it, and every counterpart must learn of the next one."""
+    who = OPERATOR if side.name == HUB else side.name
+    for fault in authority_expiry(authority_chain(run, side.name), run.description.profile.authority.renew_before_days, run.now):
+        run.note(Finding(side.name, STEP, side.name, "ca", fault.reason, Disposition.PENDING, who, fault.detail))
 
 
 def _report(run: Run, side: Side, found: list[Fault]) -> None:
@@ -118,11 +154,6 @@ def _report(run: Run, side: Side, found: list[Fault]) -> None:
         place = f"{layout.store_folder(side.name, 'ca')}/{fault.file}"
         detail = f"{place}: {fault.detail}. Restore it from the backup, or permit a new one with allow_rekey: {side.name}/ca."
         run.note(Finding(side.name, STEP, side.name, "ca", fault.reason, Disposition.FAULT, detail=detail))
-
-
-def _chain(run: Run, path: str) -> Chain:
-    pem = run.tree.read(path)
-    return () if pem is None else tuple(x509.load_pem_x509_certificates(pem))
 
 
 def _file(path: str) -> bytes:

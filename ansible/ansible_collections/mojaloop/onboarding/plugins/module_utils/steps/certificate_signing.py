@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 
 from cryptography import x509
 
 from ..description.model import Side
 from ..description.trust import Artefact, requests_between
-from ..errors import StoreError
+from ..errors import SigningRefused, StoreError
 from ..exchange.first_contact import read_contact
 from ..findings import Disposition, Finding
+from ..pki.certificates import CertificateUnreadable, read_certificate, read_certificates
 from ..pki.issuing import issue
 from ..pki.keys import public_digest
 from ..pki.policy import SigningCase, check
 from ..pki.requests import Request, read_request
 from ..pki.signers import AwaitingSignature, CertificateSigner
-from ..pki.verification import certificate_faults
+from ..pki.verification import Chain, certificate_faults, duplicate_serials
 from ..store import layout
 from .authorities import authority_chain, pem_of, signer_of
 from .run import Relation, Run
@@ -31,6 +33,8 @@ def sign_requests(run: Run) -> None:
             for artefact in requests_between(run.description, relation.counterpart, side):
                 with run.guarded(relation.participant, artefact.rule.steps[1], side.name, artefact.rule.name):
                     desk.answer(relation, artefact)
+        with run.guarded(side.name, "tls-5", side.name, "issued"):
+            desk.compare_serials()
 
 
 class Desk:
@@ -39,6 +43,7 @@ class Desk:
     def __init__(self, run: Run, side: Side) -> None:
         self._run = run
         self._side = side
+        self._issued: list[x509.Certificate] = []
 
     def answer(self, relation: Relation, artefact: Artefact) -> None:
         """Sign the counterpart's request for this artefact, unless what was signed before is still right."""
@@ -49,16 +54,71 @@ class Desk:
             self._note(relation, artefact, "awaiting-counterpart", Disposition.PENDING, relation.counterpart.name)
             return
         request = read_request(pem, where=file)
-        reason = _reason_to_sign(self._run, self._side, relation.counterpart, artefact, request)
+        standing = self._standing(relation.counterpart, artefact)
+        reason = self._reason_to_sign(relation.counterpart, artefact, request, standing)
         if not reason:
+            self._issued += [standing] if standing else []
             return
+        asked = self._waiting()
         try:
             certificate = self._sign(relation, artefact, request)
         except AwaitingSignature as awaiting:
+            if self._waiting() != asked:
+                self._note(relation, artefact, reason)
             self._note(relation, artefact, "awaiting-signature", Disposition.PENDING, "the offline CA", str(awaiting))
             return
         self._note(relation, artefact, reason)
         self._keep(relation, artefact, certificate)
+        self._issued.append(certificate)
+
+    def compare_serials(self) -> None:
+        """Two certificates of one CA with one serial number cannot be told apart in a revocation list."""
+        folder = layout.store_folder(self._side.name, "server")
+        pem = self._run.tree.read(f"{folder}/certificate.pem")
+        with suppress(CertificateUnreadable):
+            self._issued += [] if pem is None else read_certificates(pem)
+        for fault in duplicate_serials(self._issued):
+            side = self._side.name
+            self._run.note(Finding(side, "tls-5", side, "issued", fault.reason, Disposition.FAULT, detail=fault.detail))
+
+    def _waiting(self) -> list[str]:
+        """What an offline CA has been asked for."""
+        ca = self._side.ca
+        if ca.kind != "offline":
+            return []
+        tree, place = self._run.beside(ca.offline_folder)
+        return tree.names(place)
+
+    def _standing(self, counterpart: Side, artefact: Artefact) -> x509.Certificate | None:
+        """The certificate signed before; None when there is none, or what is left of it is no certificate."""
+        pem = self._run.tree.read(layout.issued_path(self._side.name, counterpart.name, artefact.rule.name))
+        try:
+            return None if pem is None else read_certificate(pem)
+        except CertificateUnreadable:
+            return None
+
+    def _reason_to_sign(self, counterpart: Side, artefact: Artefact, request: Request, standing: x509.Certificate | None) -> str:
+        """Why a certificate must be signed now: empty when the one signed before is still right for this key."""
+        if standing is None:
+            return "not-signed"
+        found = certificate_faults(
+            standing,
+            rule=artefact.rule,
+            holder=counterpart,
+            chain=self._chain,
+            now=self._run.now,
+            key_digest=public_digest(request.public_key),
+        )
+        # A renewal needs a new key (PKI Best Practices section 6.6), so it starts at the holder: the old request is not signed again.
+        wanted = [fault for fault in found if fault.reason != "certificate-expires-soon"]
+        for fault in wanted:
+            if fault.reason == "not-yet-valid":
+                raise SigningRefused(fault.reason, f"the certificate signed before {fault.detail}: this machine's clock is wrong")
+        return wanted[0].reason if wanted else ""
+
+    @cached_property
+    def _chain(self) -> Chain:
+        return authority_chain(self._run, self._side.name)
 
     @cached_property
     def _signer(self) -> CertificateSigner:
@@ -108,21 +168,3 @@ class Desk:
     ) -> None:
         step = artefact.rule.steps[1]
         self._run.note(Finding(relation.participant, step, self._side.name, artefact.rule.name, reason, disposition, pending_on, detail))
-
-
-def _reason_to_sign(run: Run, side: Side, counterpart: Side, artefact: Artefact, request: Request) -> str:
-    """Why a certificate must be signed now: empty when the one signed before is still right for this key."""
-    pem = run.tree.read(layout.issued_path(side.name, counterpart.name, artefact.rule.name))
-    if pem is None:
-        return "not-signed"
-    found = certificate_faults(
-        x509.load_pem_x509_certificate(pem),
-        rule=artefact.rule,
-        holder=counterpart,
-        chain=authority_chain(run, side.name),
-        now=run.now,
-        key_digest=public_digest(request.public_key),
-    )
-    # A renewal needs a new key (PKI Best Practices section 6.6), so it starts at the holder: the old request is not signed again.
-    wanted = [fault for fault in found if fault.reason != "certificate-expires-soon"]
-    return wanted[0].reason if wanted else ""

@@ -10,73 +10,81 @@ from cryptography import x509
 from ..description.model import HUB
 from ..description.trust import Artefact, requests_between
 from ..findings import Disposition, Finding
-from ..pki.authority import read_chain
+from ..pki.certificates import certificate_key, received_certificate
 from ..pki.faults import Fault
-from ..pki.keys import public_digest, read_own_key
+from ..pki.keys import KeyUnusable, public_digest, read_own_key
 from ..pki.verification import Chain, certificate_faults, received_certificate_faults
 from ..store import layout
+from .authorities import pem_of, received_chain
 from .run import Relation, Run
 
 NOT_SERIOUS = "certificate-expires-soon"
 """Reported where the key is: ``own_certificates`` prepares the renewal."""
 
 
-def install_signed(run: Run, relation: Relation, files: Mapping[str, bytes]) -> None:
-    """Install each certificate of the publication that answers one of this side's requests."""
+def install_signed(run: Run, relation: Relation, files: Mapping[str, bytes], *, waiting: bool = False) -> None:
+    """Install each certificate of the publication that answers one of this side's requests.
+
+    ``waiting``: another CA of the counterpart awaits approval, so that what does not fit the approved one is no fault.
+    """
+    chain = received_chain(run, relation.side.name, relation.counterpart.name)
     for artefact in requests_between(run.description, relation.side, relation.counterpart):
         pem = files.get(f"{artefact.published}.pem")
-        if pem is not None:
-            _install(run, relation, artefact, pem, files.get(f"{artefact.published}-chain.pem", files.get("ca.pem", b"")))
+        if pem is not None and chain:
+            certificate = received_certificate(pem, where=f"{artefact.published}.pem")
+            source = _source(run, relation, artefact, certificate)
+            serious = [fault for fault in _faults(run, relation, artefact, certificate, chain) if fault.reason != NOT_SERIOUS]
+            for fault in serious if source and not waiting else ():
+                _note(run, relation, artefact, fault, Disposition.FAULT)
+            if source and not serious:
+                _put(run, relation, artefact, source, {"certificate.pem": pem, "chain.pem": pem_of(chain)})
 
 
-def _install(run: Run, relation: Relation, artefact: Artefact, pem: bytes, chain_pem: bytes) -> None:
-    certificate = x509.load_pem_x509_certificate(pem)
-    chain = read_chain(chain_pem, where=f"{artefact.published}-chain.pem")
+def _source(run: Run, relation: Relation, artefact: Artefact, certificate: x509.Certificate) -> str:
+    """The folder with the key that this certificate is for: a prepared renewal, or the artefact itself; empty for another key."""
     name = (artefact.holder, artefact.rule.name, artefact.counterpart)
     current, upcoming = layout.store_folder(*name), layout.upcoming_folder(*name)
-    source = next((folder for folder in (upcoming, current) if _key_digest(run, folder) == _digest(certificate)), "")
-    if not source:
-        detail = f"{artefact.published}.pem is for another key than the request in {current}"
-        _note(run, relation, artefact, Fault("key-does-not-match", detail), Disposition.PENDING, relation.counterpart.name)
-        return
-    serious = [fault for fault in _faults(run, relation, artefact, certificate, chain) if fault.reason != NOT_SERIOUS]
-    for fault in serious:
-        _note(run, relation, artefact, fault, Disposition.FAULT)
-    if not serious:
-        _put(run, relation, artefact, source, {"certificate.pem": pem, "chain.pem": chain_pem})
+    digest = certificate_key(certificate)[1]
+    prepared = _key_digest(run, upcoming)
+    if prepared == digest:
+        return upcoming
+    found = _key_digest(run, current) == digest
+    if prepared or not found:
+        reason = "awaiting-counterpart" if prepared else "key-does-not-match"
+        detail = f"{artefact.published}.pem is for another key than the request in {upcoming if prepared else current}"
+        _note(run, relation, artefact, Fault(reason, detail), Disposition.PENDING, relation.counterpart.name)
+    return current if found else ""
 
 
 def _faults(run: Run, relation: Relation, artefact: Artefact, certificate: x509.Certificate, chain: Chain) -> list[Fault]:
     counterpart = relation.counterpart.name
     by_pack = counterpart == HUB or run.description.participant(counterpart).manifest == "signed"
     judge = certificate_faults if by_pack else received_certificate_faults
-    return judge(certificate, rule=artefact.rule, holder=relation.side, chain=chain, now=run.now, key_digest=_digest(certificate))
+    return judge(certificate, rule=artefact.rule, holder=relation.side, chain=chain, now=run.now)
 
 
 def _put(run: Run, relation: Relation, artefact: Artefact, source: str, certificates: Mapping[str, bytes]) -> None:
     """Complete the artefact with its certificate; a prepared renewal takes the place of the one in use."""
     current = layout.store_folder(artefact.holder, artefact.rule.name, artefact.counterpart)
-    if source == current and all(run.tree.read(f"{current}/{name}") == content for name, content in certificates.items()):
+    files = {name: entry.content or b"" for name, entry in run.tree.folder(source).items()}
+    if source == current and files == {**files, **certificates}:
         return
-    own = {name: run.tree.read(f"{source}/{name}") or b"" for name in ("key.pem", "request.pem")}
-    replaced = run.tree.read(f"{current}/certificate.pem") is not None
+    replaced = run.tree.status(f"{current}/certificate.pem") is not None
     _note(run, relation, artefact, Fault("replaced" if replaced else "not-installed"), Disposition.CHANGE)
-    run.tree.write_folder(current, {**own, **certificates})
+    run.tree.write_folder(current, {**files, **certificates})
     if source != current:
         run.tree.remove(source)
 
 
-def _note(
-    run: Run, relation: Relation, artefact: Artefact, fault: Fault, disposition: Disposition, pending_on: str = ""
-) -> None:
+def _note(run: Run, relation: Relation, artefact: Artefact, fault: Fault, disposition: Disposition, pending_on: str = "") -> None:
     step = "tls-7" if artefact.rule.per_counterpart else artefact.rule.steps[0]
     run.note(Finding(relation.participant, step, artefact.holder, artefact.label, fault.reason, disposition, pending_on, fault.detail))
 
 
 def _key_digest(run: Run, folder: str) -> str:
+    """The digest of the key in this folder; empty where there is none that can be used, which ``own_certificates`` reports."""
     pem = run.tree.read(f"{folder}/key.pem")
-    return "" if pem is None else public_digest(read_own_key(pem, where=f"{folder}/key.pem").public_key())
-
-
-def _digest(certificate: x509.Certificate) -> str:
-    return public_digest(certificate.public_key())
+    try:
+        return "" if pem is None else public_digest(read_own_key(pem).public_key())
+    except KeyUnusable:
+        return ""

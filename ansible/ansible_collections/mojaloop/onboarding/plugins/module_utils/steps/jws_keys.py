@@ -3,25 +3,66 @@
 
 from __future__ import annotations
 
-from cryptography import x509
-
 from ..description.model import HUB, Side
-from ..exchange.jws_list import accept_jws_list, read_jws_list
+from ..exchange.first_contact import read_contact
+from ..exchange.jws_list import JwsListing
 from ..findings import Disposition, Finding
 from ..store import layout
 from .run import Run
 
 
-def keep_jws_keys(run: Run, side: Side) -> None:
-    """Bring the folder up to date: a participant's from the hub's signed list, the hub's from its own verified copies."""
-    wanted = hub_keys(run) if side.name == HUB else _listed_keys(run, side)
-    if not wanted:
-        run.note(Finding(side.name, "jws-3", side.name, "jws-keys", "awaiting-counterpart", Disposition.PENDING, HUB))
-        return
-    folder = layout.jws_keys_folder(side.name)
-    kept = {name: run.tree.read(f"{folder}/{name}") for name in run.tree.names(folder)}
-    for name in sorted({f"{fspiop_id}.pem" for fspiop_id in wanted} | set(kept)):
-        _keep(run, side, name, kept.get(name), wanted.get(name.removesuffix(".pem")))
+class JwsKeys:
+    """Keeps the folders of all sides of a run: the hub's list is read once, equal folders are compared without reading."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._listing: JwsListing | None = None
+        self._twin = ""
+        self._seen: dict[str, bytes] = {}
+        """What is in the folder ``_twin``."""
+
+    def keep(self, side: Side) -> None:
+        """Bring a side's folder up to date: a participant's from the hub's signed list, the hub's from its own verified copies."""
+        wanted = hub_keys(self._run) if side.name == HUB else self._listed(side)
+        if not wanted:
+            self._run.note(Finding(side.name, "jws-3", side.name, "jws-keys", "awaiting-counterpart", Disposition.PENDING, HUB))
+            return
+        folder = layout.jws_keys_folder(side.name)
+        files: dict[str, bytes | None] = {f"{name}.pem": content for name, content in wanted.items()}
+        shared = {name for name, content in self._seen.items() if files.get(name) == content}
+        self._change(side, self._differing(folder, files, shared), shared)
+        self._twin, self._seen = folder, {name: content for name, content in files.items() if content is not None}
+
+    def _differing(self, folder: str, files: dict[str, bytes | None], shared: set[str]) -> dict[str, tuple[str, bytes | None]]:
+        """Reason and wanted content of each file that is not as it must be."""
+        tree = self._run.tree
+        right = tree.same_files(folder, self._twin) & shared if shared else set()
+        names = set(tree.names(folder))
+        found: dict[str, tuple[str, bytes | None]] = dict.fromkeys(names - set(files), ("unwanted", None))
+        for name in set(files) - right:
+            kept = tree.read(f"{folder}/{name}") if name in names else None
+            if kept != files[name]:
+                found[name] = ("not-installed" if kept is None else "replaced", files[name])
+        return found
+
+    def _change(self, side: Side, differing: dict[str, tuple[str, bytes | None]], shared: set[str]) -> None:
+        for reason in sorted({reason for reason, _content in differing.values()}):
+            names = sorted(name.removesuffix(".pem") for name, (why, _content) in differing.items() if why == reason)
+            self._run.note(Finding(side.name, "jws-3", side.name, "jws-keys", reason, detail=", ".join(names)))
+        if differing:
+            contents = {name: content for name, (_reason, content) in sorted(differing.items())}
+            # Single files: a backend that reads the folder at this moment finds every key.
+            self._run.tree.update_folder(layout.jws_keys_folder(side.name), contents, twin=self._twin, shared=shared & set(contents))
+
+    def _listed(self, side: Side) -> dict[str, bytes]:
+        contact = read_contact(self._run.tree, side.name, HUB)
+        if contact is None:
+            return {}
+        if self._listing is None:
+            self._listing = JwsListing(self._run.tree)
+        listed = self._listing.keys(self._run.description.environment, side.name, contact.certificates())
+        self._listing.accept(side.name)
+        return listed
 
 
 def hub_keys(run: Run) -> dict[str, bytes]:
@@ -31,24 +72,3 @@ def hub_keys(run: Run) -> dict[str, bytes]:
         if participant.active:
             found[participant.fspiop_id] = run.tree.read(f"{layout.received_folder(HUB, participant.name)}/jws.pem")
     return {name: content for name, content in found.items() if content is not None}
-
-
-def _keep(run: Run, side: Side, name: str, kept: bytes | None, wanted: bytes | None) -> None:
-    if kept == wanted:
-        return
-    reason = "not-installed" if kept is None else "unwanted" if wanted is None else "replaced"
-    run.note(Finding(side.name, "jws-3", side.name, f"jws-keys/{name}", reason))
-    path = f"{layout.jws_keys_folder(side.name)}/{name}"
-    if wanted is None:
-        run.tree.remove(path)
-    else:
-        run.tree.write(path, wanted)
-
-
-def _listed_keys(run: Run, side: Side) -> dict[str, bytes]:
-    pem = run.tree.read(f"{layout.received_folder(side.name, HUB)}/exchange.pem")
-    if pem is None:
-        return {}
-    listed = read_jws_list(run.tree, run.description.environment, side.name, [x509.load_pem_x509_certificate(pem)])
-    accept_jws_list(run.tree, side.name)
-    return listed

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from cryptography import x509
 
-from ..description.model import Side
+from ..description.model import HUB, Side
+from ..description.profiles import CertificateRule
 from ..description.trust import SELF, Artefact, artefacts_of
 from ..findings import Disposition, Finding
+from ..pki.certificates import read_certificate
 from ..pki.faults import Fault, remedy
 from ..pki.issuing import issue, self_signed
 from ..pki.keys import PrivateKey, private_pem, public_digest, public_pem, read_own_key
@@ -18,112 +22,208 @@ from ..pki.requests import make_request
 from ..pki.signers import AwaitingSignature
 from ..pki.verification import Chain, artefact_faults
 from ..store import layout
-from .authorities import authority_chain, keep_authority, pem_of, received_chain, signer_of
+from .authorities import authority_chain, keep_authority, lost_key, pem_of, received_chain, signer_of
+from .registers import held_artefacts, note_held
 from .run import Run
+
+OF_ANOTHER_CA = frozenset({"issuer-is-not-ours", "issuer-signature"})
 
 
 def make_own_certificates(run: Run) -> None:
     """Make and check what every side of this run makes by itself."""
     for side in run.own_sides():
+        with run.guarded(side.name, "tls-1", side.name, "journal"):
+            Workshop(run, side).make_all()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One artefact in the works: where it stands, what is there, what is wrong with it."""
+
+    artefact: Artefact
+    folder: str
+    upcoming: str
+    files: Mapping[str, bytes]
+    faults: tuple[Fault, ...]
+    elsewhere: bool
+    """Whether somebody else signs."""
+
+    @property
+    def in_use(self) -> bool:
+        """Whether there is a certificate, so that the artefact may be serving."""
+        return "certificate.pem" in self.files
+
+    @property
+    def new_key(self) -> bool:
+        """Whether a new key is needed: there is none, or it is lost, damaged or due."""
+        return "key.pem" not in self.files or any(
+            remedy(fault) in {"person", "renew"} for fault in self.faults if fault.reason not in OF_ANOTHER_CA
+        )
+
+    @property
+    def new_certificate(self) -> bool:
+        """Whether the certificate itself must be made again, not only what stands beside it."""
+        return self.new_key or not self.in_use or any(fault.file == "certificate.pem" for fault in self.faults)
+
+
+class Workshop:
+    """Where one side makes its artefacts."""
+
+    def __init__(self, run: Run, side: Side) -> None:
+        self._run = run
+        self._side = side
+        self._held = held_artefacts(run.tree, side.name)
+
+    def make_all(self) -> None:
+        """The CA first, then what it signs, what others sign, and what is self-signed."""
+        run, side, holds = self._run, self._side, set()
         usable = False
         with run.guarded(side.name, "tls-1", side.name, "ca"):
-            usable = keep_authority(run, side)
+            usable = keep_authority(run, side, held="ca" in self._held)
+            holds |= {"ca"} if usable and side.ca.kind in {"internal", "imported"} else set()
         for artefact in artefacts_of(run.description, side, run.counterparts(side)):
             if artefact.issuer != side.name or usable:
                 with run.guarded(artefact.counterpart or side.name, artefact.rule.steps[0], side.name, artefact.label):
-                    _keep(run, side, artefact)
+                    self._keep(artefact)
+                    holds.add(artefact.label)
+        # After the artefacts: killed in between, the next run sees them and notes it.
+        note_held(run.tree, side.name, holds)
 
+    def _keep(self, artefact: Artefact) -> None:
+        piece = self._piece(artefact)
+        for_a_person = [fault for fault in piece.faults if self._for_a_person(piece, fault)]
+        if for_a_person and f"{self._side.name}/{artefact.label}" not in self._run.rekey:
+            self._report(artefact, for_a_person)
+        elif piece.faults:
+            self._make(piece)
 
-def _keep(run: Run, side: Side, artefact: Artefact) -> None:
-    folder = layout.store_folder(side.name, artefact.rule.name, artefact.counterpart)
-    found = artefact_faults(run.tree, folder, rule=artefact.rule, holder=side, issuer_chain=_issuer_chain(run, artefact), now=run.now)
-    remedies = {remedy(fault) for fault in found}
-    permitted = f"{side.name}/{artefact.label}" in run.rekey
-    if "person" in remedies and not permitted:
-        _report(run, side, artefact, [fault for fault in found if remedy(fault) == "person"])
-    elif found:
-        _replace(run, side, artefact, found[0], new_key="person" in remedies or "renew" in remedies)
+    def _piece(self, artefact: Artefact) -> Piece:
+        run, name = self._run, (self._side.name, artefact.rule.name, artefact.counterpart)
+        folder = layout.store_folder(*name)
+        found = artefact_faults(run.tree, folder, rule=artefact.rule, holder=self._side, issuer_chain=self._chain(artefact), now=run.now)
+        elsewhere = artefact.issuer not in {self._side.name, SELF}
+        if artefact.label in self._held and [fault.reason for fault in found] == ["missing"]:
+            found = [lost_key()]
+        if elsewhere:
+            found = [fault for fault in found if not self._of_the_signer(artefact, fault)]
+        files = {name: entry.content for name, entry in run.tree.folder(folder).items() if entry.content is not None} if found else {}
+        return Piece(artefact, folder, layout.upcoming_folder(*name), files, tuple(found), elsewhere)
 
+    def _of_the_signer(self, artefact: Artefact, fault: Fault) -> bool:
+        """Whether only the signer can mend this; ``received_certificates`` installs what it publishes."""
+        if fault.reason in OF_ANOTHER_CA:
+            self._note(artefact, fault, Disposition.PENDING, artefact.issuer)
+            return True
+        return fault.file in {"certificate.pem", "chain.pem"} and remedy(fault) == "make"
 
-def _replace(run: Run, side: Side, artefact: Artefact, fault: Fault, *, new_key: bool) -> None:
-    """Make the artefact again; one that a counterpart signs is prepared beside the one in use."""
-    folder = layout.store_folder(side.name, artefact.rule.name, artefact.counterpart)
-    signed_elsewhere = artefact.issuer not in {side.name, SELF}
-    in_use = signed_elsewhere and run.tree.read(f"{folder}/certificate.pem") is not None
-    if in_use and new_key:
-        folder = layout.upcoming_folder(side.name, artefact.rule.name, artefact.counterpart)
-        if run.tree.read(f"{folder}/request.pem") is not None:
+    def _for_a_person(self, piece: Piece, fault: Fault) -> bool:
+        """What hangs on a CA that a person has let be replaced is signed again with the same key."""
+        by_new_authority = fault.reason in OF_ANOTHER_CA and f"{self._side.name}/ca" in self._run.rekey and not piece.elsewhere
+        return remedy(fault) == "person" and not by_new_authority
+
+    def _make(self, piece: Piece) -> None:
+        """Make the artefact again. What cannot be complete at once is prepared beside one that is in use."""
+        artefact = piece.artefact
+        beside = piece.in_use and piece.new_key
+        waiting = piece.upcoming if beside else piece.folder
+        key, files = self._prepared(piece, waiting) if piece.new_key else self._kept(piece)
+        if piece.elsewhere:
+            self._put(artefact, waiting, files if beside else {**_certificates(piece), **files}, piece.faults[0])
             return
-    kept = None if new_key else run.tree.read(f"{folder}/key.pem")
-    key = run.keys.make(getattr(side.keys, artefact.rule.key_choice)) if kept is None else read_own_key(kept, where=f"{folder}/key.pem")
-    run.known_keys.claim(side.name, artefact.rule.name, public_digest(key.public_key()))
-    files = {"key.pem": private_pem(key), "request.pem": make_request(key, rule=artefact.rule, side=side)}
-    run.note(_finding(artefact, side, fault))
-    if signed_elsewhere:
-        files |= {} if new_key else _kept_certificates(run, folder)
-    else:
         try:
-            certificate, chain = _certificate(run, side, artefact, key)
+            certificate, chain = self._certificate(piece, key)
         except AwaitingSignature as awaiting:
-            run.tree.write_folder(folder, files)
-            run.note(_finding(artefact, side, Fault("awaiting-signature", str(awaiting)), pending_on="the offline CA"))
+            self._put(artefact, waiting, files, piece.faults[0])
+            self._note(artefact, Fault("awaiting-signature", str(awaiting)), Disposition.PENDING, "the offline CA")
             return
         files |= {"certificate.pem": pem_of((certificate,)), "chain.pem": pem_of(chain)}
         if artefact.rule.name == "jws":
-            files |= _jws_files(side, key, certificate, chain)
-    run.tree.write_folder(folder, files)
+            files |= _keystore(self._side, key, certificate, chain)
+        self._put(artefact, piece.folder, files, piece.faults[0])
+        if self._run.tree.status(piece.upcoming) is not None:
+            self._run.tree.remove(piece.upcoming)
+
+    def _prepared(self, piece: Piece, waiting: str) -> tuple[PrivateKey, dict[str, bytes]]:
+        """The new key and its request: those of an earlier run that still wait for their certificate, or new ones."""
+        run, rule = self._run, piece.artefact.rule
+        found = {name: entry.content or b"" for name, entry in run.tree.folder(piece.upcoming).items()} if waiting == piece.upcoming else {}
+        # The key in use, where a run was killed after it had put a prepared one in its place, is not prepared any more.
+        if found and found.get("key.pem") != piece.files.get("key.pem") and not self._unusable(waiting, rule):
+            return read_own_key(found["key.pem"], where=f"{waiting}/key.pem"), found
+        key = run.keys.make(getattr(self._side.keys, rule.key_choice))
+        run.known_keys.claim(self._side.name, rule.name, public_digest(key.public_key()))
+        return key, self._files(piece, key, private_pem(key))
+
+    def _unusable(self, folder: str, rule: CertificateRule) -> bool:
+        tree, now = self._run.tree, self._run.now
+        return bool(artefact_faults(tree, folder, rule=rule, holder=self._side, issuer_chain=(), now=now, prepared=True))
+
+    def _kept(self, piece: Piece) -> tuple[PrivateKey, dict[str, bytes]]:
+        """The key as it is, and its request unless that is what is wrong."""
+        pem = piece.files["key.pem"]
+        key = read_own_key(pem, where=f"{piece.folder}/key.pem")
+        files = self._files(piece, key, pem)
+        if "request.pem" in piece.files and not any(fault.file == "request.pem" for fault in piece.faults):
+            files["request.pem"] = piece.files["request.pem"]
+        return key, files
+
+    def _files(self, piece: Piece, key: PrivateKey, pem: bytes) -> dict[str, bytes]:
+        files = {"key.pem": pem, "request.pem": make_request(key, rule=piece.artefact.rule, side=self._side)}
+        return files | ({"public.pem": public_pem(key.public_key())} if piece.artefact.rule.name == "jws" else {})
+
+    def _certificate(self, piece: Piece, key: PrivateKey) -> tuple[x509.Certificate, Chain]:
+        artefact, side, run = piece.artefact, self._side, self._run
+        if not piece.new_certificate:
+            return read_certificate(piece.files["certificate.pem"]), self._chain(artefact)
+        profile, rule = run.description.profile, artefact.rule
+        if artefact.issuer == SELF:
+            return self_signed(key, rule=rule, profile=profile, holder=side, now=run.now), ()
+        signer = signer_of(run, side.name)
+        assert signer is not None, "keep_authority came first"  # noqa: S101
+        public = key.public_key()
+        journal = run.journal(side.name, side.name, rule.name, public_digest(public), why="own", provenance="own")
+        certificate = issue(signer, rule=rule, profile=profile, holder=side, public_key=public, now=run.now, serials=journal, why="own")
+        return certificate, signer.chain
+
+    def _chain(self, artefact: Artefact) -> Chain:
+        if artefact.issuer == SELF:
+            return ()
+        if artefact.issuer == artefact.holder:
+            return authority_chain(self._run, artefact.holder)
+        return received_chain(self._run, artefact.holder, artefact.issuer)
+
+    def _put(self, artefact: Artefact, folder: str, files: dict[str, bytes], fault: Fault) -> None:
+        """Write the folder unless it is so already: what waits for a signature is not made twice."""
+        if {name: entry.content for name, entry in self._run.tree.folder(folder).items()} == files:
+            return
+        self._note(artefact, fault)
+        self._run.tree.write_folder(folder, files)
+
+    def _report(self, artefact: Artefact, found: list[Fault]) -> None:
+        folder = layout.store_folder(self._side.name, artefact.rule.name, artefact.counterpart)
+        for fault in found:
+            detail = (
+                f"{folder}/{fault.file}: {fault.detail}. Restore it from the backup, "
+                f"or permit a new key with allow_rekey: {self._side.name}/{artefact.label}."
+            )
+            self._note(artefact, Fault(fault.reason, detail), Disposition.FAULT)
+
+    def _note(self, artefact: Artefact, fault: Fault, disposition: Disposition = Disposition.CHANGE, pending_on: str = "") -> None:
+        side, step = self._side.name, artefact.rule.steps[0]
+        who = artefact.counterpart if side == HUB and artefact.counterpart else side
+        self._run.note(Finding(who, step, side, artefact.label, fault.reason, disposition, pending_on, fault.detail))
 
 
-def _certificate(run: Run, side: Side, artefact: Artefact, key: PrivateKey) -> tuple[x509.Certificate, Chain]:
-    profile = run.description.profile
-    if artefact.issuer == SELF:
-        return self_signed(key, rule=artefact.rule, profile=profile, holder=side, now=run.now), ()
-    signer = signer_of(run, side.name)
-    assert signer is not None, "keep_authority came first"  # noqa: S101
-    journal = run.journal(side.name, side.name, artefact.rule.name, public_digest(key.public_key()), why="own", provenance="own")
-    certificate = issue(
-        signer, rule=artefact.rule, profile=profile, holder=side, public_key=key.public_key(), now=run.now, serials=journal, why="own"
-    )
-    return certificate, signer.chain
+def _certificates(piece: Piece) -> dict[str, bytes]:
+    return {name: piece.files[name] for name in ("certificate.pem", "chain.pem") if name in piece.files}
 
 
-def _jws_files(side: Side, key: PrivateKey, certificate: x509.Certificate, chain: Chain) -> dict[str, bytes]:
-    """The documents' keystore (JWS 1), with a passphrase of 128 bits and more, and the public key to share (JWS 2)."""
+def _keystore(side: Side, key: PrivateKey, certificate: x509.Certificate, chain: Chain) -> dict[str, bytes]:
+    """The documents' keystore (JWS 1), with a passphrase of 128 bits and more."""
     passphrase = secrets.token_urlsafe(24).encode()
     keystore = make_keystore(side.fspiop_id, key, certificate, chain, passphrase)
     return {
-        "public.pem": public_pem(key.public_key()),
         "keystore.p12": keystore,
         "keystore.passphrase": passphrase,
         "keystore.record": keystore_record(keystore, passphrase, key_digest=public_digest(key.public_key()), certificate=certificate),
     }
-
-
-def _issuer_chain(run: Run, artefact: Artefact) -> Chain:
-    if artefact.issuer == SELF:
-        return ()
-    if artefact.issuer == artefact.holder:
-        return authority_chain(run, artefact.holder)
-    return received_chain(run, artefact.holder, artefact.issuer)
-
-
-def _kept_certificates(run: Run, folder: str) -> dict[str, bytes]:
-    kept = {name: run.tree.read(f"{folder}/{name}") for name in ("certificate.pem", "chain.pem")}
-    return {name: content for name, content in kept.items() if content is not None}
-
-
-def _finding(artefact: Artefact, side: Side, fault: Fault, pending_on: str = "") -> Finding:
-    disposition = Disposition.PENDING if pending_on else Disposition.CHANGE
-    who = artefact.counterpart if side.name == "hub" and artefact.counterpart else side.name
-    return Finding(who, artefact.rule.steps[0], side.name, artefact.label, fault.reason, disposition, pending_on, fault.detail)
-
-
-def _report(run: Run, side: Side, artefact: Artefact, found: list[Fault]) -> None:
-    folder = layout.store_folder(side.name, artefact.rule.name, artefact.counterpart)
-    for fault in found:
-        detail = (
-            f"{folder}/{fault.file}: {fault.detail}. Restore it from the backup, "
-            f"or permit a new key with allow_rekey: {side.name}/{artefact.label}."
-        )
-        who = artefact.counterpart if side.name == "hub" and artefact.counterpart else side.name
-        run.note(Finding(who, artefact.rule.steps[0], side.name, artefact.label, fault.reason, Disposition.FAULT, detail=detail))

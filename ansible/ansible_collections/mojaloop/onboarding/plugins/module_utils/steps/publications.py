@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..description.model import HUB, Side
-from ..description.trust import requests_between
+from ..description.trust import issuer_of, requests_between
 from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
 from ..exchange.publication import Address, publish
@@ -50,9 +50,11 @@ def publish_all(run: Run) -> None:
 def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, bytes]:
     """The files that ``side`` has for ``counterpart`` now, by their names in the exchange."""
     store = layout.store_folder
+    own_server = issuer_of(run.description, run.description.profile.rule("server"), side.name, HUB) != counterpart.name
     found = {
         "ca.pem": run.tree.read(f"{store(side.name, 'ca')}/chain.pem"),
-        "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem"),
+        # A reader that signed it has it already.
+        "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem") if own_server else None,
         "exchange.pem": run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
         "jws.pem": run.tree.read(f"{store(side.name, 'jws')}/public.pem"),
         "endpoints.json": _endpoints(side),

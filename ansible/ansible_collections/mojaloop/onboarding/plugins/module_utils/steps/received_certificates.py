@@ -3,72 +3,188 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
-from cryptography import x509
-
-from ..description.model import HUB, Approval
-from ..description.trust import has_authority, requests_between
+from ..description.model import HUB, Approval, Side
+from ..description.trust import has_authority, issuer_of, requests_between
+from ..errors import OnboardingError
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
 from ..exchange.publication import Address
 from ..findings import Disposition, Finding
 from ..pki.authority import read_chain
+from ..pki.certificates import received_certificate
 from ..pki.faults import Fault
-from ..pki.keys import key_kind, read_public_key
-from ..pki.verification import Chain, authority_marks, received_authority_faults, received_server_faults
+from ..pki.inputs import InputRefused
+from ..pki.keys import read_public_key
+from ..pki.verification import Chain, authority_expiry, authority_marks, expiry_notice, received_authority_faults, received_server_faults
 from ..store import layout
+from .approvals import compare_endpoints, hold_back, tell_contact
 from .authorities import authority_chain, received_chain
 from .installation import install_signed
-from .jws_keys import keep_jws_keys
+from .jws_keys import JwsKeys
 from .publications import STEP_OF_FILE
 from .run import Relation, Run
 
 STEP = "tls-3"
-OPERATOR = "the hub operator"
 
 
 def receive_all(run: Run) -> None:
     """Receive for every side of this run what its counterparts published, then bring its JWS keys up to date."""
+    jws_keys = JwsKeys(run)
     for side in run.own_sides():
+        reader = Reader(run, side)
         for relation in run.relations(side):
             with run.guarded(relation.participant, STEP, side.name, "publication"):
-                _receive(run, relation)
+                reader.receive(relation)
         with run.guarded(side.name, "jws-3", side.name, "jws-keys"):
-            keep_jws_keys(run, side)
+            jws_keys.keep(side)
 
 
-def _receive(run: Run, relation: Relation) -> None:
-    side, counterpart = relation.side, relation.counterpart
-    address = Address(run.description.environment, counterpart.name, side.name)
-    reception = receive(run.tree, address, _trust(run, relation))
-    if reception is None:
-        _await(run, relation, _expected(run, relation))
-        return
-    if reception.status is not ContactStatus.ACCEPTED:
-        _report_contact(run, relation, reception)
-        return
-    files = reception.publication.files
-    refused = _judge(run, relation, files)
-    for file, faults in sorted(refused.items()):
+class Reader:
+    """Where one side reads what its counterparts published."""
+
+    def __init__(self, run: Run, side: Side) -> None:
+        self._run = run
+        self._side = side
+        self._owners: dict[str, str] = {}
+        """Whose each known CA's name and key are; filled when first asked."""
+
+    def receive(self, relation: Relation) -> None:
+        """Judge one publication; keep what is right, report what is not, and install what was signed for this side."""
+        run, side, counterpart = self._run, relation.side, relation.counterpart
+        address = Address(run.description.environment, counterpart.name, side.name)
+        trust = trust_in(run, relation)
+        reception = receive(run.tree, address, trust)
+        if reception is None or reception.status is not ContactStatus.ACCEPTED:
+            self._not_received(relation, reception)
+            return
+        published = reception.publication.files
+        held_back = hold_back(run, relation, reception, automatic=trust.automatic)
+        files = {name: content for name, content in published.items() if name not in held_back}
+        refused = self._judge(relation, files)
+        if "ca.pem" in held_back:
+            # What the other CA signed waits with it.
+            held_back |= refused.keys() & {"server.pem"}
+        self._report(relation, {file: faults for file, faults in refused.items() if file not in held_back})
+        accept(run.tree, address, reception)
+        self._await(relation, _expected(run, relation) - set(published))
+        self._keep(relation, {name: content for name, content in files.items() if name not in refused})
+        if "ca.pem" not in refused:
+            install_signed(run, relation, files, waiting="ca.pem" in held_back)
+
+    def _not_received(self, relation: Relation, reception: Reception | None) -> None:
+        if reception is None:
+            self._await(relation, _expected(self._run, relation))
+        else:
+            tell_contact(self._run, relation, reception)
+
+    def _judge(self, relation: Relation, files: Mapping[str, bytes]) -> dict[str, list[Fault]]:
+        """The faults of each file that must not be kept."""
+        judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key}
+        found: dict[str, list[Fault]] = {}
+        for file, judge in judges.items():
+            if file in files:
+                try:
+                    found[file] = judge(relation, files)
+                except InputRefused as refusal:
+                    found[file] = [Fault(refusal.reason, refusal.what, file)]
+        return {file: faults for file, faults in found.items() if faults}
+
+    def _authority(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
+        profile, now = self._run.description.profile, self._run.now
+        chain = read_chain(files["ca.pem"], where="ca.pem")
+        self._tell(relation, "ca.pem", authority_expiry(chain, profile.authority.renew_before_days, now))
+        return received_authority_faults(chain, profile=profile, others=self._others(chain, relation.counterpart.name), now=now)
+
+    def _server(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
+        """Judged by the CA that signs for the counterpart: as published beside it, or as it is known here."""
+        run, counterpart, rule = self._run, relation.counterpart, self._run.description.profile.rule("server")
+        if counterpart.endpoint is None:
+            return []
+        certificate = received_certificate(files["server.pem"], where="server.pem")
+        issuer = issuer_of(run.description, rule, counterpart.name, HUB)
+        if issuer == relation.side.name:
+            chain = authority_chain(run, issuer)
+        elif issuer == counterpart.name and "ca.pem" in files:
+            chain = read_chain(files["ca.pem"], where="ca.pem")
+        else:
+            chain = received_chain(run, relation.side.name, issuer)
+        self._tell(relation, "server.pem", expiry_notice(certificate, rule=rule, holder=counterpart, chain=chain, now=run.now))
+        return received_server_faults(certificate, rule=rule, counterpart=counterpart, chain=chain, now=run.now)
+
+    def _jws_key(self, _relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
+        read_public_key(files["jws.pem"], where="jws.pem", kinds=self._run.description.profile.rule("jws").key_kinds)
+        return []
+
+    def _others(self, chain: Chain, counterpart: str) -> dict[str, str]:
+        """Which of this chain's names and keys are those of another side's CA: two sides must not share one."""
+        if not self._owners:
+            self._own(self._side.name, authority_chain(self._run, self._side.name))
+            for name in self._run.tree.names(f"store/{self._side.name}/received"):
+                # A damaged copy is replaced when its own publication is read.
+                with suppress(OnboardingError):
+                    self._own(name, received_chain(self._run, self._side.name, name))
+        marks = authority_marks(chain)
+        return {mark: owner for mark in marks if (owner := self._owners.get(mark, counterpart)) != counterpart}
+
+    def _own(self, name: str, chain: Chain) -> None:
+        for mark in authority_marks(chain):
+            self._owners.setdefault(mark, name)
+
+    def _keep(self, relation: Relation, files: Mapping[str, bytes]) -> None:
+        """Keep verified copies; what differs from what is approved is reported, never taken over."""
+        folder = layout.received_folder(relation.side.name, relation.counterpart.name)
+        kept = {name: entry.content or b"" for name, entry in self._run.tree.folder(folder).items()}
+        for name, content in sorted(files.items()):
+            if kept.get(name) != content:
+                step = STEP if name == "ca.pem" else STEP_OF_FILE[name]
+                self._note(relation, step, f"received/{name}", "replaced" if name in kept else "not-installed")
+        if kept != {**kept, **files}:
+            self._run.tree.write_folder(folder, {**kept, **files})
+        if "ca.pem" in files:
+            self._own(relation.counterpart.name, read_chain(files["ca.pem"], where="ca.pem"))
+        if "endpoints.json" in files:
+            compare_endpoints(self._run, relation, files["endpoints.json"])
+
+    def _await(self, relation: Relation, files: Iterable[str]) -> None:
+        who = relation.counterpart.name
+        for file in sorted(files):
+            self._note(relation, STEP_OF_FILE[file], file, "awaiting-counterpart", Disposition.PENDING, pending_on=who)
+
+    def _report(self, relation: Relation, refused: Mapping[str, list[Fault]]) -> None:
+        folder = layout.publication_folder(relation.counterpart.name, relation.side.name)
+        for file, faults in sorted(refused.items()):
+            for fault in faults:
+                self._note(relation, STEP_OF_FILE[file], file, fault.reason, Disposition.FAULT, detail=f"{folder}/{file}: {fault.detail}")
+
+    def _tell(self, relation: Relation, file: str, faults: Iterable[Fault]) -> None:
+        who = relation.counterpart.name
         for fault in faults:
-            detail = f"{layout.publication_folder(counterpart.name, side.name)}/{file}: {fault.detail}"
-            _note(run, relation, STEP_OF_FILE[file], file, fault.reason, Disposition.FAULT, detail=detail)
-    accept(run.tree, address, reception)
-    _await(run, relation, _expected(run, relation) - set(files))
-    _keep(run, relation, {name: content for name, content in files.items() if name not in refused})
-    if "ca.pem" not in refused:
-        install_signed(run, relation, files)
+            self._note(relation, STEP_OF_FILE[file], file, fault.reason, Disposition.PENDING, pending_on=who, detail=fault.detail)
+
+    def _note(
+        self,
+        relation: Relation,
+        step: str,
+        artefact: str,
+        reason: str,
+        disposition: Disposition = Disposition.CHANGE,
+        *,
+        pending_on: str = "",
+        detail: str = "",
+    ) -> None:
+        self._run.note(Finding(relation.participant, step, relation.side.name, artefact, reason, disposition, pending_on, detail))
 
 
-def _trust(run: Run, relation: Relation) -> Trust:
+def trust_in(run: Run, relation: Relation) -> Trust:
+    """What the description says of the counterpart: who confirmed its first publication, whether it signs manifests."""
     described = run.description.participant(relation.participant)
     both_here = {relation.side.name, relation.counterpart.name} <= set(run.sides)
     automatic = run.description.approval is Approval.AUTOMATIC or both_here
-    plain = relation.counterpart.name != HUB and described.manifest == "none"
-    # What was confirmed is the participant's first publication, not the hub's.
-    confirmed = "" if relation.counterpart.name == HUB else described.first_publication
-    return Trust(confirmed, automatic=automatic, plain=plain)
+    if relation.counterpart.name == HUB:
+        return Trust(run.description.hub.first_publication(described.name), automatic=automatic)
+    return Trust(described.first_publication, automatic=automatic, plain=described.manifest == "none")
 
 
 def _expected(run: Run, relation: Relation) -> set[str]:
@@ -79,96 +195,3 @@ def _expected(run: Run, relation: Relation) -> set[str]:
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}
     names |= {f"{artefact.rule.name}.csr" for artefact in requests_between(run.description, counterpart, side)}
     return names | {f"{artefact.published}.pem" for artefact in requests_between(run.description, side, counterpart)}
-
-
-def _await(run: Run, relation: Relation, files: set[str]) -> None:
-    for file in sorted(files):
-        _note(run, relation, STEP_OF_FILE[file], file, "awaiting-counterpart", Disposition.PENDING, pending_on=relation.counterpart.name)
-
-
-def _report_contact(run: Run, relation: Relation, reception: Reception) -> None:
-    if reception.status is ContactStatus.REFUSED:
-        detail = f"the publication's digest is {reception.digest}; the description confirms another one"
-        _note(run, relation, STEP, "publication", reception.reason, Disposition.FAULT, detail=detail)
-        return
-    file = f"participants/{relation.participant}.yml"
-    detail = f"confirm the digest over another channel, then write first_publication: {reception.digest} into {file}"
-    _note(run, relation, STEP, "publication", "awaiting-approval", Disposition.PENDING, pending_on=OPERATOR, detail=detail)
-
-
-def _judge(run: Run, relation: Relation, files: Mapping[str, bytes]) -> dict[str, list[Fault]]:
-    """The faults of each file that must not be kept."""
-    found: dict[str, list[Fault]] = {}
-    profile, counterpart = run.description.profile, relation.counterpart
-    chain: Chain = ()
-    if "ca.pem" in files:
-        chain = read_chain(files["ca.pem"], where="ca.pem")
-        found["ca.pem"] = received_authority_faults(chain, profile=profile, others=_other_marks(run, relation), now=run.now)
-    if "server.pem" in files and counterpart.endpoint is not None:
-        certificate = x509.load_pem_x509_certificate(files["server.pem"])
-        found["server.pem"] = received_server_faults(
-            certificate, rule=profile.rule("server"), counterpart=counterpart, chain=chain, now=run.now
-        )
-    if "jws.pem" in files:
-        kind = key_kind(read_public_key(files["jws.pem"], where="jws.pem"))
-        allowed = profile.rule("jws").key_kinds
-        if kind not in allowed:
-            found["jws.pem"] = [Fault("key-kind", f"is {kind}; allowed: {', '.join(allowed)}", "jws.pem")]
-    return {file: faults for file, faults in found.items() if faults}
-
-
-def _other_marks(run: Run, relation: Relation) -> dict[str, str]:
-    """Marks of every other side's CA that this side knows: two sides must not share a subject or a key."""
-    side = relation.side.name
-    known = {side: authority_chain(run, side)}
-    for name in run.tree.names(f"store/{side}/received"):
-        if name != relation.counterpart.name:
-            known[name] = received_chain(run, side, name)
-    return {mark: name for name, chain in known.items() for mark in authority_marks(chain)}
-
-
-def _keep(run: Run, relation: Relation, files: Mapping[str, bytes]) -> None:
-    """Keep verified copies; what differs from what is approved is reported, never taken over."""
-    folder = layout.received_folder(relation.side.name, relation.counterpart.name)
-    kept = {name: run.tree.read(f"{folder}/{name}") or b"" for name in run.tree.names(folder)}
-    for name, content in sorted(files.items()):
-        if kept.get(name) != content:
-            step = STEP if name == "ca.pem" else STEP_OF_FILE[name]
-            _note(run, relation, step, f"received/{name}", "replaced" if name in kept else "not-installed")
-    if kept != {**kept, **files}:
-        run.tree.write_folder(folder, {**kept, **files})
-    if "endpoints.json" in files:
-        _compare_endpoints(run, relation, files["endpoints.json"])
-
-
-def _compare_endpoints(run: Run, relation: Relation, content: bytes) -> None:
-    try:
-        published = json.loads(content)
-        stated = {str(address) for address in published["egress_addresses"]}
-        url = str(published["url"])
-    except (ValueError, KeyError, TypeError) as error:
-        _note(run, relation, "endpoints-1", "endpoints.json", "unreadable", Disposition.FAULT, detail=f"not the expected JSON ({error})")
-        return
-    side = relation.counterpart
-    approved = {str(network) for network in side.egress_addresses}
-    for step, what, says, has in (
-        ("endpoints-1", "egress addresses", stated, approved),
-        ("endpoints-2", "url", {url}, {side.endpoint.url if side.endpoint else ""}),
-    ):
-        if says != has:
-            detail = f"{what} published: {', '.join(sorted(says))[:500]!r}; approved: {', '.join(sorted(has))[:500]!r}"
-            _note(run, relation, step, "endpoints.json", "awaiting-approval", Disposition.PENDING, pending_on=OPERATOR, detail=detail)
-
-
-def _note(  # noqa: PLR0913 -- the facts of one finding
-    run: Run,
-    relation: Relation,
-    step: str,
-    artefact: str,
-    reason: str,
-    disposition: Disposition = Disposition.CHANGE,
-    *,
-    pending_on: str = "",
-    detail: str = "",
-) -> None:
-    run.note(Finding(relation.participant, step, relation.side.name, artefact, reason, disposition, pending_on, detail))

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..store.journal import Issuance, KeyRegister, SerialJournal
+from ..store import layout
+from ..store.journal import Issuance, KeyRegister, SerialJournal, find_record, render_record
 from ..store.tree import Tree
 
 
@@ -40,3 +42,17 @@ class IssuingJournal:
         """Note what was signed."""
         signed = replace(self.issuance, fingerprint=record.get("fingerprint", ""), not_after=record.get("not_after", ""))
         SerialJournal(self.tree).record(serial, signed)
+
+
+def held_artefacts(tree: Tree, side: str) -> frozenset[str]:
+    """The artefacts (``ca``, ``server``, ``client/hub`` …) that this side was seen to hold: one of them gone is a loss."""
+    record = find_record(tree, layout.held_path(side), {"artefacts"})
+    found = [] if record is None else record["artefacts"]
+    return frozenset(map(str, found if isinstance(found, list) else ()))
+
+
+def note_held(tree: Tree, side: str, artefacts: Iterable[str]) -> None:
+    """Journal that this side holds these, besides those it was seen to hold before."""
+    known = held_artefacts(tree, side)
+    if not known.issuperset(artefacts):
+        tree.write(layout.held_path(side), render_record({"artefacts": sorted(known.union(artefacts))}))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
 from ..description.trust import counterparts_of
@@ -17,9 +18,11 @@ from ..findings import Disposition, Finding
 from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
 from ..store import layout
 from ..store.journal import Issuance
-from ..store.tree import Overlay, Tree
+from ..store.tree import DiskTree, Overlay, Tree
 from .passphrases import given_passphrase, not_given
 from .registers import IssuingJournal, KnownKeys
+
+OPERATOR = "the hub operator"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,15 @@ class Run:
     """Whether other systems may be asked: not while earlier steps are rehearsed for a later one."""
     rekey: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
+    _elsewhere: dict[str, Tree] = field(default_factory=dict)
+
+    def beside(self, folder: str) -> tuple[Tree, str]:
+        """A folder that the description names, anywhere on this machine: the tree that reaches it, and its path there."""
+        place = Path(folder)
+        if folder not in self._elsewhere:
+            disk = DiskTree(place.parent)
+            self._elsewhere[folder] = Overlay(disk) if self.rehearsal else disk
+        return self._elsewhere[folder], place.name
 
     @property
     def known_keys(self) -> KnownKeys:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..description.loading import load_description
-from ..description.model import Description
+from ..description.model import HUB, Description
 from ..findings import Disposition, Finding, changes, faults
+from ..pki.verification import stray_faults
+from ..store.layout import LEASE_FOLDER
 from ..store.lease import lease
 from ..store.tree import DiskTree
 from .certificate_signing import sign_requests
@@ -82,16 +84,29 @@ def perform(request: Request, name: str, turn: int = 1) -> Outcome:
     step = next(step for known, number, step in SEQUENCE if (known, number) == (name, turn))
     if request.check:
         run = rehearsed(request, before=(name, turn))
+        _tell_strays(run, DiskTree(Path(request.state)).unfinished() if _is_first(name, turn) else [])
         step(run)
         return _outcome(run, name, turn)
     description = request.load()
     root = Path(request.state)
     with lease(root, holder=f"{name} on {socket.gethostname()}", now=time.time) as held:
         tree = DiskTree(root, guard=held.check)
-        tree.recover()
+        # The folder is searched where a run ended half-way, and once in every sequence.
+        found = tree.recover() if held.after_another or _is_first(name, turn) else []
         run = _run(request, description, tree)
+        _tell_strays(run, found)
         step(run)
     return _outcome(run, name, turn)
+
+
+def _is_first(name: str, turn: int) -> bool:
+    return (name, turn) == SEQUENCE[0][:2]
+
+
+def _tell_strays(run: Run, found: list[str]) -> None:
+    """Report what a killed run left behind; not the leases of runs that wait at this moment."""
+    for fault in stray_faults(path for path in found if not path.startswith(LEASE_FOLDER)):
+        run.note(Finding(HUB, "tls-1", HUB, fault.file, fault.reason, detail=fault.detail))
 
 
 def _outcome(run: Run, name: str, turn: int) -> Outcome:

@@ -11,6 +11,8 @@ from ..errors import StoreError
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a file that ``folder`` still reads."""
+MOST = 100_000
+"""Names of a folder whose files ``folder`` still reads."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,11 @@ class Tree(Protocol):
     def names(self, path: str) -> list[str]:
         """Sorted names in a folder (temporary names left out); empty when there is none."""
 
-    def folder(self, path: str, *, largest: int = LARGEST) -> dict[str, Entry]:
-        """Everything in a folder, sorted by name: one look where ``names``, ``status`` and ``read`` would be many. Empty when none."""
+    def folder(self, path: str, *, largest: int = LARGEST, most: int = MOST) -> dict[str, Entry]:
+        """Everything in a folder, sorted by name: one look where ``names``, ``status`` and ``read`` would be many. Empty when none.
+
+        Files of more than ``largest`` bytes, and those of a folder of more than ``most`` names, are not read.
+        """
 
     def update_folder(self, path: str, files: Mapping[str, bytes | None], *, twin: str = "", shared: Collection[str] = ()) -> None:
         """Replace or remove (None) single files, each atomically as by ``write``, so that none is missing for an instant.
@@ -74,6 +79,10 @@ class Tree(Protocol):
 
     def commits(self) -> Iterator[tuple[str, dict[str, bytes]]]:
         """Folders that a killed run has committed and not put in their place, with their content."""
+
+
+class Unavailable(StoreError):
+    """The disk or the system fails: that says nothing about what is stored."""
 
 
 def unreadable(path: str, what: str) -> StoreError:

@@ -14,7 +14,6 @@ from .layout import SERIALS_FOLDER, issue_path, issues_folder, key_path, serial_
 from .tree import Tree
 
 
-
 @dataclass(frozen=True)
 class Issuance:
     """One signature: who signs what for whom, why, by which policy, on what ground the request is trusted.
@@ -97,9 +96,9 @@ class KeyRegister:
 
     def owner(self, digest: str) -> KeyEntry | None:
         """The entry of a key; None when it was never seen."""
-        if self._tree.status(key_path(digest)) is None:
+        record = find_record(self._tree, key_path(digest), {"owner", "purpose", "state"})
+        if record is None:
             return None
-        record = read_record(self._tree, key_path(digest), {"owner", "purpose", "state"})
         try:
             return KeyEntry(str(record["owner"]), str(record["purpose"]), KeyState(str(record["state"])))
         except ValueError as error:
@@ -137,9 +136,9 @@ class SequenceJournal:
 
     def highest(self, path: str) -> Numbered:
         """The highest number journalled at this path (see ``layout``); number 0 when there is none."""
-        if self._tree.status(path) is None:
+        record = find_record(self._tree, path, {"number", "digest"})
+        if record is None:
             return Numbered()
-        record = read_record(self._tree, path, {"number", "digest"})
         if type(record["number"]) is not int:
             raise _damaged(path)
         return Numbered(record["number"], str(record["digest"]))
@@ -163,8 +162,19 @@ def render_record(record: Mapping[str, object]) -> bytes:
 
 def read_record(tree: Tree, path: str, names: Collection[str]) -> dict[str, object]:
     """The fields of a journal file of format 1 that is there; NewerFormat or StoreError for anything else."""
+    record = find_record(tree, path, names)
+    if record is None:
+        raise _damaged(path)
+    return record
+
+
+def find_record(tree: Tree, path: str, names: Collection[str]) -> dict[str, object] | None:
+    """The fields of a journal file of format 1, None when there is none; NewerFormat or StoreError for anything else."""
+    content = tree.read(path)
+    if content is None:
+        return None
     try:
-        record = json.loads(tree.read(path) or b"")
+        record = json.loads(content)
     except ValueError as error:
         raise _damaged(path) from error
     refuse_newer(record, where=path)

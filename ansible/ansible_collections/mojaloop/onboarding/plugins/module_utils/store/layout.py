@@ -61,11 +61,6 @@ def sealed_credentials_path(participant: str) -> str:
     return f"store/{HUB}/oauth/{participant}.p7m"
 
 
-def offline_folder(side: str) -> str:
-    """Where requests to a side's offline CA go out, and its certificates come back."""
-    return f"store/{side}/ca-requests"
-
-
 def exchange_folder(participant: str, *, from_hub: bool) -> str:
     """What the hub publishes for a participant, or what that participant publishes."""
     return f"exchange/{participant}/{'hub' if from_hub else 'participant'}"
@@ -94,6 +89,11 @@ def issue_path(issuer: str, serial: int) -> str:
 def key_path(digest: str) -> str:
     """The register's entry of a public key, by the SHA-256 of its SubjectPublicKeyInfo (hex)."""
     return f"{KEYS_FOLDER}/{digest}.json"
+
+
+def held_path(side: str) -> str:
+    """The artefacts that a side was seen to hold."""
+    return f"journal/held/{side}.json"
 
 
 def contact_path(side: str, counterpart: str) -> str:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..errors import LeaseHeld, StoreError
-from .files import STAGE
+from .files import STAGE, sync
 from .layout import LEASE_FOLDER
 
 TTL = 300.0
@@ -59,7 +59,9 @@ class _Record:
 class Lease:
     """A lease that is held: ``check`` is the guard of every write (see ``DiskTree``)."""
 
-    def __init__(self, path: Path, record: _Record, now: Callable[[], float]) -> None:
+    def __init__(self, path: Path, record: _Record, now: Callable[[], float], *, after_another: bool = False) -> None:
+        self.after_another = after_another
+        """Whether the holder before ended without releasing it: what it was writing may be left half-way."""
         self._path = path
         self._record = record
         self._now = now
@@ -145,7 +147,7 @@ def _take(folder: Path, stale: dict[Path, _Record], record: _Record, now: Callab
         return None
     for file in others:
         file.unlink(missing_ok=True)
-    return Lease(path, record, now)
+    return Lease(path, record, now, after_another=bool(stale))
 
 
 def _link(path: Path, record: _Record, now: float) -> bool:
@@ -159,6 +161,8 @@ def _link(path: Path, record: _Record, now: float) -> bool:
             os.fsync(stream.fileno())
         _touch(staged, now)
         os.link(staged, path)
+        # After a power failure this file is what tells that a run was under way.
+        sync(str(path.parent))
     except (FileExistsError, FileNotFoundError):
         # Taken by another; or swept as a leftover by the run of another.
         return False

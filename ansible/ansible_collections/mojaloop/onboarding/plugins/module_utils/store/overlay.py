@@ -9,7 +9,7 @@ from enum import Enum
 
 from ..errors import StoreError
 from .files import split_path
-from .interface import LARGEST, Entry, Status, Tree, refuse_file, refuse_folder, unreadable
+from .interface import LARGEST, MOST, Entry, Status, Tree, refuse_file, refuse_folder, unreadable
 
 
 class _Below(Enum):
@@ -93,20 +93,21 @@ class Overlay:
         self.write(path, content)
         return True
 
-    def folder(self, path: str, *, largest: int = LARGEST) -> dict[str, Entry]:
+    def folder(self, path: str, *, largest: int = LARGEST, most: int = MOST) -> dict[str, Entry]:
         """See ``Tree``."""
         found = self._find(path)
         if found is _Below.BELOW:
-            return self.below.folder(path, largest=largest)
+            return self.below.folder(path, largest=largest, most=most)
         if not isinstance(found, _Layer):
             return {}
-        entries: dict[str, Entry] = {} if found.opaque else self.below.folder(path, largest=largest)
+        entries: dict[str, Entry] = {} if found.opaque else self.below.folder(path, largest=largest, most=most)
         for name, child in found.children.items():
             entries.pop(name, None)
             status = self.status(f"{path}/{name}")
             if status is not None:
                 entries[name] = Entry(status, child if isinstance(child, bytes) and status.size <= largest else None)
-        return dict(sorted(entries.items()))
+        many = len(entries) > most
+        return {name: Entry(entry.status, None) if many else entry for name, entry in sorted(entries.items())}
 
     def update_folder(self, path: str, files: Mapping[str, bytes | None], *, twin: str = "", shared: Collection[str] = ()) -> None:  # noqa: ARG002
         """See ``Tree``."""

@@ -33,11 +33,13 @@ from .files import (
     walk_temporary,
     write_new,
 )
-from .interface import LARGEST, Entry, Status, Tree, refuse_file, refuse_folder, unreadable
+from .interface import LARGEST, MOST, Entry, Status, Tree, Unavailable, refuse_file, refuse_folder, unreadable
 from .overlay import Overlay
 
 __all__ = ["LARGEST", "DiskTree", "Entry", "Overlay", "Status", "Tree"]
 
+SHARED = "exchange/"
+"""What counterparts write, or git does for them."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -48,6 +50,8 @@ class DiskTree:
         self.root = root
         self._root = str(root)
         self._guard = guard
+        self._plain: set[str] = set()
+        """Folders that no symbolic link leads to."""
 
     def read(self, path: str) -> bytes | None:
         """See ``Tree``."""
@@ -73,7 +77,7 @@ class DiskTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def folder(self, path: str, *, largest: int = LARGEST) -> dict[str, Entry]:
+    def folder(self, path: str, *, largest: int = LARGEST, most: int = MOST) -> dict[str, Entry]:
         """See ``Tree``."""
         handle = self._open_folder(path)
         if handle is None:
@@ -81,7 +85,7 @@ class DiskTree:
         try:
             with _reading(path), os.scandir(handle) as entries:
                 names = sorted(entry.name for entry in entries if not temporary(entry.name))
-            return {name: _entry(handle, name, largest) for name in names}
+            return {name: _entry(handle, name, largest if len(names) <= most else -1) for name in names}
         finally:
             os.close(handle)
 
@@ -96,7 +100,7 @@ class DiskTree:
             sync(os.path.dirname(target))
 
     def write_folder(self, path: str, files: Mapping[str, bytes]) -> None:
-        """See ``Tree``. Where folders cannot change places in one step, the rename to ``.next-<name>`` is the commit: ``recover`` finishes it."""
+        """See ``Tree``. Where two folders cannot change places, the rename to ``.next-<name>`` is the commit: ``recover`` finishes it."""
         with self._changing(path) as target, staging(target) as staged:
             refuse_file(path, self.status(path))
             make_folder(os.path.dirname(target))
@@ -196,16 +200,24 @@ class DiskTree:
     def _path(self, path: str) -> str:
         """Where this is on the disk; StoreError when a symbolic link is on the way."""
         check_path(path)
-        place, end = self._root, path.find("/")
-        while end >= 0:
+        folder = path.rpartition("/")[0]
+        if folder and folder not in self._plain:
+            self._check_folder(folder, path)
+        return f"{self._root}/{path}"
+
+    def _check_folder(self, folder: str, path: str) -> None:
+        place = self._root
+        for name in folder.split("/"):
+            place = f"{place}/{name}"
             try:
-                found = os.lstat(f"{place}/{path[:end]}")
+                found = os.lstat(place)
             except (FileNotFoundError, NotADirectoryError):
-                break
+                return
             if stat.S_ISLNK(found.st_mode):
-                raise unreadable(path, f"{path[:end].rpartition('/')[2]} is a symbolic link")
-            end = path.find("/", end + 1)
-        return f"{place}/{path}"
+                raise unreadable(path, f"{name} is a symbolic link")
+        # The exchange may be written by others while a run goes on: there, every path is looked at anew.
+        if not f"{folder}/".startswith(SHARED):
+            self._plain.add(folder)
 
     def _open_folder(self, path: str) -> int | None:
         try:
@@ -216,7 +228,9 @@ class DiskTree:
             status = self.status(path)
             if status is None or status.regular:
                 return None
-            raise unreadable(path, "a symbolic link" if status.symlink else error.strerror or "unknown error") from error
+            if status.symlink:
+                raise unreadable(path, "a symbolic link") from error
+            raise _unavailable(path, error) from error
 
     def _inodes(self, path: str) -> tuple[int, dict[str, int]]:
         """The device of a folder, and the number of the file behind each of its names."""
@@ -271,8 +285,11 @@ def _reading(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "Nothing was changed: remove the cause and run again."
-        raise StoreError(f"cannot be read ({error.strerror})", where=path, remedy=remedy) from error
+        raise _unavailable(path, error) from error
+
+
+def _unavailable(path: str, error: OSError) -> Unavailable:
+    return Unavailable(f"cannot be read ({error.strerror})", where=path, remedy="Nothing was changed: remove the cause and run again.")
 
 
 def _read_all(handle: int, size: int) -> bytes:

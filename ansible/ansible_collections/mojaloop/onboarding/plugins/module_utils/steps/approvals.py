@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a counterpart published and nobody has approved: reported with both values, never taken over by itself."""
+
+from __future__ import annotations
+
+import json
+
+from ..description.model import HUB
+from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
+from ..findings import Disposition, Finding
+from ..pki.authority import read_chain
+from ..pki.certificates import fingerprint
+from ..pki.keys import public_digest, read_public_key
+from ..store import layout
+from .publications import STEP_OF_FILE
+from .run import OPERATOR, Relation, Run
+
+IDENTITY = ("ca.pem", "jws.pem")
+"""What a counterpart is known by. (Its exchange key changes by itself: the old key's signature announces the new one.)"""
+
+
+def tell_contact(run: Run, relation: Relation, reception: Reception) -> None:
+    """Report a publication that is not accepted: it awaits a person, or is another than the one that was confirmed."""
+    if reception.status is ContactStatus.REFUSED:
+        detail = f"the publication's digest is {reception.digest}; the description confirms another one"
+        _note(run, relation, "tls-3", "publication", reception.reason, detail, Disposition.FAULT)
+        return
+    _await_approval(run, relation, "tls-3", "publication", _remedy(relation, reception.digest))
+
+
+def hold_back(run: Run, relation: Relation, reception: Reception, *, automatic: bool) -> set[str]:
+    """The files of an accepted publication that are not what was approved: another CA, another JWS key.
+
+    A manifest's signature says who sent them, not that a person has seen them. Confirming the publication's digest
+    (``first_publication``) approves them.
+    """
+    if automatic or reception.provenance != "signed":
+        return set()
+    files, held_back = reception.publication.files, set()
+    for file in IDENTITY:
+        kept = run.tree.read(f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/{file}")
+        if file in files and kept is not None and kept != files[file]:
+            approved, published = _identity(file, kept), _identity(file, files[file])
+            if not published <= approved:
+                was, now = (", ".join(sorted(digests)) for digests in (approved, published))
+                detail = f"approved: {was}; published: {now}; {_remedy(relation, first_publication_digest(files))}"
+                _await_approval(run, relation, STEP_OF_FILE[file], file, detail)
+                held_back.add(file)
+    return held_back
+
+
+def compare_endpoints(run: Run, relation: Relation, content: bytes) -> None:
+    """Report where the published addresses and URL differ from those of the description, which count."""
+    try:
+        published = json.loads(content)
+        stated = {str(address) for address in published["egress_addresses"]}
+        url = str(published["url"])
+    except (ValueError, KeyError, TypeError) as error:
+        _note(run, relation, "endpoints-1", "endpoints.json", "unreadable", f"not the expected JSON ({error})", Disposition.FAULT)
+        return
+    side = relation.counterpart
+    approved = {str(network) for network in side.egress_addresses}
+    for step, what, says, has in (
+        ("endpoints-1", "egress addresses", stated, approved),
+        ("endpoints-2", "url", {url}, {side.endpoint.url if side.endpoint else ""}),
+    ):
+        if says != has:
+            detail = f"{what} published: {', '.join(sorted(says))[:500]!r}; approved: {', '.join(sorted(has))[:500]!r}"
+            _await_approval(run, relation, step, "endpoints.json", detail)
+
+
+def _identity(file: str, content: bytes) -> set[str]:
+    """SHA-256 of each certificate (DER) or of the public key (SubjectPublicKeyInfo)."""
+    if file == "ca.pem":
+        return {f"sha256:{fingerprint(certificate)}" for certificate in read_chain(content, where=file)}
+    return {f"sha256:{public_digest(read_public_key(content, where=file))}"}
+
+
+def _remedy(relation: Relation, digest: str) -> str:
+    if relation.counterpart.name == HUB:
+        place = f"first_publications of hub.yml: {relation.side.name}: {digest}"
+    else:
+        place = f"participants/{relation.participant}.yml: first_publication: {digest}"
+    return f"confirm the digest over another channel, then write it into {place}"
+
+
+def _await_approval(run: Run, relation: Relation, step: str, artefact: str, detail: str) -> None:
+    _note(run, relation, step, artefact, "awaiting-approval", detail, Disposition.PENDING)
+
+
+def _note(run: Run, relation: Relation, step: str, artefact: str, reason: str, detail: str, disposition: Disposition) -> None:
+    who = "" if disposition is not Disposition.PENDING else OPERATOR if relation.side.name == HUB else relation.side.name
+    run.note(Finding(relation.participant, step, relation.side.name, artefact, reason, disposition, who, detail))
