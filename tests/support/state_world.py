@@ -275,6 +275,7 @@ class Scenario:
         """Run undisturbed from the world's present state, keeping the stages in a folder."""
         stages, used = [], []
         before = files(world.state) if world.state.exists() else {}
+        folder.mkdir(exist_ok=True)
         for number, step in enumerate(STEPS):
             stage = folder / f"stage-{number}"
             copy(world.state, stage)

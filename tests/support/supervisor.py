@@ -95,7 +95,7 @@ def supervise(
     watch: Watch,
     decide: Callable[[Call], int] = lambda _call: PASS,
     *,
-    linger: Callable[[Call], None] | None = None,
+    stay: bool = False,
 ) -> Ended:
     """Do the work in a forked process; ``decide`` says of each counted call: PASS, KILL, or the errno to answer with.
 

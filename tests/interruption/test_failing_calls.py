@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A disk that is full, broken, over its quota, a process out of file descriptors: told in one line, nothing half done."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from support.counting import record_count
+from support.depth import sample
+from support.kills import calls_of, interrupted
+from support.state_world import STEP_NAMES, Scenario, Told, World
+from support.supervisor import PASS, Call
+
+pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
+
+SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+ERRORS: dict[str, tuple[int, ...]] = {
+    "openat": (*SPACE, errno.EMFILE), "open": (*SPACE, errno.EMFILE), "mkdir": SPACE, "mkdirat": SPACE, "write": SPACE, "fsync": SPACE,
+    "rename": SPACE, "renameat": SPACE, "renameat2": SPACE, "link": SPACE, "linkat": SPACE,
+    "unlink": (errno.EIO,), "unlinkat": (errno.EIO,), "rmdir": (errno.EIO,), "fchmod": (errno.EIO,), "utimensat": (errno.EIO,),
+}  # fmt: skip
+"""What each call may fail with; a full disk does not keep files from being removed."""
+NEEDS_SPACE = frozenset({"openat", "open", "mkdir", "mkdirat", "write", "fsync", "link", "linkat"})
+
+
+@pytest.fixture(scope="module")
+def scenario(fresh_world: World) -> Scenario:
+    return Scenario.made(fresh_world, fresh_world.state.parent)
+
+
+def error_of(told: Told, number: int) -> list[str]:
+    """How a failure is told: one line each, with the place, the system's words and what to do."""
+    if told.error:
+        assert told.kind in {"StoreError", "Unavailable", "LeaseLost"}, told
+        assert told.where, told
+        assert told.remedy, told
+    messages = [told.error] if told.error else [finding.detail for finding in told.faults]
+    for message in messages:
+        assert "\n" not in message
+        assert "Traceback" not in message
+        assert not message.startswith(": ")
+    assert not messages or any(os.strerror(number) in message for message in messages), (messages, number)
+    return messages
+
+
+@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
+def test_a_call_that_fails_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path, step: int) -> None:
+    calls = calls_of(scenario, step, folder / "undisturbed", reading=True)
+    points = sample(calls, 73, start=step * 11)
+    told = 0
+    for call in points:
+        number = ERRORS[call.name][call.ordinal % len(ERRORS[call.name])]
+        world = scenario.place(step, folder / "failing")
+        fail = lambda each, at=call.ordinal, number=number: number if each.ordinal == at else PASS  # noqa: E731
+        ended = interrupted(world, step, fail, reading=True)
+        assert ended.error is None, (call, ended.error)
+        told += bool(error_of(ended.answer, number))
+        scenario.check_recovery(world.state, (call, errno.errorcode[number]))
+    assert told > len(points) / 2
+    record_count("failing system calls", len(points), of=len(calls))
+
+
+@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
+def test_a_disk_that_stays_full_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path, step: int) -> None:
+    calls = calls_of(scenario, step, folder / "undisturbed")
+    points = sample(calls, 131, start=step * 13)
+    for call in points:
+        world = scenario.place(step, folder / "full")
+
+        def full(each: Call, at: int = call.ordinal) -> int:
+            return errno.ENOSPC if each.ordinal >= at and each.name in NEEDS_SPACE else PASS
+
+        ended = interrupted(world, step, full)
+        assert ended.error is None, (call, ended.error)
+        error_of(ended.answer, errno.ENOSPC)
+        scenario.check_recovery(world.state, call)
+    record_count("full disks", len(points), of=len(calls))
