@@ -36,11 +36,16 @@ from .refusal import PublicationRefused
 
 @dataclass(frozen=True)
 class Trust:
-    """What the description says of a counterpart: the confirmed digest (or empty), automatic approval (labs), plain files."""
+    """What is known of a counterpart without its publication.
+
+    From the description: the confirmed digest (or empty), automatic approval (labs), plain files. ``certificate``: its
+    exchange certificate as its own store has it, where both sides are in one place.
+    """
 
     first_publication: str = ""
     automatic: bool = False
     plain: bool = False
+    certificate: x509.Certificate | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,8 @@ def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:
     if contact is not None and trust.first_publication not in {"", contact.digest}:
         contact = None
     known = contact.certificates() if contact is not None and not trust.plain else []
+    if known and trust.certificate is not None and trust.certificate not in known:
+        known.append(trust.certificate)
     publication = read_publication(tree, address, plain=trust.plain, known=known)
     if publication is None:
         return None

@@ -19,6 +19,8 @@ from ..store import layout
 from .run import OPERATOR, Run
 
 STEP = "tls-1"
+OF_ANOTHER_CA = frozenset({"issuer-is-not-ours", "issuer-signature"})
+"""Reason codes of a certificate that hangs on another CA than the one that is known now."""
 OFFLINE_CHAIN = "ca.pem"
 """In the folder of an offline CA: its certificates, the issuing CA's first, up to the root."""
 

@@ -99,6 +99,9 @@ class Desk:
 
     def _reason_to_sign(self, counterpart: Side, artefact: Artefact, request: Request, standing: x509.Certificate | None) -> str:
         """Why a certificate must be signed now: empty when the one signed before is still right for this key."""
+        if not self._chain and (standing is not None or self._side.ca.kind == "offline"):
+            # That the CA is lost, or has not handed over its certificates yet, has been said.
+            return ""
         if standing is None:
             return "not-signed"
         found = certificate_faults(

@@ -15,7 +15,7 @@ from ..pki.faults import Fault
 from ..pki.keys import KeyUnusable, public_digest, read_own_key
 from ..pki.verification import Chain, certificate_faults, received_certificate_faults
 from ..store import layout
-from .authorities import pem_of, received_chain
+from .authorities import OF_ANOTHER_CA, pem_of, received_chain
 from .run import Relation, Run
 
 NOT_SERIOUS = "certificate-expires-soon"
@@ -34,10 +34,19 @@ def install_signed(run: Run, relation: Relation, files: Mapping[str, bytes], *, 
             certificate = received_certificate(pem, where=f"{artefact.published}.pem")
             source = _source(run, relation, artefact, certificate)
             serious = [fault for fault in _faults(run, relation, artefact, certificate, chain) if fault.reason != NOT_SERIOUS]
-            for fault in serious if source and not waiting else ():
-                _note(run, relation, artefact, fault, Disposition.FAULT)
+            if source and serious and not waiting:
+                _report(run, relation, artefact, serious)
             if source and not serious:
                 _put(run, relation, artefact, source, {"certificate.pem": pem, "chain.pem": pem_of(chain)})
+
+
+def _report(run: Run, relation: Relation, artefact: Artefact, found: list[Fault]) -> None:
+    """What the CA before signed is signed again by its holder, when it has changed its CA; all else is for a person."""
+    for fault in found:
+        if fault.reason in OF_ANOTHER_CA:
+            _note(run, relation, artefact, fault, Disposition.PENDING, relation.counterpart.name)
+        else:
+            _note(run, relation, artefact, fault, Disposition.FAULT)
 
 
 def _source(run: Run, relation: Relation, artefact: Artefact, certificate: x509.Certificate) -> str:

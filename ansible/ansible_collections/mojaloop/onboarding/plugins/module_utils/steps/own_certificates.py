@@ -22,11 +22,9 @@ from ..pki.requests import make_request
 from ..pki.signers import AwaitingSignature
 from ..pki.verification import Chain, artefact_faults
 from ..store import layout
-from .authorities import authority_chain, keep_authority, lost_key, pem_of, received_chain, signer_of
+from .authorities import OF_ANOTHER_CA, authority_chain, keep_authority, lost_key, pem_of, received_chain, signer_of
 from .registers import held_artefacts, note_held
 from .run import Run
-
-OF_ANOTHER_CA = frozenset({"issuer-is-not-ours", "issuer-signature"})
 
 
 def make_own_certificates(run: Run) -> None:

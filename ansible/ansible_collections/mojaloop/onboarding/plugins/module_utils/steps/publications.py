@@ -14,6 +14,7 @@ from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
 from ..exchange.publication import Address, publish
 from ..findings import Finding
+from ..pki.certificates import CertificateUnreadable, read_certificate
 from ..pki.keys import read_own_key
 from ..store import layout
 from .jws_keys import hub_keys
@@ -66,10 +67,19 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
         found[f"{artefact.rule.name}.csr"] = run.tree.read(f"{upcoming}/request.pem") or run.tree.read(f"{folder}/request.pem")
     for artefact in requests_between(run.description, counterpart, side):
         signed = run.tree.read(layout.issued_path(side.name, counterpart.name, artefact.rule.name))
-        if signed is not None:
+        if signed is not None and _readable(signed):
             found[f"{artefact.published}.pem"] = signed
             found[f"{artefact.published}-chain.pem"] = found["ca.pem"]
     return {name: content for name, content in found.items() if content is not None}
+
+
+def _readable(certificate: bytes) -> bool:
+    """Whether this is a certificate still; what is damaged is signed again, and not shared meanwhile."""
+    try:
+        read_certificate(certificate)
+    except CertificateUnreadable:
+        return False
+    return True
 
 
 def exchange_key(run: Run, side: str) -> RSAPrivateKey:

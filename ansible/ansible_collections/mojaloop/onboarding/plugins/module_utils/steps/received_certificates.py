@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from cryptography import x509
+
 from ..description.model import HUB, Approval, Side
 from ..description.trust import has_authority, issuer_of, requests_between
 from ..errors import OnboardingError
@@ -13,7 +15,7 @@ from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, re
 from ..exchange.publication import Address
 from ..findings import Disposition, Finding
 from ..pki.authority import read_chain
-from ..pki.certificates import received_certificate
+from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificate, received_certificate
 from ..pki.faults import Fault
 from ..pki.inputs import InputRefused
 from ..pki.keys import read_public_key
@@ -143,7 +145,11 @@ class Reader:
         if kept != {**kept, **files}:
             self._run.tree.write_folder(folder, {**kept, **files})
         if "ca.pem" in files:
-            self._own(relation.counterpart.name, read_chain(files["ca.pem"], where="ca.pem"))
+            chain = read_chain(files["ca.pem"], where="ca.pem")
+            self._own(relation.counterpart.name, chain)
+            for certificate in chain if kept.get("ca.pem") != files["ca.pem"] else ():
+                # The signing policy then knows them for what they are: no key for a leaf.
+                self._run.known_keys.claim(relation.counterpart.name, "ca", certificate_key(certificate)[1])
         if "endpoints.json" in files:
             compare_endpoints(self._run, relation, files["endpoints.json"])
 
@@ -178,13 +184,24 @@ class Reader:
 
 
 def trust_in(run: Run, relation: Relation) -> Trust:
-    """What the description says of the counterpart: who confirmed its first publication, whether it signs manifests."""
+    """What is known of the counterpart: who confirmed its first publication, whether it signs manifests, with which key."""
     described = run.description.participant(relation.participant)
     both_here = {relation.side.name, relation.counterpart.name} <= set(run.sides)
     automatic = run.description.approval is Approval.AUTOMATIC or both_here
+    certificate = _exchange_certificate(run, relation.counterpart.name) if both_here else None
     if relation.counterpart.name == HUB:
-        return Trust(run.description.hub.first_publication(described.name), automatic=automatic)
-    return Trust(described.first_publication, automatic=automatic, plain=described.manifest == "none")
+        return Trust(run.description.hub.first_publication(described.name), automatic=automatic, certificate=certificate)
+    plain = described.manifest == "none"
+    return Trust(described.first_publication, automatic=automatic, plain=plain, certificate=certificate)
+
+
+def _exchange_certificate(run: Run, side: str) -> x509.Certificate | None:
+    """The certificate of an exchange key that may have been replaced with a person's permission; None when it is not in order."""
+    pem = run.tree.read(f"{layout.store_folder(side, 'exchange')}/certificate.pem")
+    try:
+        return None if pem is None else read_certificate(pem)
+    except CertificateUnreadable:
+        return None
 
 
 def _expected(run: Run, relation: Relation) -> set[str]:

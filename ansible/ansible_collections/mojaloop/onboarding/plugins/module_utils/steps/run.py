@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
 from ..description.trust import counterparts_of
-from ..errors import DescriptionError, OnboardingError, Problem
+from ..errors import DescriptionError, LeaseHeld, OnboardingError, Problem
 from ..findings import Disposition, Finding
 from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
 from ..store import layout
@@ -121,6 +121,9 @@ class Run:
         """Turn an error about one participant into a fault, so that the run goes on with the others."""
         try:
             yield
+        except LeaseHeld:
+            # Another run has taken over: this one has nothing more to do here.
+            raise
         except OnboardingError as error:
             reason = getattr(error, "reason", "") or "error"
             self.note(Finding(participant, step, side, artefact, reason, Disposition.FAULT, detail=str(error)))
