@@ -2,7 +2,7 @@
 """The roll-back timer: a change undoes itself unless the controller confirms it over a new connection in time.
 
 A change that cuts off the controller cannot be undone by the controller. So the host arms a detached process before it
-switches; the process undoes the change when nobody confirms. Confirming and firing are one ``rename`` of the same file:
+switches; the process undoes the change when nobody confirms. Confirming takes the same file away that firing renames:
 exactly one of them wins.
 
 Files in ``folder`` (mode 0700): ``pending-<token>`` (locked by the living timer), ``fired-<token>`` (what was undone).
@@ -45,12 +45,10 @@ def confirm(folder: str, token: str) -> bool:
     """Keep the change; False when the timer has fired already, or never was."""
     if not token.isalnum():
         return False
-    confirmed = os.path.join(folder, "confirmed-" + token)
     try:
-        os.rename(os.path.join(folder, "pending-" + token), confirmed)
+        os.unlink(os.path.join(folder, "pending-" + token))
     except FileNotFoundError:
         return False
-    os.unlink(confirmed)
     return True
 
 
