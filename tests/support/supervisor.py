@@ -62,7 +62,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Watch:
-    """Which calls are counted: those named, on files below ``roots``; ``reading`` also those that open a file to read."""
+    """Which calls are counted: those named, on files below ``roots`` and (``sendmsg``) on sockets.
+
+    ``reading``: also those that open a file to read.
+    """
 
     roots: tuple[str, ...]
     names: frozenset[str] = CHANGING
@@ -221,7 +224,8 @@ class _Supervisor:
         _send(self._listener, ticket, decision)
 
     def _counts(self, pid: int, path: str) -> bool:
-        if not any(path == root or path.startswith(root.rstrip("/") + "/") for root in self._watch.roots):
+        below = any(path == root or path.startswith(root.rstrip("/") + "/") for root in self._watch.roots)
+        if not below and not path.startswith("socket:"):
             return False
         try:
             return os.getpgid(pid) == self._child

@@ -153,15 +153,17 @@ def main() -> None:
         order["do"] = "observe"
     try:
         result = carry_out(order)
-    except firewall_nftables.FirewallRefused as refusal:
-        module.fail_json(msg=str(refusal))
+    except (firewall_nftables.FirewallRefused, OSError) as error:
+        module.fail_json(msg=str(error))
     module.exit_json(**result)
 
 
 def carry_out(order: dict[str, Any]) -> dict[str, Any]:
     """Do one thing; the answer always holds what is in force afterwards."""
     ticket = ""
-    if order["do"] == "apply":
+    if order["do"] == "observe":
+        firewall_nftables.await_confirmation(order["persist_file"], order["seconds"])
+    elif order["do"] == "apply":
         ticket = firewall_nftables.apply(order["rules"], order["content"], order["persist_file"], order["seconds"])
     elif order["do"] == "confirm":
         firewall_nftables.confirm(order["ticket"], order["rules"], order["content"], order["persist_file"])

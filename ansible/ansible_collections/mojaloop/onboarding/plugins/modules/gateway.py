@@ -204,6 +204,8 @@ def carry_out(order: dict[str, Any]) -> dict[str, Any]:
         doors = tuple((str(address), int(port)) for address, port in order["doors"])
         change = gateway_haproxy.Change(order["digest"], order["files"], doors, order["proxy_protocol"], order["seconds"])
         return {"changed": True, **gateway_haproxy.apply(place, order["staging"], change)}
+    if order["do"] == "observe":
+        gateway_haproxy.await_confirmation(place, order["seconds"])
     confirmed = order["do"] == "confirm" and gateway_haproxy.confirm(place, order["ticket"])
     return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place)}
 

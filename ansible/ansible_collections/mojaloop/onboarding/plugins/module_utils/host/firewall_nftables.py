@@ -88,10 +88,20 @@ def confirm(token: str, rules: str, expected: Content, persist_file: str) -> Non
         os.unlink(os.path.join(folder, name))
 
 
+def await_confirmation(persist_file: str, seconds: float) -> None:
+    """Wait until no earlier change can be undone any more; nothing is written. FirewallRefused when one still can."""
+    try:
+        rollback.wait(_folder_of(persist_file), seconds + TIMEOUT)
+    except TimeoutError as error:
+        raise FirewallRefused(str(error)) from error
+
+
 def persist(rules: str, persist_file: str) -> None:
     """Replace the file that the host loads at boot: staged beside it, synced, renamed; unchanged bytes stay untouched."""
     if _digest(persist_file) != hashlib.sha256(rules.encode()).hexdigest():
-        os.makedirs(os.path.dirname(persist_file), mode=0o755, exist_ok=True)
+        folder = _folder(persist_file)
+        _settle(folder, 0)
+        _sweep(folder, persist_file)
         _write(persist_file, rules)
 
 
@@ -194,12 +204,17 @@ def _nft(*arguments: str, absent: bool = False) -> str | None:
 
 
 def _folder(persist_file: str) -> str:
-    """The working folder beside the file: hidden, so that an include pattern never takes a candidate from it."""
-    head, tail = os.path.split(persist_file)
-    folder = os.path.join(head, "." + os.path.splitext(tail)[0])
-    os.makedirs(head, mode=0o755, exist_ok=True)
+    """The working folder, made where it is missing."""
+    folder = _folder_of(persist_file)
+    os.makedirs(os.path.dirname(folder), mode=0o755, exist_ok=True)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     return folder
+
+
+def _folder_of(persist_file: str) -> str:
+    """The working folder beside the file: hidden, so that an include pattern never takes a candidate from it."""
+    head, tail = os.path.split(persist_file)
+    return os.path.join(head, "." + os.path.splitext(tail)[0])
 
 
 def _settle(folder: str, seconds: float) -> None:

@@ -95,6 +95,11 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
         releases.sweep(place.folder)
 
 
+def await_confirmation(place: Place, seconds: float) -> None:
+    """Wait until no earlier change can be undone any more; nothing is written. TimeoutError when one still can."""
+    rollback.wait(_timers(place), seconds + SETTLE)
+
+
 def confirm(place: Place, token: str) -> bool:
     """Keep the change; False when it was undone already."""
     return rollback.confirm(_timers(place), token)

@@ -52,14 +52,13 @@ def confirm(folder: str, token: str) -> bool:
     return True
 
 
-def settle(folder: str, limit: float) -> list[str]:
-    """Wait at most ``limit`` seconds until no timer runs any more; returns the tokens of timers that died unfinished.
+def wait(folder: str, limit: float) -> list[str]:
+    """Wait at most ``limit`` seconds until no timer runs any more; nothing is written. Returns the files of dead timers.
 
-    For the start of a change: a killed controller's earlier change must be undone before the next one begins. A timer
-    that died (the host restarted) leaves its file, which is removed here. TimeoutError when a timer still runs.
+    For looking at a host: what is in force while a timer runs may be undone a moment later. TimeoutError when one still runs.
     """
     deadline = time.monotonic() + limit
-    abandoned = []
+    dead = []
     for name in _names(folder, "pending-") + _names(folder, "firing-"):
         path = os.path.join(folder, name)
         while _alive(path):
@@ -67,9 +66,20 @@ def settle(folder: str, limit: float) -> list[str]:
                 raise TimeoutError("an earlier change still waits for its confirmation or its roll-back")
             time.sleep(POLL)
         if os.path.exists(path):
-            os.unlink(path)
-            abandoned.append(name.split("-", 1)[1])
-    return abandoned
+            dead.append(path)
+    return dead
+
+
+def settle(folder: str, limit: float) -> list[str]:
+    """As ``wait``, and remove what timers that died unfinished left; returns their tokens.
+
+    For the start of a change: a killed controller's earlier change must be undone before the next one begins. A timer
+    dies with its host.
+    """
+    dead = wait(folder, limit)
+    for path in dead:
+        os.unlink(path)
+    return [os.path.basename(path).split("-", 1)[1] for path in dead]
 
 
 def fired(folder: str) -> list[str]:
