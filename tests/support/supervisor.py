@@ -31,22 +31,22 @@ _FILTER_FD = 700
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NUMBERS: dict[str, dict[str, int]] = {
     "x86_64": {
-        "write": 1, "pwrite64": 18, "writev": 20, "sendmsg": 46, "fsync": 74, "fdatasync": 75, "truncate": 76, "ftruncate": 77,
-        "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "link": 86, "unlink": 87, "symlink": 88, "chmod": 90, "fchmod": 91,
-        "openat": 257, "mkdirat": 258, "unlinkat": 263, "renameat": 264, "linkat": 265, "symlinkat": 266, "fchmodat": 268,
-        "utimensat": 280, "renameat2": 316, "open": 2,
+        "open": 2, "write": 1, "pwrite64": 18, "writev": 20, "sendto": 44, "sendmsg": 46, "fsync": 74, "fdatasync": 75,
+        "truncate": 76, "ftruncate": 77, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "link": 86, "unlink": 87,
+        "symlink": 88, "chmod": 90, "fchmod": 91, "openat": 257, "mkdirat": 258, "unlinkat": 263, "renameat": 264,
+        "linkat": 265, "symlinkat": 266, "fchmodat": 268, "utimensat": 280, "renameat2": 316,
     },
     "aarch64": {
-        "write": 64, "pwrite64": 68, "writev": 66, "sendmsg": 211, "fsync": 82, "fdatasync": 83, "truncate": 45, "ftruncate": 46,
-        "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37, "renameat": 38, "fchmod": 52, "fchmodat": 53, "openat": 56,
-        "utimensat": 88, "renameat2": 276,
+        "write": 64, "pwrite64": 68, "writev": 66, "sendto": 206, "sendmsg": 211, "fsync": 82, "fdatasync": 83,
+        "truncate": 45, "ftruncate": 46, "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37, "renameat": 38,
+        "fchmod": 52, "fchmodat": 53, "openat": 56, "utimensat": 88, "renameat2": 276,
     },
 }  # fmt: skip
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 _PIDFD_OPEN, _PIDFD_GETFD = 434, 438
-CHANGING = frozenset(_NUMBERS["x86_64"]) - {"sendmsg"}
+CHANGING = frozenset(_NUMBERS["x86_64"]) - {"sendmsg", "sendto"}
 """Calls that change files: what is opened only to read is no change (see ``Watch.reading``)."""
-_BY_HANDLE = {"write", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "fchmod", "sendmsg"}
+_BY_HANDLE = {"write", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "fchmod", "sendmsg", "sendto"}
 _AT = {"openat", "mkdirat", "unlinkat", "renameat", "linkat", "symlinkat", "fchmodat", "utimensat", "renameat2"}
 
 
@@ -62,7 +62,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Watch:
-    """Which calls are counted: those named, on files below ``roots`` and (``sendmsg``) on sockets.
+    """Which calls are counted: those named, on files below ``roots`` and (``sendmsg``, ``sendto``) on sockets.
 
     ``reading``: also those that open a file to read.
     """
