@@ -67,7 +67,8 @@ def run(bench: Bench, wanted: GatewayModel) -> None:  # noqa: F811
 def presented(bench: Bench) -> bytes:  # noqa: F811
     """The certificate that the door shows; the request with it is answered."""
     connection = bench.connect("greenbank")
-    shown: bytes = connection.client.sock.getpeercert(binary_form=True)
+    shown = connection.client.sock.getpeercert(binary_form=True)
+    assert isinstance(shown, bytes)
     assert connection.ask(headers=bench.headers()).status == 200
     return shown
 
