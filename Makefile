@@ -56,7 +56,7 @@ molecule: system venv node
 	@if compgen -G '$(MOLECULE_GLOB)' >/dev/null; then molecule test --all; else echo "molecule: no scenario in $(MOLECULE_GLOB)"; fi
 
 pytest: system venv node
-	$(PYTEST) tests/unit tests/integration tests/interruption
+	$(PYTEST) tests/unit tests/integration tests/interruption tests/secrets
 
 test: system venv node ## everything, on a machine that has never seen the project; ends with the summary of all tests
 	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest
