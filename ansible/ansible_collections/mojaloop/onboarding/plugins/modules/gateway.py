@@ -189,14 +189,14 @@ def main() -> None:
         order["do"] = "observe"
     os.umask(0o077)
     try:
-        result = carry_out(order)
+        result = carry_out(order, check=module.check_mode)
     except (GatewayError, OSError, TimeoutError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 
 
-def carry_out(order: dict[str, Any]) -> dict[str, Any]:
-    """Do one thing, and say what came of it."""
+def carry_out(order: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """Do one thing, and say what came of it; with ``check`` nothing is written."""
     place = gateway_haproxy.Place(order["folder"], order["master_socket"], order["stats_socket"], order["service"])
     if order["do"] == "stage":
         return {"changed": True, "staging": gateway_release.stage(place.folder)}
@@ -206,6 +206,9 @@ def carry_out(order: dict[str, Any]) -> dict[str, Any]:
         return {"changed": True, **gateway_haproxy.apply(place, order["staging"], change)}
     if order["do"] == "observe":
         gateway_haproxy.await_confirmation(place, order["seconds"])
+        if not check:
+            # What a killed run brought holds keys, and must not lie here because the next run has nothing to change.
+            gateway_release.sweep(place.folder)
     confirmed = order["do"] == "confirm" and gateway_haproxy.confirm(place, order["ticket"])
     return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place)}
 

@@ -58,16 +58,15 @@ def wait(folder: str, limit: float) -> list[str]:
     For looking at a host: what is in force while a timer runs may be undone a moment later. TimeoutError when one still runs.
     """
     deadline = time.monotonic() + limit
-    dead = []
-    for name in _names(folder, "pending-") + _names(folder, "firing-"):
-        path = os.path.join(folder, name)
-        while _alive(path):
-            if time.monotonic() > deadline:
-                raise TimeoutError("an earlier change still waits for its confirmation or its roll-back")
-            time.sleep(POLL)
-        if os.path.exists(path):
-            dead.append(path)
-    return dead
+    while True:
+        found = [os.path.join(folder, name) for name in _names(folder, "pending-") + _names(folder, "firing-")]
+        alive = any(_alive(path) for path in found)
+        # A file that has gone since may stand under its next name: the timer fires at this moment.
+        if not alive and all(os.path.exists(path) for path in found):
+            return found
+        if time.monotonic() > deadline:
+            raise TimeoutError("an earlier change still waits for its confirmation or its roll-back")
+        time.sleep(POLL)
 
 
 def settle(folder: str, limit: float) -> list[str]:
