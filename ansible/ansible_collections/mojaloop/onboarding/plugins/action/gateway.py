@@ -18,7 +18,7 @@ from ..module_utils.description.loading import load_description
 from ..module_utils.description.model import HUB, Description, Gateway
 from ..module_utils.errors import GatewayError, OnboardingError
 from ..module_utils.findings import faults
-from ..module_utils.gateway.comparison import Plan, archive, plan, readable
+from ..module_utils.gateway.comparison import Plan, archive, plan, readable, vanished
 from ..module_utils.gateway.desired import gateway_model
 from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.model import GatewayModel
@@ -63,7 +63,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return _result(model.findings, changed=False)
         order = self._place(gateway)
         observation = self._order({**order, "do": "observe"})["observation"]
-        release, scope = render(model), chosen if side == HUB and self._wanted() else None
+        release, scope = render(model), chosen if side == HUB else None
+        if scope is not None and not self._wanted():
+            model = replace(model, findings=(*model.findings, *vanished(model, observation, _known(description))))
         made = plan(model, release, observation, scope)
         result = _result(made.findings, changed=made.changes)
         if self._task.diff:
@@ -159,6 +161,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             what = f"{order['do']} failed: {answer.get('msg', 'no answer')} {answer.get('module_stderr', '')}".strip()
             raise GatewayError(what, where=str(self._variables.get("inventory_hostname", "")))
         return answer
+
+
+def _known(description: Description) -> set[str]:
+    """Who is described, be it in a file that is broken."""
+    broken = {Path(file).stem for file, _problems in description.broken}
+    return {participant.name for participant in description.participants} | broken
 
 
 def _result(findings: Collection[Any], *, changed: bool) -> dict[str, Any]:

@@ -68,6 +68,15 @@ def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], par
     return Plan((*model.findings, *sorted(set(found))), digest, files, maps, sent, release)
 
 
+def vanished(model: GatewayModel, observed: Mapping[str, Any], known: Collection[str]) -> list[Finding]:
+    """A fault for everyone who is still let in or called and whom nobody describes any more: a lost file closes no door."""
+    owners = {owner_of(name, key, value) for name, entries in observed["maps"].items() for key, value in entries.items()}
+    owners |= {_owner(name) for name in observed["files"]}
+    detail = "its file is gone; restore it, or set its state to offboarded and run offboard.yml"
+    about = (model.side, f"gateway/{model.host}", "participant-unknown", Disposition.FAULT)
+    return [Finding(name, "endpoints-1", *about, detail=detail) for name in sorted(owners - {"", *known})]
+
+
 def archive(made: Plan) -> bytes:
     """The tar archive that a host needs: the files it has not got, and all maps."""
     buffer = io.BytesIO()
