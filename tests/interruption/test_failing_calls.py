@@ -12,7 +12,7 @@ from support.counting import record_count
 from support.depth import sample
 from support.kills import calls_of, interrupted
 from support.state_world import STEP_NAMES, Scenario, Told, World
-from support.supervisor import PASS, Call
+from support.supervisor import PASS, SHORT, TORN, Call
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
 
@@ -78,3 +78,24 @@ def test_a_disk_that_stays_full_is_told_and_the_next_run_goes_on(scenario: Scena
         error_of(ended.answer, errno.ENOSPC)
         scenario.check_recovery(world.state, call)
     record_count("full disks", len(points), of=len(calls))
+
+
+@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
+def test_a_system_that_writes_half_of_what_it_is_given_is_asked_again(scenario: Scenario, folder: Path, step: int) -> None:
+    world = scenario.place(step, folder / "short")
+    ended = interrupted(world, step, lambda call: SHORT if call.name == "write" else PASS)
+    assert ended.answer.error == ""
+    assert ended.answer.faults == []
+    assert len([call for call in ended.calls if call.name == "write"]) > len(ended.calls) / 4
+    scenario.check_recovery(world.state, "short writes")
+
+
+@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
+def test_half_a_file_is_never_taken_for_one(scenario: Scenario, folder: Path, step: int) -> None:
+    writes = [call for call in calls_of(scenario, step, folder / "undisturbed") if call.name == "write"]
+    points = sample(writes, 23, start=step * 5)
+    for point in points:
+        world = scenario.place(step, folder / "torn")
+        assert interrupted(world, step, lambda call, at=point.ordinal: TORN if call.ordinal == at else PASS).killed  # type: ignore[misc]
+        scenario.check_recovery(world.state, point)
+    record_count("kill points in the middle of a write", len(points), of=len(writes))

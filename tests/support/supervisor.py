@@ -26,6 +26,10 @@ from typing import Any
 KILL = -1
 """Decision: end the process with SIGKILL, the call not carried out."""
 PASS = 0
+SHORT = -2
+"""Decision on a ``write``: only the first half is written, and the caller is told so (which write(2) permits)."""
+TORN = -3
+"""Decision on a ``write``: the first half is written, then the process ends with SIGKILL."""
 _LIMIT = 120.0
 _FILTER_FD = 700
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -100,7 +104,7 @@ def supervise(
     *,
     stay: bool = False,
 ) -> Ended:
-    """Do the work in a forked process; ``decide`` says of each counted call: PASS, KILL, or the errno to answer with.
+    """Do the work in a forked process; ``decide`` says of each counted call: PASS, KILL, SHORT, TORN, or an errno.
 
     Processes that the work starts in sessions of their own are neither counted nor killed; with ``stay`` they may go on
     after the end of the work.
@@ -217,11 +221,16 @@ class _Supervisor:
             call = Call(len(self._ended.calls), self._names[number], pid, path)
             decision = self._decide(call)
             self._ended.calls.append(call)
-        if decision == KILL:
+        if decision in {SHORT, TORN}:
+            written = _write_half(pid, arguments)
+        if decision in {KILL, TORN}:
             os.killpg(self._child, signal.SIGKILL)
             self._ended.killed = True
             return
-        _send(self._listener, ticket, decision)
+        if decision == SHORT:
+            _send(self._listener, ticket, PASS, written)
+        else:
+            _send(self._listener, ticket, decision)
 
     def _counts(self, pid: int, path: str) -> bool:
         below = any(path == root or path.startswith(root.rstrip("/") + "/") for root in self._watch.roots)
@@ -260,11 +269,24 @@ def _receive(listener: int) -> tuple[int, int, int, tuple[int, ...]] | None:
     return ticket, pid, number, tuple(arguments)
 
 
-def _send(listener: int, ticket: int, error: int) -> None:
-    """Let a call pass (0), or fail with this errno."""
-    answer = struct.pack("=QqiI", ticket, 0, -error, 0 if error else 1)
+def _send(listener: int, ticket: int, error: int, value: int = 0) -> None:
+    """Let a call pass, fail with this errno, or answer in its stead with a value that is not 0."""
+    goes_on = 0 if error or value else 1
+    answer = struct.pack("=QqiI", ticket, value, -error, goes_on)
     with suppress(FileNotFoundError):
         fcntl.ioctl(listener, _ioctl(3, 1, 24), bytearray(answer))
+
+
+def _write_half(pid: int, arguments: tuple[int, ...]) -> int:
+    """Write the first half (at least a byte) of what a call wants written, to the file it wants it written to; how much."""
+    handle, address, size = arguments[:3]
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 -- as below
+        content = os.pread(memory.fileno(), max(size // 2, 1), address)
+    target = _fetch(pid, handle)
+    try:
+        return os.write(target, content)
+    finally:
+        os.close(target)
 
 
 def _ioctl(direction: int, number: int, size: int) -> int:
