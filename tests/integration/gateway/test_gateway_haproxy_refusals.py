@@ -251,6 +251,7 @@ def test_participants_door(bench: Bench) -> None:
     caller = replace(hub, participant="hub", fspiop_id="switch", clients=(), roles=(), networks=(ip_network("127.0.0.11/32"),))
     door = bench.with_door(callers=(caller,), header_rule=HeaderRule.DESTINATION, tokens=None, token_endpoint=None, resources=())
     bench.install(replace(door, side="greenbank", fspiop_id="greenbank"))
+    assert bench.plan().findings == ()
     bench.clients["hub"] = bench.clients["bluebank"]
     name = "fspiop-destination"
     for wrong in (
@@ -340,3 +341,16 @@ def test_listeners_of_both_families(bench: Bench) -> None:
     bench.install(bench.with_door(listeners=(*bench.door.listeners, Listener(ip_address("::1"), port))))
     with socket.create_connection(("::1", port), 5):
         pass
+
+
+def test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family(bench: Bench, destination: Any) -> None:
+    sources = (ip_network("2001:db8::11/128"), ip_network("127.0.0.11/32"))
+    made = destination("greenbank", bench.backend, bench.hub_ca.pem, bench.clients["greenbank"])
+    over_both = replace(made, addresses=(ip_address("2001:db8::20"), ip_address("127.0.0.1")), sources=sources)
+    bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(over_both,))))
+    text = Path(bench.place.folder, "current", "haproxy.cfg").read_text()
+    servers = [line.split() for line in text.splitlines() if line.startswith("    server at-")]
+    assert [(line[1], line[line.index("source") + 1]) for line in servers] == [
+        ("at-127.0.0.1", "127.0.0.11"),
+        ("at-2001-db8--20", "[2001:db8::11]"),
+    ]

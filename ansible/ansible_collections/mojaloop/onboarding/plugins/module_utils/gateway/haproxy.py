@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from . import rules
-from .haproxy_inbound import inbound_sections
+from .haproxy_inbound import inbound_sections, map_file
 from .haproxy_maps import Maps, maps
 from .haproxy_outbound import destination_section, outbound_sections, reachable
 from .model import Destination, GatewayModel, Identity, Inbound
@@ -52,7 +52,9 @@ def render(model: GatewayModel) -> Release:
         **_door_files(model.inbound),
         **_destination_files(destinations),
     }
-    return Release(files, maps(model.inbound.callers, destinations, routed=model.outbound.routed))
+    made = maps(model.inbound.callers, destinations, routed=model.outbound.routed)
+    used = {name: entries for name, entries in made.items() if map_file(name) in files["parts/10-doors.cfg"].decode()}
+    return Release(files, used)
 
 
 def release_digest(digests: Mapping[str, str]) -> str:

@@ -135,12 +135,12 @@ def _path(base_path: str) -> list[str]:
 
 
 def _own_headers() -> list[str]:
-    """Headers in which this gateway speaks to what is behind it: copies from outside are removed."""
+    """Headers in which this gateway speaks: copies from outside are removed, and nobody behind it refuses in its name."""
     owned = ("x-client-certificate", "x-real-ip", "forwarded")
     return [
         *(f"    http-request del-header {name}" for name in owned),
         *(f"    http-request del-header {prefix} -m beg" for prefix in ("x-forwarded-", "x-refused-", "x-ssl-")),
-        "    http-response del-header x-refused- -m beg",
+        "    http-response del-header x-refused- -m beg if { res.hdr(x-refused-by) -i gateway }",
     ]
 
 

@@ -67,9 +67,9 @@ def widest(prefixes: Iterable[Network]) -> list[Network]:
 
 def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participants: Collection[str]) -> Maps:
     """The desired maps for these participants, and what is observed for all others."""
-    kept: Maps = {name: {} for name in NAMES}
-    for name in NAMES:
-        for source, inside in ((desired.get(name, {}), True), (observed.get(name, {}), False)):
+    kept: Maps = {name: {} for name in desired}
+    for name in desired:
+        for source, inside in ((desired[name], True), (observed.get(name, {}), False)):
             kept[name].update({key: value for key, value in source.items() if (owner_of(name, key, value) in participants) is inside})
     networks: dict[str, list[Network]] = {}
     for entry in kept["allowed"]:

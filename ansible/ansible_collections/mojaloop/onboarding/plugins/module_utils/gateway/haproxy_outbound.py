@@ -57,7 +57,7 @@ def reachable(destination: Destination) -> list[tuple[IPv4Address | IPv6Address,
 def _server(destination: Destination, address: IPv4Address | IPv6Address, source: str) -> str:
     place = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004
     folder = f"{CURRENT}/destinations/{destination.participant}"
-    egress = f" source {source}" if source else ""
+    egress = f" source [{source}]" if ":" in source else f" source {source}" if source else ""
     return (
         f'    server at-{str(address).replace(":", "-")} {place}:{destination.port} ssl verify required ca-file "{folder}/ca.pem" '
         f'verifyhost {destination.host} sni str({destination.host}) crt "{folder}/client.pem" {TLS_FLOOR}{egress}'

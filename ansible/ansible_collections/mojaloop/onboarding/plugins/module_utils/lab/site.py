@@ -23,21 +23,23 @@ from .vantage import machines_here, open_socket
 
 _TABLE = ("inet", "mojaloop_onboarding")
 _REFUSED_IN = "refused_in"
-_HANDSHAKE_ENDED = b"SSL handshake failure"
+_HANDSHAKE_ENDED = (b"SSL handshake failure", b"SSL client CA chain cannot be verified", b"SSL client certificate not trusted")
+"""HAProxy's three words for a caller whose certificate is missing or not the right CA's."""
 _SECONDS = 10
 
 
 @dataclass(frozen=True)
 class LogWitness:
-    """Counts the lines in a log that hold a text."""
+    """Counts the lines in a log that hold one of some texts."""
 
     name: str
     log: Path
-    text: bytes
+    texts: tuple[bytes, ...]
 
     def count(self) -> int:
         """See ``verification.model.Witness``."""
-        return self.log.read_bytes().count(self.text) if self.log.exists() else 0
+        content = self.log.read_bytes() if self.log.exists() else b""
+        return sum(content.count(text) for text in self.texts)
 
 
 @dataclass(frozen=True)
