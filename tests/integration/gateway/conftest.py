@@ -18,18 +18,16 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from support.authorities import Authority, digest_of
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, archive, plan
@@ -51,45 +49,6 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import ga
 LOCAL = ip_address("127.0.0.1")
 ISSUER, AUDIENCE = "https://auth.hub.test", "https://api.hub.test"
 NOW = dt.datetime.now(dt.UTC)
-
-
-def pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
-def digest_of(certificate: bytes) -> bytes:
-    return sha256(ssl.PEM_cert_to_DER_cert(certificate.decode())).digest()
-
-
-class Authority:
-    """A CA that signs what a test asks for."""
-
-    def __init__(self, name: str) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.pem = pem(self._sign(self.name, self.key.public_key(), [x509.BasicConstraints(ca=True, path_length=0)]))
-
-    def identity(self, name: str, *, server: bool = False) -> Identity:
-        key = ec.generate_private_key(ec.SECP256R1())
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        extensions = [x509.BasicConstraints(ca=False, path_length=None), x509.ExtendedKeyUsage([usage])]
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._sign(subject, key.public_key(), [*extensions, x509.SubjectAlternativeName([x509.DNSName(name)])])
-        return Identity(pem(certificate), self.pem, key_pem(key))
-
-    def _sign(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, extensions: list[x509.ExtensionType]) -> x509.Certificate:
-        builder = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(NOW - dt.timedelta(hours=1)).not_valid_after(NOW + dt.timedelta(days=2))
-        )  # fmt: skip
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
-        return builder.sign(self.key, hashes.SHA256())
 
 
 def b64(content: bytes) -> str:

@@ -20,6 +20,10 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import HeaderRule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Destination
+
     from .conftest import Bench
 
 HOUR = 3600
@@ -343,7 +347,7 @@ def test_listeners_of_both_families(bench: Bench) -> None:
         pass
 
 
-def test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family(bench: Bench, destination: Any) -> None:
+def test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family(bench: Bench, destination: Callable[..., Destination]) -> None:
     sources = (ip_network("2001:db8::11/128"), ip_network("127.0.0.11/32"))
     made = destination("greenbank", bench.backend, bench.hub_ca.pem, bench.clients["greenbank"])
     over_both = replace(made, addresses=(ip_address("2001:db8::20"), ip_address("127.0.0.1")), sources=sources)
