@@ -268,6 +268,11 @@ def test_archive_with_a_foreign_name_is_refused(bench: Bench) -> None:
         bench.apply(replace(made, sent=("extra",), release=replace(made.release, files={**made.release.files, "extra": b"x"})))
 
 
+def last_line(bench: Bench) -> str:
+    lines = Path(bench.place.folder, "gateway.log").read_text().splitlines()
+    return [line for line in lines if "outbound" in line][-1]
+
+
 def ask_plain(bench: Bench, path: str, headers: dict[str, str]) -> tuple[int, str]:
     import http.client  # noqa: PLC0415
 
@@ -300,6 +305,8 @@ def test_outbound_chooses_by_header_and_verifies_each_counterpart_with_its_own_t
     for wrong in (wrong_ca, wrong_name):
         bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(wrong,))))
         assert ask_plain(bench, "/parties/1", {name: "greenbank"})[0] == 503
+        assert until(lambda: " 503 " in last_line(bench))
+        assert "certificate verify failed" in last_line(bench)
     assert impostor.seen == []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from . import rules
-from .haproxy_inbound import CURRENT, TLS_FLOOR, clean_path, map_file, refusal
+from .haproxy_inbound import CURRENT, TLS_FLOOR, clean_path, log_format, map_file, refusal
 from .model import Destination, Outbound
 
 
@@ -20,7 +20,7 @@ def outbound_sections(outbound: Outbound) -> list[str]:
     return [
         "frontend outbound",
         f"    bind {address}:{listener.port}",
-        '    log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B destination=%[var(txn.destination)] refused=%[var(txn.refused)] %HM"',
+        log_format("destination=%[var(txn.destination)] refused=%[var(txn.refused)] %HM"),
         *clean_path(),
         *_choice(routed=outbound.routed),
         "    use_backend %[var(txn.destination)]",

@@ -26,6 +26,8 @@ from .gateway_handshake import certificates, handshake_fault
 
 SETTLE = 20.0
 """Seconds within which a new process must be in force."""
+STARTING = 3.0
+"""Seconds for which a master that starts anew may be silent; what is silent for longer does not run."""
 POLL = 0.1
 
 
@@ -208,8 +210,11 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
 
 def _serving(place: Place) -> bool:
     """Whether a process of this gateway runs; GatewayError when another HAProxy has its socket."""
-    if not sockets.answers(place.master_socket):
-        return False
+    deadline = time.monotonic() + STARTING
+    while not sockets.answers(place.master_socket):
+        if not os.path.exists(place.master_socket) or time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
     config = str(place.release / releases.CONFIGURATION)
     arguments = Path(f"/proc/{sockets.master(place.master_socket)}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     if config not in arguments:
@@ -286,7 +291,7 @@ def _stop(place: Place) -> None:
 def _wait_for(place: Place, digest: str, refused: Callable[[], str]) -> None:
     """Until the release is in force (empty: none of ours); GatewayError when it is refused or SETTLE has passed."""
     deadline = time.monotonic() + SETTLE
-    while sockets.running_release(place.stats_socket) != digest:
+    while sockets.running_release(place.stats_socket) != digest or not sockets.answers(place.master_socket):
         reason = ""
         with suppress(OSError):
             reason = refused()
