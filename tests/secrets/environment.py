@@ -22,7 +22,7 @@ STEPS = (
     ("own_certificates", 0, r"/store/greenbank/.*stage-.*key\.pem"),
     ("exchange", 1, r"/exchange/.*stage-"),
     ("received_certificates", 1, r"/store/.*received.*stage-"),
-    ("certificate_signing", 0, r"/journal/issued/|/issued/.*stage-"),
+    ("certificate_signing", 0, r"/store/[^/]+/issued/.*stage-"),
     ("oauth_clients", 0, r"/oauth/.*stage-"),
     ("exchange", 2, r"/exchange/.*stage-"),
     ("received_certificates", 2, r"/store/.*stage-"),
@@ -99,6 +99,9 @@ def playbook(folder: Path, tasks: list[dict[str, object]], **more: object) -> st
 class Environment:
     """The hub, a managed participant, and one that works with openssl. The CA passphrase stands in a private file."""
 
+    limit: tuple[str, ...] = ("--limit", "controller")
+    """No gateway is there."""
+
     def __init__(self, folder: Path, server: Server) -> None:
         self.folder = folder
         self.server = server
@@ -156,7 +159,7 @@ class Environment:
             "ANSIBLE_DISPLAY_TRACEBACK": "always",
             "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
             "PYTHONPATH": str(BREAKER),
-            "ONBOARDING_CA_PASSPHRASE_FILE": str(self.passphrase_file),
+            **self.variables,
         }
         with watcher.watched():
             everything = {**variables, **(environment or {})}
@@ -165,13 +168,17 @@ class Environment:
                 self.description / "hosts.yml",
                 "-vvvv",
                 "--diff",
-                "--limit",
-                "controller",
+                *self.limit,
                 *arguments,
                 record=record,
                 environment=everything,
             )
         return Watched(self, traces, played, watcher)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the operator's shell gives to the run."""
+        return {"ONBOARDING_CA_PASSPHRASE_FILE": str(self.passphrase_file)}
 
     @property
     def secrets(self) -> Secrets:

@@ -21,6 +21,8 @@ from .environment import STEPS, Environment, Watched, playbook, task
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
+SECRETIVE = ("own_certificates", "certificate_signing", "oauth_clients")
+"""Steps that have secrets in hand."""
 KINDS = {
     "CA passphrase",
     "initial access token",
@@ -47,8 +49,7 @@ def leaks(watched: Watched) -> list[str]:
 
 def test_1_a_plan_shows_no_secret(canaries: Environment) -> None:
     plan = canaries.play("onboard.yml", "--check")
-    assert [bool(result["findings"]) for result in plan.played.of("own_certificates")] == [True], plan.played.output
-    assert len(plan.played.of("oauth_clients")) == 1
+    assert {"missing", "not-published", "not-installed", "not-signed", "oauth-client-missing"} <= {each[4] for each in plan.played.findings}
     assert leaks(plan) == []
     assert not (canaries.state / "store").exists()
 
@@ -57,16 +58,18 @@ def test_1_a_plan_shows_no_secret(canaries: Environment) -> None:
 def test_2_a_failure_in_any_step_shows_no_secret(canaries: Environment, tmp_path: Path, process: str) -> None:
     canaries.begin_anew()
     (tmp_path / "broken").mkdir()
-    breaks = {"ONBOARDING_TEST_BREAK": json.dumps([place for _, _, place in STEPS]), "ONBOARDING_TEST_BROKEN": str(tmp_path / "broken")}
+    # Modules differ from the playbook's own process only in how they are started and end: a few of them show that.
+    chosen = STEPS if process == "of the playbook" else [step for step in STEPS if step[0] in SECRETIVE]
+    breaks = {"ONBOARDING_TEST_BREAK": json.dumps([place for _, _, place in chosen]), "ONBOARDING_TEST_BROKEN": str(tmp_path / "broken")}
     # What a task is given as environment needs a process of its own.
     more = {"environment": {"OWN": "process"}} if process == "of a module" else {}
-    tasks = [task(name, turn, broken=broken) for name, turn, _ in STEPS for broken in (True, False)]
+    tasks = [task(*step[:2], broken=broken) for step in STEPS for broken in ([True, False] if step in chosen else [False])]
     run = canaries.play(playbook(tmp_path, tasks, **more), environment=breaks)
     assert run.played.status == 0, run.played.output
     broken = [entry["result"] for entry in run.played.results if entry["status"] == "failed"]
-    assert len(broken) == len(STEPS)
+    assert len(broken) == len(chosen)
     assert all("broken here by a test" in str(result) for result in broken)
-    assert run.played.output.count("Traceback") >= len(STEPS)
+    assert run.played.output.count("Traceback") >= len(chosen)
     assert {secret.name for secret in canaries.secrets.known} >= KINDS
     assert leaks(run) == []
     started = any(b"AnsiballZ_oauth_clients" in arguments for arguments in run.processes.arguments)
@@ -76,7 +79,7 @@ def test_2_a_failure_in_any_step_shows_no_secret(canaries: Environment, tmp_path
 
 def test_3_a_run_shows_no_secret_and_no_process_carries_one(canaries: Environment) -> None:
     run = canaries.play("onboard.yml")
-    assert len(run.played.of("received_certificates")) == 2, run.played.output
+    assert {each[4] for each in run.played.findings} == {"awaiting-counterpart"}, run.played.output[-2000:]
     assert leaks(run) == []
     assert run.processes.looks > 20
     assert any(b"ansible-playbook" in arguments for arguments in run.processes.environments)
@@ -128,7 +131,7 @@ def test_5_what_is_leaked_on_purpose_is_found_wherever_and_however(canaries: Env
         "store/hub/oauth/greenbank.json registration_access_token in output",
         "store/greenbank/oauth/credentials.json client_secret in output",
         "store/hub/jws/keystore.passphrase in output",
-        "store/hub/jws/keystore.passphrase in arguments",
+        "store/greenbank/jws/keystore.passphrase in arguments",
         "CA passphrase in output",
         "CA passphrase in arguments",
         "store/hub/exchange/key.pem, exponent in journal/stray",
@@ -144,7 +147,6 @@ SAFE: list[dict[str, object]] = [
                 "no_log": True,
                 "check_mode": False,
             },
-            {"ansible.builtin.include_role": {"name": "own_certificates"}},
             {"ansible.builtin.include_role": {"name": "certificate_signing"}},
         ],
         "always": [{"ansible.builtin.file": {"path": "{{ file }}", "state": "absent"}, "check_mode": False}],

@@ -106,10 +106,10 @@ def search(secrets: Secrets, places: Mapping[str, bytes]) -> set[Leak]:
     return found
 
 
-def search_state(secrets: Secrets, state: Path, *, lab: bool = False) -> set[Leak]:
-    """Every secret in the state folder but in the one file where it is at home."""
+def search_state(secrets: Secrets, state: Path) -> set[Leak]:
+    """Every secret in the state folder but in the one file where it is at home; what is a lab's own is left out."""
     homes = {secret.name: secret.home for secret in secrets.known}
-    places = {name: content for name, content in contents(state, state) if lab or not name.startswith("lab/")}
+    places = {name: content for name, content in contents(state, state) if not name.startswith(("lab/", "self-hosted/"))}
     return {leak for leak in search(secrets, places) if homes[leak.secret] != leak.place}
 
 
@@ -130,7 +130,7 @@ def secrets_of_state(state: Path, passphrase: bytes | Mapping[str, bytes], *, si
             continue
         home = str(path.relative_to(state))
         if path.name == "key.pem":
-            own = passphrase if isinstance(passphrase, bytes) else passphrase[side]
+            own = passphrase if isinstance(passphrase, bytes) else passphrase.get(side)
             secrets.add_key(home, path.read_bytes(), own if path.parent.name == "ca" else None, home)
         elif path.name in {"keystore.passphrase", "ca.passphrase"}:
             secrets.add(home, path.read_bytes().strip(), home)
