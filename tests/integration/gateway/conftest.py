@@ -44,7 +44,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
     TokenRules,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
 
 LOCAL = ip_address("127.0.0.1")
 ISSUER, AUDIENCE = "https://auth.hub.test", "https://api.hub.test"
@@ -218,18 +218,25 @@ class Bench:
         token = changed.pop("token", None) or self.signers[0].token(self.claims(participant, **changed))
         return [("authorization", f"Bearer {token}"), ("fspiop-source", participant)]
 
+    def processes(self) -> list[int]:
+        """Everything that was started with a file of this bench, whether it answers or not."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if str(self.root).encode() + b"/" in path.read_bytes():
+                    found.append(int(path.parent.name))
+        return found
+
     def close(self) -> None:
         for client in self.open:
             client.close()
         for timer in Path(self.place.folder, "rollback").glob("pending-*"):
             timer.unlink(missing_ok=True)
-        with suppress(OSError, StopIteration):
-            pids = [gateway_socket.master(self.place.master_socket), *map(int, gateway_socket.workers(self.place.master_socket))]
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             with suppress(ChildProcessError):
-                os.waitpid(pids[0], 0)
+                os.waitpid(pid, 0)
         for server in (self.backend, self.authorization):
             server.shutdown()
             server.server_close()
