@@ -20,6 +20,7 @@ from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.evidence import latest_verdicts
 
 CONTROLLER_RESULTS = (
+    "artefacts_result",
     "own_certificates_result",
     "exchange_turn_1",
     "received_certificates_turn_1",
@@ -42,6 +43,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Print the table; fail when something failed, so that the exit status says so."""
         super().run(tmp, task_vars)
+        missing = [name for name in ("description", "state") if not self._task.args.get(name)]
+        if missing:
+            raise AnsibleActionFail(f"missing required arguments: {', '.join(missing)}")
         try:
             summary = self._summary(task_vars or {})
         except OnboardingError as error:
@@ -53,9 +57,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if not Display().verbosity:
                 del result["summary"]
         report = self._task.args.get("report")
-        if report and not self._task.check_mode:
-            result["changed"] = _write(Path(report), json.dumps(summary.as_dict(), indent=2, sort_keys=True) + "\n")
+        if report:
+            result["changed"] = self._report(Path(report), {**summary.as_dict(), "check": False})
         return result
+
+    def _report(self, file: Path, summary: dict[str, object]) -> bool:
+        """Whether the file differs from what the real run writes; the real run writes it."""
+        text = json.dumps(summary, indent=2, sort_keys=True) + "\n"
+        try:
+            if file.exists() and file.read_text(encoding="utf-8") == text:
+                return False
+            if not self._task.check_mode:
+                file.write_text(text, encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise AnsibleActionFail(f"{file}: the report cannot be written ({error})") from error
+        return True
 
     def _summary(self, task_vars: dict[str, Any]) -> Summary:
         arguments = self._task.args
@@ -81,10 +97,3 @@ def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]
             else:
                 results.append(result)
     return results, unreached
-
-
-def _write(path: Path, text: str) -> bool:
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    path.write_text(text, encoding="utf-8")
-    return True
