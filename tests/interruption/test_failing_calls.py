@@ -49,7 +49,7 @@ def error_of(told: Told, number: int) -> list[str]:
 @pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
 def test_a_call_that_fails_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path, step: int) -> None:
     calls = calls_of(scenario, step, folder / "undisturbed", reading=True)
-    points = sample(calls, 73, start=step * 11)
+    points = sample(calls, 97, start=step * 11)
     told = 0
     for call in points:
         number = ERRORS[call.name][call.ordinal % len(ERRORS[call.name])]
