@@ -1,0 +1,242 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The state matrix of the modules that work on files: create, change and remove, each checked and done, each twice.
+
+What the three acts mean for each module is the table below. Everything else is the same for all: check mode reports what the
+real run then reports, with the earlier steps rehearsed and not yet carried out, and writes nothing; a second run finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.module_states import Description, Matrix, Report, call, snapshot
+
+from ansible_collections.mojaloop.onboarding.plugins.modules import (
+    artefacts,
+    certificate_signing,
+    description_check,
+    exchange,
+    own_certificates,
+    received_certificates,
+)
+
+MODULES: dict[str, Callable[[], None]] = {
+    "artefacts": artefacts.main,
+    "own_certificates": own_certificates.main,
+    "exchange": exchange.main,
+    "received_certificates": received_certificates.main,
+    "certificate_signing": certificate_signing.main,
+}
+SEQUENCE = (
+    ("own_certificates", 0),
+    ("exchange", 1),
+    ("received_certificates", 1),
+    ("certificate_signing", 0),
+    ("exchange", 2),
+    ("received_certificates", 2),
+)
+HUB = {
+    "format": 1,
+    "environment": "states",
+    "kind": "lab",
+    "profile": "mojaloop",
+    "approval": "automatic",
+    "hub": {
+        "id": "switch",
+        "organisation": "Hub",
+        "endpoint": {"url": "https://hub.example:8443", "addresses": ["203.0.113.10"]},
+        "egress_addresses": ["203.0.113.11/32"],
+        "ca": {"kind": "internal"},
+    },
+    "defaults": {"roles": ["quotes"]},
+}
+
+
+def bank(name: str, number: int) -> dict[str, object]:
+    """A managed participant's file."""
+    gateway = {
+        "host": f"{name}-gateway",
+        "inbound": [{"address": f"203.0.113.{number}", "port": 8443}],
+        "inbound_backend": {"address": "127.0.0.1", "port": 3000},
+        "outbound": {"address": "127.0.0.1", "port": 3100},
+    }
+    return {
+        "format": 1,
+        "id": name,
+        "organisation": name.title(),
+        "currencies": ["USD"],
+        "hosting": "managed",
+        "endpoint": {"url": f"https://{name}.example:8443", "addresses": [f"203.0.113.{number}"]},
+        "egress_addresses": [f"203.0.113.{number + 1}/32"],
+        "ca": {"kind": "internal"},
+        "gateways": [gateway],
+    }
+
+
+class Place:
+    """An environment of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.description = Description(folder / "states")
+        self.state = folder / "state"
+        self.description.write("hub", HUB)
+        for number, name in ((20, "greenbank"), (30, "bluebank")):
+            self.description.write(name, bank(name, number))
+
+    def run(self, name: str, turn: int, *, check: bool = False, **more: object) -> Report:
+        """Run one module for all sides."""
+        arguments = {"turn": turn} if turn else {}
+        given = {"description": str(self.description.folder), "state": str(self.state), "_ansible_check_mode": check, **arguments, **more}
+        return Report.of(call(MODULES[name], **given))
+
+    def run_others(self, name: str, turn: int, *, later: bool = False) -> None:
+        """Carry out the steps before one, or those after it; ``artefacts`` is all of them."""
+        if (name, turn) not in SEQUENCE:
+            return
+        position = SEQUENCE.index((name, turn))
+        for other in SEQUENCE[position + 1 :] if later else SEQUENCE[:position]:
+            self.run(*other)
+
+    def delete(self, path: str) -> None:
+        """Lose a file of the state folder."""
+        (self.state / path).unlink()
+
+    def snapshot(self) -> object:
+        """Everything but the lease, which is taken and given back by real runs."""
+        return snapshot(self.description.folder, self.state, without=["lease"])
+
+
+@dataclass(frozen=True)
+class Act:
+    """What happens, in words and in deed, and what the module must find: artefacts with reasons, or nothing at all."""
+
+    what: str
+    happens: Callable[[Place], None]
+    finds: frozenset[tuple[str, str]] = frozenset()
+
+
+def described(_place: Place) -> None:
+    """The description as it is, and nothing else."""
+
+
+def renamed(place: Place) -> None:
+    place.description.edit("greenbank", endpoint={"url": "https://new.greenbank.example:8443", "addresses": ["203.0.113.20"]})
+
+
+def offboarded(place: Place) -> None:
+    place.description.edit("greenbank", state="offboarded")
+
+
+def lost(path: str) -> Callable[[Place], None]:
+    return lambda place: place.delete(path)
+
+
+def rekeyed(place: Place) -> None:
+    place.delete("store/greenbank/client/hub/key.pem")
+    place.run("own_certificates", 0, allow_rekey=["greenbank/client/hub"])
+
+
+def finds(reason: str, *artefacts: str) -> frozenset[tuple[str, str]]:
+    return frozenset((artefact, reason) for artefact in artefacts)
+
+
+FIRST = Act("two participants are described", described)
+ISSUED = "store/hub/issued/greenbank/client.pem"
+# module, turn: what create, change and remove are
+TABLE: dict[tuple[str, int], tuple[Act, Act, Act]] = {
+    ("artefacts", 0): (
+        Act(
+            FIRST.what,
+            described,
+            finds("missing", "server") | finds("not-signed", "client") | finds("not-installed", "client/hub", "jws-keys"),
+        ),
+        Act("a participant's door gets another name", renamed, finds("replaced", "received/server.pem")),
+        Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys")),
+    ),
+    ("own_certificates", 0): (
+        Act(FIRST.what, described, finds("missing", "ca", "server", "client/hub", "client/greenbank", "jws", "exchange")),
+        Act("a participant's door gets another name", renamed, finds("request-does-not-match", "server")),
+        Act("a server certificate is deleted", lost("store/greenbank/server/certificate.pem"), finds("certificate-missing", "server")),
+    ),
+    ("exchange", 1): (
+        Act(
+            FIRST.what, described, finds("not-published", "ca.pem", "server.pem", "client.csr", "jws.pem", "exchange.pem", "endpoints.json")
+        ),
+        Act("a participant's door gets another name", renamed, finds("publication-differs", "server.pem", "endpoints.json")),
+        Act("a participant is offboarded", offboarded, finds("publication-differs", "jws-list")),
+    ),
+    ("received_certificates", 1): (
+        Act(FIRST.what, described, finds("not-installed", "received/ca.pem", "received/client.csr", "jws-keys")),
+        Act("a participant's door gets another name", renamed, finds("replaced", "received/server.pem", "received/endpoints.json")),
+        Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys")),
+    ),
+    ("certificate_signing", 0): (
+        Act(FIRST.what, described, finds("not-signed", "client")),
+        Act("a participant asks with another key, as a person permitted", rekeyed, finds("key-does-not-match", "client")),
+        Act("a signed certificate is deleted", lost(ISSUED), finds("not-signed", "client")),
+    ),
+    ("exchange", 2): (
+        Act(FIRST.what, described, finds("not-published", "client.pem", "client-chain.pem")),
+        Act("a participant has asked with another key", rekeyed, finds("publication-differs", "client.pem")),
+        Act(
+            "a signed certificate is deleted: turn 1 takes it back, turn 2 publishes the next",
+            lost(ISSUED),
+            finds("not-published", "client.pem"),
+        ),
+    ),
+    ("received_certificates", 2): (
+        Act(FIRST.what, described, finds("not-installed", "client/hub", "client/greenbank", "jws-keys")),
+        Act("a participant has asked with another key", rekeyed, finds("replaced", "client/hub", "received/client.pem")),
+        Act("a participant is offboarded: its keys went in turn 1, nothing is left for turn 2", offboarded),
+    ),
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "turn"), TABLE, ids=str)
+def test_a_step_passes_the_state_matrix(place: Place, name: str, turn: int) -> None:
+    matrix = Matrix(lambda check: place.run(name, turn, check=check), place.snapshot)
+    for act in TABLE[name, turn]:
+        act.happens(place)
+        report = matrix.walk(act.what, earlier=lambda: place.run_others(name, turn))
+        assert report.reasons >= act.finds, act.what
+        assert report.changed is bool(act.finds), act.what
+        assert report.awaited == (), act.what
+        place.run_others(name, turn, later=True)
+        matrix.rest(act.what)
+
+
+# description_check changes nothing, whatever happens to the files: each act is a file added, spoilt or taken away.
+CHECKED: dict[str, tuple[Callable[[Place], None], bool, list[str]]] = {
+    "create: a participant is added": (
+        lambda place: place.description.write("redbank", bank("redbank", 40)),
+        True,
+        ["bluebank", "greenbank", "redbank"],
+    ),
+    "change: a participant's file is spoilt": (lambda place: place.description.edit("greenbank", currencies=["usd"]), False, ["bluebank"]),
+    "remove: a participant's file is taken away": (lambda place: place.description.remove("greenbank"), True, ["bluebank"]),
+}
+
+
+@pytest.mark.parametrize("act", CHECKED)
+def test_description_check_passes_the_state_matrix(place: Place, act: str) -> None:
+    happens, right, listed = CHECKED[act]
+    happens(place)
+    given = {"description": str(place.description.folder), "state": str(place.state)}
+    before = place.snapshot()
+    for strict in (True, False):
+        runs = [call(description_check.main, **given, strict=strict, _ansible_check_mode=check) for check in (True, True, False, False)]
+        without_invocation = [{name: value for name, value in run.items() if name != "invocation"} for run in runs]
+        assert without_invocation == without_invocation[:1] * 4
+        assert runs[0].get("failed", False) is (strict and not right)
+        assert not runs[0].get("changed", False)
+        assert [participant["id"] for participant in runs[0]["participants"]] == listed
+        assert (runs[0]["problems"] == []) is right
+    assert place.snapshot() == before
