@@ -30,7 +30,8 @@ findings:
   type: list
   elements: dict
   sample:
-    - {participant: greenbank, step: tls-5, side: hub, artefact: client, reason: not-signed, disposition: change, pending_on: "", detail: ""}
+    - {participant: greenbank, step: tls-5, side: hub, artefact: client, reason: not-signed,
+       disposition: change, pending_on: "", detail: ""}
 faults:
   description: How many findings need a person's decision.
   returned: success

@@ -31,7 +31,8 @@ findings:
   type: list
   elements: dict
   sample:
-    - {participant: greenbank, step: oauth, side: hub, artefact: client, reason: oauth-client-missing, disposition: change, pending_on: "", detail: ""}
+    - {participant: greenbank, step: oauth, side: hub, artefact: client, reason: oauth-client-missing,
+       disposition: change, pending_on: "", detail: ""}
 faults:
   description: How many findings need a person's decision.
   returned: success
