@@ -29,6 +29,7 @@ from ansible_collections.mojaloop.onboarding.plugins.modules import (
 MODULES = pytest.mark.parametrize("main", [own_certificates.main, verification.main], ids=["a step", "verification"])
 MADE = Finding("greenbank", "tls-1", "greenbank", "server", "missing")
 FAULTY = Finding("bluebank", "tls-1", "bluebank", "ca", "damaged", Disposition.FAULT, detail="store/bluebank/ca/key.pem")
+AGAIN = "Nothing is half-written: remove the cause and run again."
 WITHOUT_CRYPTOGRAPHY = """
 import sys
 sys.modules["cryptography"] = None
@@ -126,9 +127,9 @@ def test_the_diff_is_a_line_for_each_finding(monkeypatch: pytest.MonkeyPatch, ca
     [
         (StoreError("is damaged", where="store/hub/ca/key.pem", remedy="Restore it."), "store/hub/ca/key.pem: is damaged. Restore it."),
         (LeaseHeld("is in use by another", where="state"), "state: is in use by another"),
-        (PermissionError(13, "Permission denied", "/state/store"), "/state/store: Permission denied"),
-        (OSError(28, "No space left on device"), "No space left on device"),
-        (TimeoutError("timed out"), "timed out"),
+        (PermissionError(13, "Permission denied", "/state/store"), f"/state/store: Permission denied. {AGAIN}"),
+        (OSError(28, "No space left on device"), f"No space left on device. {AGAIN}"),
+        (TimeoutError("timed out"), f"timed out. {AGAIN}"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

@@ -18,7 +18,7 @@ import yaml
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import run as run_module
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform, perform_all
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RENEWAL = NOW + timedelta(days=290)
@@ -96,6 +96,11 @@ class Site:
     ) -> list[Finding]:
         request = Request(str(self.root / "description"), str(self.state), sides, participants, rekey, check, now)
         return list(perform(request, name, turn).findings)
+
+    def together(self, *, now: datetime = NOW, sides: Sequence[str] = ("all",), check: bool = False) -> list[Finding]:
+        """All steps in one go."""
+        request = Request(str(self.root / "description"), str(self.state), sides, check=check, now=now)
+        return list(perform_all(request).findings)
 
     def run(
         self,

@@ -35,6 +35,32 @@ def test_a_second_run_finds_nothing_and_touches_nothing(finished_by_profile: Sit
     assert marks(finished_by_profile.state) == before
 
 
+@PROFILES
+def test_all_steps_in_one_go_do_what_they_do_one_by_one(tmp_path: Path, profile: str) -> None:
+    one, other = (site(tmp_path / name, "bluebank", "greenbank", profile=profile) for name in ("one", "other"))
+    rehearsed = one.together(check=True)
+    assert not one.state.exists()
+    done = one.together()
+    assert rehearsed == done
+    assert sorted(done) == sorted(other.run())
+    before = marks(one.state)
+    assert one.together() == one.together(check=True) == one.run() == []
+    assert marks(one.state) == before
+    assert sorted(one.together(now=RENEWAL)) == sorted(other.run(now=RENEWAL))
+    assert one.run(now=RENEWAL) == []
+
+
+def test_what_is_awaited_is_told_in_one_go_as_one_by_one(tmp_path: Path) -> None:
+    one, other = (site(tmp_path / name, "bluebank", "greenbank", approval="automatic") for name in ("one", "other"))
+    for sides in (["hub"], ["greenbank"], ["hub"], ["hub"]):
+        together, apart = one.together(sides=sides), other.run(sides=sides)
+        assert sorted(together) == sorted(apart)
+        assert pending(together)
+    # A wrong publication is told once, although both turns see it.
+    one.path("exchange/greenbank/participant/jws.pem").write_bytes(b"altered")
+    assert faults(one.together(sides=["hub"])) == [("hub", "publication", "file-altered")]
+
+
 def test_every_side_has_every_key_as_one_file(tmp_path: Path) -> None:
     made = site(tmp_path, "bluebank", "greenbank")
     made.run()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 try:
     from .errors import OnboardingError
     from .steps.run import select_participants
-    from .steps.sequence import Request, perform
+    from .steps.sequence import Request, perform, perform_all
     from .verification.evidence import counts
     from .verification.proving import prove
     from .verification.text import render
@@ -31,16 +31,31 @@ COMMON_ARGUMENTS: dict[str, dict[str, Any]] = {
 """Arguments of every module that works on the state folder; documented in the ``onboarding`` fragment."""
 
 
+ALL_STEPS = "artefacts"
+"""The module that carries out all steps."""
+REKEY: dict[str, dict[str, Any]] = {"allow_rekey": {"type": "list", "elements": "str", "default": [], "no_log": False}}
+"""The argument of a step that may replace keys."""
+TURN: dict[str, dict[str, Any]] = {"turn": {"type": "int", "choices": [1, 2], "default": 1}}
+"""The argument of a step that has two turns."""
+
+
 def step_module(name: str, extra: dict[str, dict[str, Any]] | None = None) -> None:
     """Run one step of the sequence as an Ansible module."""
     module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **(extra or {})}, supports_check_mode=True)
     require_libraries(module)
     with reporting(module):
-        outcome = perform(_request(module), name, module.params.get("turn") or 1)
-    result = outcome.as_result()
-    if module._diff:  # noqa: SLF001 -- the documented way to learn of --diff
-        result["diff"] = {"prepared": "".join(f"{finding}\n" for finding in outcome.findings)}
+        result = carry_out(name, module.params, check=module.check_mode, diff=module._diff)  # noqa: SLF001 -- the documented way to it
     module.exit_json(**result)
+
+
+def carry_out(name: str, parameters: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
+    """Run one step of the sequence, or all; the result of the module. ``parameters`` are validated; errors are the core's."""
+    request = _request(parameters, check=check)
+    outcome = perform_all(request) if name == ALL_STEPS else perform(request, name, parameters.get("turn") or 1)
+    result: dict[str, Any] = outcome.as_result()
+    if diff:
+        result["diff"] = {"prepared": "".join(f"{finding}\n" for finding in outcome.findings)}
+    return result
 
 
 def require_libraries(module: AnsibleModule) -> None:
@@ -52,20 +67,27 @@ def require_libraries(module: AnsibleModule) -> None:
 @contextmanager
 def reporting(module: AnsibleModule) -> Iterator[None]:
     """End the module with where, what and remedy on a failure that a person can act on; no traceback."""
+    with telling(lambda message: module.fail_json(msg=message)):
+        yield
+
+
+@contextmanager
+def telling(fail: Callable[[str], None]) -> Iterator[None]:
+    """Give ``fail`` where, what and remedy of a failure that a person can act on."""
     try:
         yield
     except OnboardingError as error:
-        module.fail_json(msg=str(error))
+        fail(str(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        module.fail_json(msg=f"{place}{error.strerror or error}. Nothing is half-written: remove the cause and run again.")
+        fail(f"{place}{error.strerror or error}. Nothing is half-written: remove the cause and run again.")
 
 
 def verification_module() -> None:
     """Run the verification as an Ansible module: evidence is kept, and a failed case fails the task."""
     module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, "junit": {"type": "path", "default": ""}}, supports_check_mode=True)
     require_libraries(module)
-    request = _request(module)
+    request = _request(module.params, check=module.check_mode)
     with reporting(module):
         if module.check_mode:
             select_participants(request.load(), list(request.participants))
@@ -84,13 +106,12 @@ def verification_module() -> None:
     module.exit_json(**outcome)
 
 
-def _request(module: AnsibleModule) -> Request:
-    parameters = module.params
+def _request(parameters: Mapping[str, Any], *, check: bool) -> Request:
     return Request(
         description=parameters["description"],
         state=parameters["state"],
         sides=parameters["sides"],
         participants=parameters["participants"],
         rekey=parameters.get("allow_rekey") or (),
-        check=module.check_mode,
+        check=check,
     )

@@ -43,12 +43,12 @@ faults:
   type: int
 """
 
-from ..module_utils.adapter import step_module
+from ..module_utils.adapter import REKEY, step_module
 
 
 def main() -> None:
     """Run the module."""
-    step_module("own_certificates", {"allow_rekey": {"type": "list", "elements": "str", "default": [], "no_log": False}})
+    step_module("own_certificates", REKEY)
 
 
 if __name__ == "__main__":

@@ -43,12 +43,12 @@ faults:
   type: int
 """
 
-from ..module_utils.adapter import step_module
+from ..module_utils.adapter import TURN, step_module
 
 
 def main() -> None:
     """Run the module."""
-    step_module("received_certificates", {"turn": {"type": "int", "choices": [1, 2], "default": 1}})
+    step_module("received_certificates", TURN)
 
 
 if __name__ == "__main__":

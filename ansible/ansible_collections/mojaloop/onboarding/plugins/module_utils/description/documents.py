@@ -74,14 +74,20 @@ def shown(value: object) -> str:
 
 def read_document(path: Path) -> tuple[Node | None, list[Problem]]:
     """Read one file; returns its root (None when it cannot be read at all) and every fault of its YAML."""
+    content = read_content(path)
+    return (None, [content]) if isinstance(content, Problem) else parse_document(content, file=str(path))
+
+
+def read_content(path: Path) -> bytes | Problem:
+    """The bytes of one file, or why it cannot be read."""
     try:
         content = _read_regular(path)
     except OSError as error:
-        return None, [Problem(str(path), 1, WHOLE_FILE, f"a file that cannot be read ({error.strerror or error})", "a readable YAML file")]
+        return Problem(str(path), 1, WHOLE_FILE, f"a file that cannot be read ({error.strerror or error})", "a readable YAML file")
     if len(content) > LARGEST_FILE:
         found = f"more than {LARGEST_FILE // 1024} KiB"
-        return None, [Problem(str(path), 1, WHOLE_FILE, found, f"at most {LARGEST_FILE // 1024} KiB")]
-    return parse_document(content, file=str(path))
+        return Problem(str(path), 1, WHOLE_FILE, found, f"at most {LARGEST_FILE // 1024} KiB")
+    return content
 
 
 def parse_document(content: bytes, *, file: str) -> tuple[Node | None, list[Problem]]:

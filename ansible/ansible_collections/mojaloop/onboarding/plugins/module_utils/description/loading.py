@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import DescriptionError, Problem
 from .building import build_hub, build_participant
-from .documents import WHOLE_FILE, read_document, shown
+from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .lint import Circumstances, circumstances, hub_side, lint_hub, lint_participant
 from .lint_together import by_file, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant
@@ -51,10 +52,19 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False) -> 
 
 
 def _load(path: Path, record: Record) -> Checked:
-    root, problems = read_document(path)
+    content = read_content(path)
+    if isinstance(content, Problem):
+        return Checked(str(path), {}, {}, (content,))
+    return _checked(content, str(path), is_hub=record is HUB_FILE)
+
+
+@lru_cache(maxsize=4096)
+def _checked(content: bytes, file: str, *, is_hub: bool) -> Checked:
+    """The inventory and every task of a playbook read the same files: what they say is worked out once."""
+    root, problems = parse_document(content, file=file)
     if root is None:
-        return Checked(str(path), {}, {}, tuple(problems))
-    checked = check(root, record, file=str(path))
+        return Checked(file, {}, {}, tuple(problems))
+    checked = check(root, HUB_FILE if is_hub else PARTICIPANT_FILE, file=file)
     return Checked(checked.file, checked.values, checked.lines, (*problems, *checked.problems))
 
 

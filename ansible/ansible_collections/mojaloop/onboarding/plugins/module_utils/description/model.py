@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from .profiles import Profile
@@ -218,10 +219,11 @@ class Description:
 
     def participant(self, name: str) -> Participant:
         """The participant with this id; KeyError when there is none."""
-        for participant in self.participants:
-            if participant.name == name:
-                return participant
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Participant]:
+        return {participant.name: participant for participant in self.participants}
 
     def side(self, name: str) -> Side:
         """The hub for ``hub``, else the participant."""

@@ -17,14 +17,15 @@ Files that are not there have no line; a request for a server certificate (``ser
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..pki.certificates import CertificateUnreadable, read_certificates, received_certificate
+from ..errors import StoreError
+from ..pki.certificates import CertificateUnreadable, read_certificate, read_certificates, received_certificate
 from ..pki.keys import public_digest, read_public_key
 from ..pki.requests import read_request
 from ..store.journal import Numbered, SequenceJournal, find_record, render_record, write_changed
@@ -61,8 +62,11 @@ class Contact:
     exchange_certificates: tuple[str, ...]
 
     def certificates(self) -> list[x509.Certificate]:
-        """The exchange certificates."""
-        return [x509.load_pem_x509_certificate(pem.encode()) for pem in self.exchange_certificates]
+        """The exchange certificates; StoreError when the journal's copy is damaged."""
+        try:
+            return [read_certificate(pem.encode()) for pem in self.exchange_certificates]
+        except CertificateUnreadable as error:
+            raise StoreError(str(error), where="journal/contacts", remedy="Restore it from a copy.") from error
 
 
 class ContactStatus(StrEnum):
@@ -86,6 +90,8 @@ class Reception:
     digest: str
     reason: str = ""
     provenance: str = ""
+    contact: Contact | None = None
+    """What the counterpart was known by before; None at first contact."""
 
 
 def first_publication_digest(files: Mapping[str, bytes]) -> str:
@@ -119,8 +125,8 @@ def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:
     if publication is None:
         return None
     if contact is not None and publication.signer is not None:
-        return Reception(publication, ContactStatus.ACCEPTED, contact.digest, provenance="signed")
-    return _judge(publication, trust, contact)
+        return Reception(publication, ContactStatus.ACCEPTED, contact.digest, provenance="signed", contact=contact)
+    return replace(_judge(publication, trust, contact), contact=contact)
 
 
 def accept(tree: Tree, address: Address, reception: Reception) -> bool:
@@ -129,17 +135,19 @@ def accept(tree: Tree, address: Address, reception: Reception) -> bool:
         raise PublicationRefused(reception.status.value, "is not accepted", where=address.folder)
     publication, journal = reception.publication, SequenceJournal(tree)
     seen = seen_path(address.receiver, address.sender)
-    contact = render_record(_contact_record(tree, address, reception))
+    contact = _contact_after(reception)
     changed = False
     if publication.manifest is not None:
         last = Numbered(publication.manifest.sequence, publication.manifest.digest)
         if publication.signer is not None:
-            changed = journal.advance(seen, last)
+            changed = publication.seen != last and journal.advance(seen, last)
         elif journal.highest(seen) != last:
             # Before the contact: killed in between, the next run is at first contact still.
             journal.restart(seen, last)
             changed = True
-    return write_changed(tree, contact_path(address.receiver, address.sender), contact) or changed
+    if contact != reception.contact:
+        changed = write_changed(tree, contact_path(address.receiver, address.sender), render_record(asdict(contact))) or changed
+    return changed
 
 
 def _judge(publication: Publication, trust: Trust, contact: Contact | None) -> Reception:
@@ -156,22 +164,21 @@ def _judge(publication: Publication, trust: Trust, contact: Contact | None) -> R
     return Reception(publication, ContactStatus.AWAITING_APPROVAL, digest)
 
 
-def _contact_record(tree: Tree, address: Address, reception: Reception) -> dict[str, object]:
-    contact = read_contact(tree, address.receiver, address.sender)
+def _contact_after(reception: Reception) -> Contact:
+    """What the counterpart is known by from now on."""
+    contact, signer = reception.contact, reception.publication.signer
     announced = reception.publication.files.get(EXCHANGE_CERTIFICATE)
-    signer = reception.publication.signer
     if contact is None or signer is None:
         certificates = [] if announced is None else [received_certificate(announced, where=EXCHANGE_CERTIFICATE)]
-        return _record(reception.digest, reception.provenance, certificates)
+        return _contact(reception.digest, reception.provenance, certificates)
     # A manifest signed by the key in use announces the next one; signed by the next one, it ends the one before.
     following = signer if announced is None else received_certificate(announced, where=EXCHANGE_CERTIFICATE)
     rotating = public_digest(following.public_key()) != public_digest(signer.public_key())
-    return _record(contact.digest, contact.provenance, [signer, following] if rotating else [following])
+    return _contact(contact.digest, contact.provenance, [signer, following] if rotating else [following])
 
 
-def _record(digest: str, provenance: str, certificates: list[x509.Certificate]) -> dict[str, object]:
-    pems = [certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates]
-    return {"digest": digest, "provenance": provenance, "exchange_certificates": pems}
+def _contact(digest: str, provenance: str, certificates: list[x509.Certificate]) -> Contact:
+    return Contact(digest, provenance, tuple(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates))
 
 
 def _identity(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:

@@ -60,6 +60,7 @@ class JwsListing:
         data = tree.read(_PATH)
         self._found = None if data is None else _read(data)
         self._verdicts: dict[x509.Certificate, bool] = {}
+        self._seen: dict[str, Numbered] = {}
 
     def keys(self, environment: str, reader: str, known: Sequence[x509.Certificate]) -> dict[str, bytes]:
         """The keys (SPKI PEM by FSPIOP id), verified; empty when there is no list. PublicationRefused otherwise.
@@ -72,13 +73,14 @@ class JwsListing:
             raise PublicationRefused("list-signature", "is not signed by the exchange key of the hub that is known here", where=_PATH)
         if self._found.content["environment"] != environment:
             raise PublicationRefused("list-misdirected", f"is for another environment than {environment}", where=_PATH)
-        highest = SequenceJournal(self._tree).highest(seen_path(reader, _STREAM))
-        check_sequence(self._number, highest, _PATH)
+        self._seen[reader] = SequenceJournal(self._tree).highest(seen_path(reader, _STREAM))
+        check_sequence(self._number, self._seen[reader], _PATH)
         return self._files
 
     def accept(self, reader: str) -> bool:
         """Journal the sequence number of the list that ``reader`` has just read; whether it was new."""
-        return self._found is not None and SequenceJournal(self._tree).advance(seen_path(reader, _STREAM), self._number)
+        new = self._found is not None and self._seen.get(reader) != self._number
+        return new and SequenceJournal(self._tree).advance(seen_path(reader, _STREAM), self._number)
 
     def _signed_by(self, certificate: x509.Certificate) -> bool:
         if certificate not in self._verdicts and self._found is not None:

@@ -54,17 +54,25 @@ class Address:
 class Publication:
     """What was read, undamaged.
 
-    ``manifest`` is None for plain files. ``signer`` is the certificate known since first contact whose key signed it;
-    None before first contact.
+    ``manifest`` is None for plain files. ``signer`` is the certificate known since first contact whose key signed it, and
+    ``seen`` the highest number accepted so far; None before first contact.
     """
 
     files: Mapping[str, bytes]
     manifest: Manifest | None
     signer: x509.Certificate | None = None
+    seen: Numbered | None = None
 
 
-def publish(tree: Tree, address: Address, files: Mapping[str, bytes], key: RSAPrivateKey, *, sequence_floor: int = 0) -> bool:
-    """Publish these files, signed with the sender's exchange key; False, and nothing touched, when they stand published already.
+@dataclass(frozen=True)
+class Replaced:
+    """What stood where a publication was written, without its manifest; None for what was no plain file."""
+
+    files: Mapping[str, bytes | None]
+
+
+def publish(tree: Tree, address: Address, files: Mapping[str, bytes], key: RSAPrivateKey, *, sequence_floor: int = 0) -> Replaced | None:
+    """Publish these files, signed with the sender's exchange key; None, and nothing touched, when they stand published already.
 
     PublicationRefused when a file may not be published. The sequence number rises above the highest of the journal, the
     exchange and ``sequence_floor``, so that neither an old copy of the journal nor one of the exchange rolls it back.
@@ -81,14 +89,15 @@ def publish(tree: Tree, address: Address, files: Mapping[str, bytes], key: RSAPr
         last = Numbered(standing.manifest.sequence, standing.manifest.digest)
         if standing.files == files and last.follows(highest) and last.number >= sequence_floor:
             journal.advance(path, last)
-            return False
+            return None
         highest = last if last.follows(highest) else highest
     number = max(highest.number, sequence_floor) + 1
     manifest = Manifest(address.environment, address.sender, address.receiver, number, highest.digest, _digests(files))
     # Ahead of the files: a number that may have been seen is never used for anything else.
     journal.advance(path, Numbered(number, manifest.digest))
+    replaced = _replaced(tree, address.folder)
     tree.write_folder(address.folder, {**files, MANIFEST: sign_manifest(manifest, key)})
-    return True
+    return replaced
 
 
 def read_publication(tree: Tree, address: Address, *, plain: bool = False, known: Sequence[x509.Certificate] = ()) -> Publication | None:
@@ -111,9 +120,7 @@ def read_publication(tree: Tree, address: Address, *, plain: bool = False, known
     _check_address(manifest, address)
     _check_digests(manifest, files, address)
     _check_names(address.folder, files)
-    if known:
-        _check_sequence(tree, manifest, address)
-    return Publication(files, manifest, signer if known else None)
+    return Publication(files, manifest, signer, _check_sequence(tree, manifest, address)) if known else Publication(files, manifest)
 
 
 def check_sequence(found: Numbered, highest: Numbered, where: str) -> None:
@@ -154,15 +161,32 @@ def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
     return {name: _content(entry, f"{folder}/{name}") for name, entry in entries.items()}
 
 
+def _replaced(tree: Tree, folder: str) -> Replaced:
+    try:
+        entries = tree.folder(folder, largest=LIMIT)
+    except Unavailable:
+        raise
+    except StoreError:
+        # A link in the place of the folder.
+        return Replaced({})
+    for name, entry in entries.items():
+        _check_available(entry, f"{folder}/{name}")
+    return Replaced({name: entry.content for name, entry in entries.items() if name != MANIFEST})
+
+
 def _content(entry: Entry, path: str) -> bytes:
     # A link could lead to what is not the counterpart's to show; a pipe has no end.
     if not entry.status.regular:
         raise _not_plain(path)
     _check_size(path, entry.status.size)
-    if entry.content is None:
+    _check_available(entry, path)
+    _check_public(path, entry.content or b"")
+    return entry.content or b""
+
+
+def _check_available(entry: Entry, path: str) -> None:
+    if entry.problem:
         raise Unavailable(f"cannot be read ({entry.problem})", where=path, remedy="Remove the cause and run again.")
-    _check_public(path, entry.content)
-    return entry.content
 
 
 def _not_plain(path: str) -> PublicationRefused:
@@ -219,9 +243,11 @@ def _check_digests(manifest: Manifest, files: Mapping[str, bytes], address: Addr
             raise PublicationRefused("file-altered", "is not what the manifest says", where=where, remedy=_ASK)
 
 
-def _check_sequence(tree: Tree, manifest: Manifest, address: Address) -> None:
+def _check_sequence(tree: Tree, manifest: Manifest, address: Address) -> Numbered:
+    """The highest number accepted so far; PublicationRefused when this one does not follow it."""
     highest = SequenceJournal(tree).highest(seen_path(address.receiver, address.sender))
     check_sequence(Numbered(manifest.sequence, manifest.digest), highest, address.manifest_path)
     if manifest.sequence == highest.number + 1 and highest.number and manifest.previous != highest.digest:
         what = f"does not follow the manifest {highest.number} that was seen before: there are two histories"
         raise PublicationRefused("manifest-chain", what, where=address.manifest_path, remedy=_ASK)
+    return highest

@@ -20,6 +20,7 @@ from .contents import alternative_names, subject
 from .faults import Fault
 from .keys import KeyUnusable, PrivateKey, key_kind, public_digest, public_pem, read_own_key
 from .keystore import keystore_faults, keystore_record
+from .requests import proves_possession
 
 _TLS = {"key.pem": "key", "request.pem": "request", "certificate.pem": "certificate", "chain.pem": "chain"}
 _PREPARED = {"key.pem": "key", "request.pem": "request"}
@@ -84,14 +85,21 @@ def form_faults(seen: dict[str, Status | None]) -> Iterator[Fault]:
         elif not status.regular:
             yield Fault("not-a-file", "is not a plain file", name)
         elif status.mode & (0o077 if name in SECRET_FILES else 0o022):
-            yield Fault("mode", f"has mode {status.mode:04o}; allowed: 0600", name)
+            yield Fault("mode", f"has mode {status.mode:04o}; allowed: 0600 (set it when nobody else can have read or written it)", name)
+
+
+def folder_faults(tree: Tree, folder: str) -> Iterator[Fault]:
+    """``mode`` of a folder that is not the owner's alone: who may write there can put other files in the place of these."""
+    status = tree.status(folder)
+    if status is not None and status.folder and status.mode & 0o077:
+        yield Fault("mode", f"{folder} has mode {status.mode:04o}; allowed: 0700 (set it when nobody else can have changed what is in it)")
 
 
 def look(tree: Tree, folder: str, names: Iterable[str]) -> tuple[dict[str, Status | None], dict[str, bytes], list[Fault]]:
-    """One look at these files of a folder: the status of each, the content of plain ones, and ``unreadable`` for the others."""
+    """One look at a folder and these files of it: the status of each, the content of plain ones, ``unreadable`` for the others; ``mode``."""
     entries = tree.folder(folder)
     seen = {name: entries[name].status if name in entries else None for name in names}
-    files, faults = {}, []
+    files, faults = {}, list(folder_faults(tree, folder))
     for name, status in seen.items():
         if status is not None and status.regular:
             content = entries[name].content
@@ -151,7 +159,7 @@ def _request(pem: bytes) -> tuple[str, x509.Name, x509.SubjectAlternativeName] |
     try:
         request = x509.load_pem_x509_csr(pem)
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return (public_digest(request.public_key()), request.subject, names) if request.is_signature_valid else None
+        return (public_digest(request.public_key()), request.subject, names) if proves_possession(request) else None
     except (ValueError, x509.ExtensionNotFound):
         return None
 

@@ -16,7 +16,7 @@ from cryptography import x509
 
 from ..description.model import Side
 from ..description.profiles import CertificateRule, Signer
-from .certificates import Chain, certificate_key, extension, is_authority, short_name, signed_by
+from .certificates import Chain, certificate_key, extension, is_authority, serial_number, short_name, signed_by
 from .contents import alternative_names, extended_key_usage, host, id_uri, key_usage, renewal_moment, subject
 from .faults import Fault
 from .requests import SOUND_HASHES
@@ -170,7 +170,7 @@ def names_nobody_else(seen: Examined) -> str | None:
 
 def serial_sound(seen: Examined) -> str | None:
     """Positive, at most 20 octets (RFC 5280 section 4.1.2.2)."""
-    return None if 0 < seen.certificate.serial_number < 1 << 159 else "has a serial number that is not positive or over 20 octets"
+    return None if 0 < serial_number(seen.certificate) < 1 << 159 else "has a serial number that is not positive or over 20 octets"
 
 
 Check = tuple[str, Callable[[Examined], "str | None"]]

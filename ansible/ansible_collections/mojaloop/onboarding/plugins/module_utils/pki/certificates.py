@@ -104,6 +104,14 @@ def _extensions(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, x5
     return {extension.oid: extension.value for extension in certificate.extensions}
 
 
+@lru_cache(maxsize=4096)
+def serial_number(certificate: x509.Certificate) -> int:
+    """The serial number, also one that is not positive: the library warns of those whenever they are looked at."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return certificate.serial_number
+
+
 def _whole(certificate: x509.Certificate) -> x509.Certificate:
     """Touch what is parsed late, so that nothing raises later."""
     certificate.public_key()

@@ -82,7 +82,7 @@ def duplicate_serials(certificates: Iterable[x509.Certificate]) -> list[Fault]:
     """``serial-duplicate`` for each serial number that two different certificates of one issuer carry (RFC 5280 section 4.1.2.2)."""
     carriers: dict[tuple[bytes, int], set[str]] = {}
     for certificate in certificates:
-        carriers.setdefault((certificate.issuer.public_bytes(), certificate.serial_number), set()).add(fingerprint(certificate))
+        carriers.setdefault((certificate.issuer.public_bytes(), serial_number(certificate)), set()).add(fingerprint(certificate))
     return [
         Fault("serial-duplicate", f"serial {serial:x} is in {len(prints)} certificates of one CA: {', '.join(sorted(prints))}")
         for (_, serial), prints in sorted(carriers.items())

@@ -54,11 +54,8 @@ def lost_key() -> Fault:
 def authority_chain(run: Run, side: str) -> Chain:
     """The chain of a side's CA, issuing CA first: from its store when it is kept here; empty when it is not known."""
     path = f"{layout.store_folder(side, 'ca')}/chain.pem"
-    pem = run.tree.read(path)
-    if pem is None:
-        return ()
     try:
-        return read_certificates(pem)
+        return run.certificates(path, read_certificates)
     except CertificateUnreadable as error:
         raise StoreError(str(error), where=path, remedy="Restore it from the backup of the state folder.") from error
 
@@ -66,8 +63,7 @@ def authority_chain(run: Run, side: str) -> Chain:
 def received_chain(run: Run, side: str, counterpart: str) -> Chain:
     """The counterpart's chain as this side has received and accepted it, issuing CA first; empty when it has not."""
     path = f"{layout.received_folder(side, counterpart)}/ca.pem"
-    pem = run.tree.read(path)
-    return () if pem is None else read_chain(pem, where=path)
+    return run.certificates(path, lambda pem: read_chain(pem, where=path))
 
 
 def signer_of(run: Run, side: str) -> CertificateSigner | None:

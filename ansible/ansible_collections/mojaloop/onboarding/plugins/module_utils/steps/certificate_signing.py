@@ -9,7 +9,7 @@ from functools import cached_property
 from cryptography import x509
 
 from ..description.model import Side
-from ..description.trust import Artefact, requests_between
+from ..description.trust import Artefact
 from ..errors import SigningRefused, StoreError
 from ..exchange.first_contact import read_contact
 from ..findings import Disposition, Finding
@@ -30,7 +30,7 @@ def sign_requests(run: Run) -> None:
     for side in run.own_sides():
         desk = Desk(run, side)
         for relation in run.relations(side):
-            for artefact in requests_between(run.description, relation.counterpart, side):
+            for artefact in run.requests_between(relation.counterpart, side):
                 with run.guarded(relation.participant, artefact.rule.steps[1], side.name, artefact.rule.name):
                     desk.answer(relation, artefact)
         with run.guarded(side.name, "tls-5", side.name, "issued"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from cryptography import x509
 
 from ..description.model import HUB
-from ..description.trust import Artefact, requests_between
+from ..description.trust import Artefact
 from ..findings import Disposition, Finding
 from ..pki.certificates import certificate_key, received_certificate
 from ..pki.faults import Fault
@@ -28,7 +28,7 @@ def install_signed(run: Run, relation: Relation, files: Mapping[str, bytes], *, 
     ``waiting``: another CA of the counterpart awaits approval, so that what does not fit the approved one is no fault.
     """
     chain = received_chain(run, relation.side.name, relation.counterpart.name)
-    for artefact in requests_between(run.description, relation.side, relation.counterpart):
+    for artefact in run.requests_between(relation.side, relation.counterpart):
         pem = files.get(f"{artefact.published}.pem")
         if pem is not None and chain:
             certificate = received_certificate(pem, where=f"{artefact.published}.pem")

@@ -13,6 +13,7 @@ from ..description.model import HUB, Side
 from ..description.profiles import CertificateRule
 from ..description.trust import SELF, Artefact, artefacts_of
 from ..findings import Disposition, Finding
+from ..pki.artefacts import folder_faults
 from ..pki.certificates import read_certificate
 from ..pki.faults import Fault, remedy
 from ..pki.issuing import issue, self_signed
@@ -76,6 +77,7 @@ class Workshop:
         """The CA first, then what it signs, what others sign, and what is self-signed."""
         run, side, holds = self._run, self._side, set()
         usable = False
+        self._check_store()
         with run.guarded(side.name, "tls-1", side.name, "ca"):
             usable = keep_authority(run, side, held="ca" in self._held)
             holds |= {"ca"} if usable and side.ca.kind in {"internal", "imported"} else set()
@@ -85,7 +87,14 @@ class Workshop:
                     self._keep(artefact)
                     holds.add(artefact.label)
         # After the artefacts: killed in between, the next run sees them and notes it.
-        note_held(run.tree, side.name, holds)
+        note_held(run.tree, side.name, holds, self._held)
+
+    def _check_store(self) -> None:
+        """The folders around the artefacts, which look at their own."""
+        side = self._side.name
+        for folder in ("journal", "store", f"store/{side}"):
+            for fault in folder_faults(self._run.tree, folder):
+                self._run.note(Finding(side, "tls-1", side, folder, fault.reason, Disposition.FAULT, detail=fault.detail))
 
     def _keep(self, artefact: Artefact) -> None:
         piece = self._piece(artefact)

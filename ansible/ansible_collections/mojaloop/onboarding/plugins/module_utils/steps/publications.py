@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..description.model import HUB, Side
-from ..description.trust import issuer_of, requests_between
+from ..description.trust import issuer_of
 from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
 from ..exchange.publication import Address, publish
@@ -61,11 +61,11 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
         "endpoints.json": _endpoints(side),
         "oauth.p7m": run.tree.read(layout.sealed_credentials_path(counterpart.name)) if side.name == HUB else None,
     }
-    for artefact in requests_between(run.description, side, counterpart):
+    for artefact in run.requests_between(side, counterpart):
         folder = store(side.name, artefact.rule.name, artefact.counterpart)
         upcoming = layout.upcoming_folder(side.name, artefact.rule.name, artefact.counterpart)
         found[f"{artefact.rule.name}.csr"] = run.tree.read(f"{upcoming}/request.pem") or run.tree.read(f"{folder}/request.pem")
-    for artefact in requests_between(run.description, counterpart, side):
+    for artefact in run.requests_between(counterpart, side):
         signed = run.tree.read(layout.issued_path(side.name, counterpart.name, artefact.rule.name))
         if signed is not None and _readable(signed):
             found[f"{artefact.published}.pem"] = signed
@@ -95,15 +95,15 @@ def exchange_key(run: Run, side: str) -> RSAPrivateKey:
 def _publish(run: Run, relation: Relation) -> None:
     side, counterpart = relation.side, relation.counterpart
     files = publication_files(run, side, counterpart)
-    folder = layout.publication_folder(side.name, counterpart.name)
-    before = {name: run.tree.read(f"{folder}/{name}") for name in run.tree.names(folder) if name != "manifest.json"}
-    written = publish(run.tree, Address(run.description.environment, side.name, counterpart.name), files, exchange_key(run, side.name))
+    address = Address(run.description.environment, side.name, counterpart.name)
+    replaced = publish(run.tree, address, files, exchange_key(run, side.name))
+    if replaced is None:
+        return
+    before = replaced.files
     found = [(name, "not-published") for name in files if name not in before]
     found += [(name, "publication-differs") for name in files if before.get(name, files[name]) != files[name]]
     found += [(name, "publication-unwanted") for name in before if name not in files]
-    if written and not found:
-        found = [("manifest.json", "publication-differs")]
-    for name, reason in sorted(found):
+    for name, reason in sorted(found or [("manifest.json", "publication-differs")]):
         run.note(Finding(relation.participant, STEP_OF_FILE.get(name, "tls-2"), side.name, name, reason))
 
 

@@ -9,13 +9,13 @@ from contextlib import suppress
 from cryptography import x509
 
 from ..description.model import HUB, Approval, Side
-from ..description.trust import has_authority, issuer_of, requests_between
+from ..description.trust import has_authority, issuer_of
 from ..errors import OnboardingError
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
 from ..exchange.publication import Address
 from ..findings import Disposition, Finding
 from ..pki.authority import read_chain
-from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificate, received_certificate
+from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificates, received_certificate
 from ..pki.faults import Fault
 from ..pki.inputs import InputRefused
 from ..pki.keys import read_public_key
@@ -197,11 +197,11 @@ def trust_in(run: Run, relation: Relation) -> Trust:
 
 def _exchange_certificate(run: Run, side: str) -> x509.Certificate | None:
     """The certificate of an exchange key that may have been replaced with a person's permission; None when it is not in order."""
-    pem = run.tree.read(f"{layout.store_folder(side, 'exchange')}/certificate.pem")
     try:
-        return None if pem is None else read_certificate(pem)
+        found = run.certificates(f"{layout.store_folder(side, 'exchange')}/certificate.pem", read_certificates)
     except CertificateUnreadable:
         return None
+    return found[0] if found else None
 
 
 def _expected(run: Run, relation: Relation) -> set[str]:
@@ -210,5 +210,5 @@ def _expected(run: Run, relation: Relation) -> set[str]:
     names = {"jws.pem", "exchange.pem"} if counterpart.name == HUB else {"jws.pem"}
     if has_authority(run.description, counterpart.name):
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}
-    names |= {f"{artefact.rule.name}.csr" for artefact in requests_between(run.description, counterpart, side)}
-    return names | {f"{artefact.published}.pem" for artefact in requests_between(run.description, side, counterpart)}
+    names |= {f"{artefact.rule.name}.csr" for artefact in run.requests_between(counterpart, side)}
+    return names | {f"{artefact.published}.pem" for artefact in run.requests_between(side, counterpart)}

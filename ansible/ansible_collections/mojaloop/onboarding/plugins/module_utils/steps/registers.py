@@ -51,8 +51,7 @@ def held_artefacts(tree: Tree, side: str) -> frozenset[str]:
     return frozenset(map(str, found if isinstance(found, list) else ()))
 
 
-def note_held(tree: Tree, side: str, artefacts: Iterable[str]) -> None:
-    """Journal that this side holds these, besides those it was seen to hold before."""
-    known = held_artefacts(tree, side)
+def note_held(tree: Tree, side: str, artefacts: Iterable[str], known: frozenset[str]) -> None:
+    """Journal that this side holds these, besides those that are known."""
     if not known.issuperset(artefacts):
         tree.write(layout.held_path(side), render_record({"artefacts": sorted(known.union(artefacts))}))

@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
-from ..description.trust import counterparts_of
+from ..description.trust import Artefact, counterparts_of, requests_between
 from ..errors import DescriptionError, LeaseHeld, OnboardingError, Problem
 from ..findings import Disposition, Finding
+from ..pki.certificates import Chain
 from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
 from ..store import layout
 from ..store.journal import Issuance
@@ -59,6 +60,8 @@ class Run:
     rekey: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     _elsewhere: dict[str, Tree] = field(default_factory=dict)
+    _certificates: dict[str, tuple[int, Chain]] = field(default_factory=dict)
+    _requests: dict[tuple[str, str], list[Artefact]] = field(default_factory=dict)
 
     def beside(self, folder: str) -> tuple[Tree, str]:
         """A folder that the description names, anywhere on this machine: the tree that reaches it, and its path there."""
@@ -67,6 +70,22 @@ class Run:
             disk = DiskTree(place.parent)
             self._elsewhere[folder] = Overlay(disk) if self.rehearsal else disk
         return self._elsewhere[folder], place.name
+
+    def certificates(self, path: str, parse: Callable[[bytes], Chain]) -> Chain:
+        """The certificates in a file of the store, read again only after something was changed; empty when there is none."""
+        changes, chain = self._certificates.get(path, (-1, ()))
+        if changes != self.tree.changes:
+            pem = self.tree.read(path)
+            chain = () if pem is None else parse(pem)
+            self._certificates[path] = (self.tree.changes, chain)
+        return chain
+
+    def requests_between(self, holder: Side, signer: Side) -> list[Artefact]:
+        """See ``description.trust``; worked out once."""
+        key = (holder.name, signer.name)
+        if key not in self._requests:
+            self._requests[key] = requests_between(self.description, holder, signer)
+        return self._requests[key]
 
     @property
     def known_keys(self) -> KnownKeys:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,17 +87,55 @@ def perform(request: Request, name: str, turn: int = 1) -> Outcome:
         run = rehearsed(request, before=(name, turn))
         _tell_strays(run, DiskTree(Path(request.state)).unfinished() if _is_first(name, turn) else [])
         step(run)
-        return _outcome(run, name, turn)
+    else:
+        with _leased(request, name, search=_is_first(name, turn)) as run:
+            step(run)
+    again = any(known == name and number > turn for known, number, _step in SEQUENCE)
+    return Outcome(tuple(_first_turn(run.findings, ()) if again else run.findings))
+
+
+def perform_all(request: Request) -> Outcome:
+    """Carry out all steps in their order, under one lease and in one process; with ``check``, rehearse them."""
+    if request.check:
+        tree = DiskTree(Path(request.state))
+        run = _run(request, request.load(), tree)
+        _tell_strays(run, tree.unfinished())
+        return _all_steps(run)
+    with _leased(request, "all steps", search=True) as run:
+        return _all_steps(run)
+
+
+def _all_steps(run: Run) -> Outcome:
+    """The second turn of a step is left out when nothing has changed since its first began: that has told the same."""
+    found: dict[str, list[Finding]] = {"": list(run.findings)}
+    begun: dict[str, int] = {}
+    for name, turn, step in SEQUENCE:
+        if turn > 1 and run.tree.changes == begun[name]:
+            continue
+        begun.setdefault(name, run.tree.changes)
+        run.findings.clear()
+        step(run)
+        found[name] = [*_first_turn(found.get(name, ()), run.findings), *run.findings]
+    return Outcome(tuple(finding for findings in found.values() for finding in findings))
+
+
+def _first_turn(found: Iterable[Finding], later: Collection[Finding]) -> list[Finding]:
+    """What counts of a first turn: what it awaits may come in the second, which asks again; what is told again is told once."""
+    lasting = (finding for finding in found if finding.disposition is not Disposition.PENDING)
+    return [finding for finding in lasting if finding.disposition is Disposition.CHANGE or finding not in later]
+
+
+@contextmanager
+def _leased(request: Request, what: str, *, search: bool) -> Iterator[Run]:
+    """A run that holds the lease. The folder is searched for leftovers where a run ended half-way, and when asked to."""
     description = request.load()
     root = Path(request.state)
-    with lease(root, holder=f"{name} on {socket.gethostname()}", now=time.time) as held:
+    with lease(root, holder=f"{what} on {socket.gethostname()}", now=time.time) as held:
         tree = DiskTree(root, guard=held.check)
-        # The folder is searched where a run ended half-way, and once in every sequence.
-        found = tree.recover() if held.after_another or _is_first(name, turn) else []
+        strays = tree.recover() if held.after_another or search else []
         run = _run(request, description, tree)
-        _tell_strays(run, found)
-        step(run)
-    return _outcome(run, name, turn)
+        _tell_strays(run, strays)
+        yield run
 
 
 def _is_first(name: str, turn: int) -> bool:
@@ -107,12 +146,6 @@ def _tell_strays(run: Run, found: list[str]) -> None:
     """Report what a killed run left behind; not the leases of runs that wait at this moment."""
     for fault in stray_faults(path for path in found if not path.startswith(LEASE_FOLDER)):
         run.note(Finding(HUB, "tls-1", HUB, fault.file, fault.reason, detail=fault.detail))
-
-
-def _outcome(run: Run, name: str, turn: int) -> Outcome:
-    """What the step found; what a first turn awaits may come in the second, which asks again."""
-    again = any(known == name and number > turn for known, number, _step in SEQUENCE)
-    return Outcome(tuple(finding for finding in run.findings if not (again and finding.disposition is Disposition.PENDING)))
 
 
 def clock(request: Request) -> datetime:

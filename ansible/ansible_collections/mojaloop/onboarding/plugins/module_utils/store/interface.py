@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from ..errors import StoreError
@@ -15,8 +14,7 @@ MOST = 100_000
 """Names of a folder whose files ``folder`` still reads."""
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """What the file system says of a file: permission bits, whether it is a regular file, a symbolic link; bytes."""
 
     mode: int
@@ -40,6 +38,9 @@ class Entry(NamedTuple):
 
 class Tree(Protocol):
     """What steps may do with the state folder."""
+
+    changes: int
+    """How many changes were made, or tried, through this tree."""
 
     def read(self, path: str) -> bytes | None:
         """The content, or None when there is no such file. Symbolic links are not followed."""

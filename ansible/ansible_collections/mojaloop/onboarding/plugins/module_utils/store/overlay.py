@@ -38,6 +38,7 @@ class Overlay:
 
     def __init__(self, below: Tree) -> None:
         self.below = below
+        self.changes = 0
         self._top = _Layer(opaque=False)
         for path, files in below.commits():
             self.write_folder(path, files)
@@ -139,6 +140,7 @@ class Overlay:
 
     def _make_folder(self, path: str) -> tuple[_Layer, str]:
         """The folder of this path, made as needed, and the last name."""
+        self.changes += 1
         parts = split_path(path)
         folder = self._top
         for depth, name in enumerate(parts[:-1], start=1):

@@ -48,6 +48,7 @@ class DiskTree:
 
     def __init__(self, root: Path, guard: Callable[[], None] = lambda: None) -> None:
         self.root = root
+        self.changes = 0
         self._root = str(root)
         self._guard = guard
         self._plain: set[str] = set()
@@ -247,6 +248,7 @@ class DiskTree:
     def _changing(self, path: str) -> Iterator[str]:
         target = self._path(path)
         self._guard()
+        self.changes += 1
         with self._telling(path):
             yield target
 
