@@ -14,6 +14,15 @@ from typing import Any
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.mojaloop.onboarding.plugins.modules import (
+    artefacts,
+    certificate_signing,
+    exchange,
+    oauth_clients,
+    own_certificates,
+    received_certificates,
+)
+
 KEYS = ("participant", "step", "side", "artefact", "reason", "disposition", "pending_on")
 Snapshot = dict[str, tuple[int, int, bytes]]
 
@@ -128,3 +137,91 @@ class Description:
 
     def _path(self, name: str) -> Path:
         return self.folder / ("hub.yml" if name == "hub" else f"participants/{name}.yml")
+
+
+MODULES: dict[str, Callable[[], None]] = {
+    "artefacts": artefacts.main,
+    "own_certificates": own_certificates.main,
+    "exchange": exchange.main,
+    "received_certificates": received_certificates.main,
+    "certificate_signing": certificate_signing.main,
+    "oauth_clients": oauth_clients.main,
+}
+SEQUENCE = (
+    ("own_certificates", 0),
+    ("exchange", 1),
+    ("received_certificates", 1),
+    ("certificate_signing", 0),
+    ("oauth_clients", 0),
+    ("exchange", 2),
+    ("received_certificates", 2),
+)
+HUB: dict[str, Any] = {
+    "format": 1,
+    "environment": "states",
+    "kind": "lab",
+    "profile": "mojaloop",
+    "approval": "automatic",
+    "hub": {
+        "id": "switch",
+        "organisation": "Hub",
+        "endpoint": {"url": "https://hub.example:8443", "addresses": ["203.0.113.10"]},
+        "egress_addresses": ["203.0.113.11/32"],
+        "ca": {"kind": "internal"},
+    },
+    "defaults": {"roles": ["quotes"]},
+}
+
+
+def bank(name: str, number: int) -> dict[str, object]:
+    """A managed participant's file."""
+    gateway = {
+        "host": f"{name}-gateway",
+        "inbound": [{"address": f"203.0.113.{number}", "port": 8443}],
+        "inbound_backend": {"address": "127.0.0.1", "port": 3000},
+        "outbound": {"address": "127.0.0.1", "port": 3100},
+    }
+    return {
+        "format": 1,
+        "id": name,
+        "organisation": name.title(),
+        "currencies": ["USD"],
+        "hosting": "managed",
+        "endpoint": {"url": f"https://{name}.example:8443", "addresses": [f"203.0.113.{number}"]},
+        "egress_addresses": [f"203.0.113.{number + 1}/32"],
+        "ca": {"kind": "internal"},
+        "gateways": [gateway],
+    }
+
+
+class Place:
+    """An environment of the test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.description = Description(folder / "states")
+        self.state = folder / "state"
+        self.description.write("hub", HUB)
+        for number, name in ((20, "greenbank"), (30, "bluebank")):
+            self.description.write(name, bank(name, number))
+
+    def run(self, name: str, turn: int, *, check: bool = False, **more: object) -> Report:
+        """Run one module for all sides."""
+        arguments = {"turn": turn} if turn else {}
+        given = {"description": str(self.description.folder), "state": str(self.state), "_ansible_check_mode": check, **arguments, **more}
+        return Report.of(call(MODULES[name], **given))
+
+    def run_others(self, name: str, turn: int, *, later: bool = False) -> None:
+        """Carry out the steps before one, or those after it; ``artefacts`` is all of them."""
+        if (name, turn) not in SEQUENCE:
+            return
+        position = SEQUENCE.index((name, turn))
+        for other in SEQUENCE[position + 1 :] if later else SEQUENCE[:position]:
+            self.run(*other)
+
+    def delete(self, path: str) -> None:
+        """Lose a file of the state folder."""
+        (self.state / path).unlink()
+
+    def snapshot(self) -> object:
+        """Everything but the lease, which is taken and given back by real runs."""
+        return snapshot(self.description.folder, self.state, without=["lease"])
