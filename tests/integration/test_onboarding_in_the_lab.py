@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from support.playbooks import ROOT, Played, play
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -84,7 +83,7 @@ def test_2_the_plan_shows_everything_and_writes_nothing(story: Story) -> None:
     plan = story.play("onboard.yml", "--check", "--diff")
     assert plan.status == 0, plan.output
     assert story.snapshot() == before
-    assert len(plan.findings) > 50  # noqa: PLR2004 -- "the whole plan", not a sample of it
+    assert len(plan.findings) > 50
     story.runs["plan"] = plan
 
 
@@ -129,7 +128,7 @@ def test_7_every_door_is_proved_with_real_traffic(story: Story) -> None:
     cases = verification["cases"]
     assert {case["verdict"] for case in cases} <= {"passed", "not-provable-from-here"}
     refused = [case for case in cases if case["control"]]
-    assert len(refused) >= 60  # noqa: PLR2004 -- a dozen and more for each door
+    assert len(refused) >= 60
     assert all(case["refuser"] for case in refused if case["participant"] != "redbank")
     payers = {case["participant"] for case in cases if case["key"].startswith("payer-") and case["verdict"] == "passed"}
     assert payers == {"greenbank", "bluebank", "redbank"}
@@ -148,7 +147,9 @@ def test_8_a_fourth_participant_is_one_file_and_one_run(story: Story) -> None:
     others = {name for name in touched if "yellowbank" not in name and not name.startswith("journal/")}
     assert {name for name in others if not name.startswith("exchange/jws/")} == set()
     keys = {name for name in touched if name.endswith("jws-keys/yellowbank.pem")}
-    assert keys == {f"store/{side}/jws-keys/yellowbank.pem" for side in ("hub", "greenbank", "bluebank", "yellowbank", "probe-one", "probe-two")}
+    assert keys == {
+        f"store/{side}/jws-keys/yellowbank.pem" for side in ("hub", "greenbank", "bluebank", "yellowbank", "probe-one", "probe-two")
+    }
     reloads = {entry["host"]: entry["result"]["reloads"] for entry in run.results if entry["action"] == "mojaloop.onboarding.gateway"}
     assert reloads == {"hub-gateway": 1, "yellowbank-gateway": 1, "greenbank-gateway": 0, "bluebank-gateway": 0}
     assert story.play("verify.yml", "-e", "participants=yellowbank").status == 0

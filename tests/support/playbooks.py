@@ -39,7 +39,9 @@ class Played:
         return [f"{entry['host']}: {entry['task']}" for entry in self.results if entry["result"].get("changed")]
 
 
-def play(playbook: str, inventory: Path, *arguments: str, record: Path, timeout: float = 280, environment: dict[str, str] | None = None) -> Played:
+def play(
+    playbook: str, inventory: Path, *arguments: str, record: Path, timeout: float = 280, environment: dict[str, str] | None = None
+) -> Played:
     """Run a playbook of the project; ``record`` is a file of the test's own. It is bounded in time."""
     record.unlink(missing_ok=True)
     command = [str(Path(sys.executable).parent / "ansible-playbook"), str(ROOT / "playbooks" / playbook), "-i", str(inventory), *arguments]

@@ -96,7 +96,7 @@ def folder_faults(tree: Tree, folder: str) -> Iterator[Fault]:
 
 
 def look(tree: Tree, folder: str, names: Iterable[str]) -> tuple[dict[str, Status | None], dict[str, bytes], list[Fault]]:
-    """One look at a folder and these files of it: the status of each, the content of plain ones, ``unreadable`` for the others; ``mode``."""
+    """One look at a folder and these files: the status of each, the content of plain ones, ``unreadable`` for the others; ``mode``."""
     entries = tree.folder(folder)
     seen = {name: entries[name].status if name in entries else None for name in names}
     files, faults = {}, list(folder_faults(tree, folder))

@@ -12,7 +12,7 @@ from ..description.model import Side
 from ..description.profiles import CertificateRule, Profile
 from .artefacts import artefact_faults
 from .certificate_checks import DUE, OWN, RECEIVED, SERVER, Examined, examine
-from .certificates import Chain, certificate_key, fingerprint, short_name
+from .certificates import Chain, certificate_key, fingerprint, serial_number, short_name
 from .chains import authority_expiry, authority_marks, chain_faults
 from .faults import Fault
 
