@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from cryptography import x509
@@ -48,26 +49,58 @@ def issue(  # noqa: PLR0913 - each is a fact of its own
     out wrong.
     """
     until = _end(rule, signer.chain, now)
+    begin = now.replace(microsecond=0) - timedelta(seconds=profile.backdate_seconds)
+    needed_until = min(until, now + timedelta(days=rule.renew_before_days + 8))
     record = _record(rule, profile, holder, public_key, signer, why)
+    leaf = _leaf(rule, profile, holder, public_key, (begin, until), signer.certificate)
+    certificate = signer.sign(Draft(record["label"], leaf, public_key, _serials(serials, record, until), needed_until))
+    _inspect(certificate, rule, holder, signer.chain, now, public_key)
+    serials.record(certificate.serial_number, {**record, "fingerprint": fingerprint(certificate)})
+    return certificate
 
-    def take_serial() -> int:
+
+def issue_out_of_time(  # noqa: PLR0913 - as ``issue``
+    signer: CertificateSigner,
+    *,
+    rule: CertificateRule,
+    profile: Profile,
+    holder: Side,
+    public_key: PublicKey,
+    period: tuple[datetime, datetime],
+    serials: SerialJournal,
+    why: str,
+) -> x509.Certificate:
+    """As ``issue``, but valid in ``period`` only, and inspected by nobody: what a door must refuse, for proofs.
+
+    SigningRefused ``in-time`` when the period holds the present: this is no second way to a certificate that works.
+    """
+    begin, until = (moment.replace(microsecond=0) for moment in period)
+    if begin <= datetime.now(UTC) <= until:
+        raise SigningRefused("in-time", f"{begin:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC holds the present", where=holder.name)
+    record = _record(rule, profile, holder, public_key, signer, why)
+    leaf = _leaf(rule, profile, holder, public_key, (begin, until), signer.certificate)
+    certificate = signer.sign(Draft(record["label"], leaf, public_key, _serials(serials, record, until), until))
+    serials.record(certificate.serial_number, {**record, "fingerprint": fingerprint(certificate)})
+    return certificate
+
+
+def _serials(serials: SerialJournal, record: dict[str, str], until: datetime) -> Callable[[], int]:
+    """How a signer takes a serial in the journal, for good."""
+
+    def take() -> int:
         for _ in range(_SERIAL_TRIES):
             serial = x509.random_serial_number()
             if serials.reserve(serial, {**record, "not_after": until.isoformat()}):
                 return serial
         raise SigningRefused("serial-not-free", f"the journal refused {_SERIAL_TRIES} random serials in a row", where=record["label"])
 
-    builder = _leaf(rule, profile, holder, public_key, now, until, signer.certificate)
-    needed_until = min(until, now + timedelta(days=rule.renew_before_days + 8))
-    certificate = signer.sign(Draft(record["label"], builder, public_key, take_serial, needed_until))
-    _inspect(certificate, rule, holder, signer.chain, now, public_key)
-    serials.record(certificate.serial_number, {**record, "fingerprint": fingerprint(certificate)})
-    return certificate
+    return take
 
 
 def self_signed(key: PrivateKey, *, rule: CertificateRule, profile: Profile, holder: Side, now: datetime) -> x509.Certificate:
     """A self-signed certificate of a leaf's kind (CA=FALSE), for exchange keys and for JWS keys without a CA."""
-    builder = _leaf(rule, profile, holder, key.public_key(), now, _end(rule, (), now), None)
+    begin = now.replace(microsecond=0) - timedelta(seconds=profile.backdate_seconds)
+    builder = _leaf(rule, profile, holder, key.public_key(), (begin, _end(rule, (), now)), None)
     return builder.serial_number(x509.random_serial_number()).sign(key, signature_hash(key))
 
 
@@ -102,16 +135,15 @@ def _leaf(
     profile: Profile,
     holder: Side,
     public_key: PublicKey,
-    now: datetime,
-    until: datetime,
+    period: tuple[datetime, datetime],
     issuer: x509.Certificate | None,
 ) -> x509.CertificateBuilder:
     """Everything but the serial (RFC 5280 section 4.2); an issuer of None is the holder itself."""
     name = subject(rule, holder)
     builder = (
         x509.CertificateBuilder(issuer.subject if issuer else name, name, public_key)
-        .not_valid_before(now.replace(microsecond=0) - timedelta(seconds=profile.backdate_seconds))
-        .not_valid_after(until)
+        .not_valid_before(period[0])
+        .not_valid_after(period[1])
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(key_usage(rule, key_kind(public_key)), critical=True)
         .add_extension(alternative_names(rule, holder), critical=False)

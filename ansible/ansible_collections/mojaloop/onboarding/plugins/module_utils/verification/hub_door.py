@@ -48,6 +48,7 @@ class HubDoor:
             ("self-signed", "self-signed certificate with the right names", lambda: material.self_signed(own)),
             ("other-ca", "certificate of another CA of the same name", lambda: material.of_another_ca(own)),
             ("expired", "expired certificate of the right CA", lambda: material.expired(own, HUB)),
+            ("not-yet-valid", "certificate of the right CA that is not valid yet", lambda: material.not_yet_valid(own, HUB)),
         ):
             yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..description.model import HUB, Gateway, Side
+from ..description.model import HUB, Gateway, Participant, Side
 from .hub_door import guarded
 from .material import Material
 from .model import Answer, Case, Door, Expected, Identity, Kind
@@ -27,7 +27,7 @@ class Impostors:
     participant: str
 
     def cases(self) -> Iterator[Case]:
-        """A self-signed impostor and one of another CA, each beside the same diversion with the right certificate."""
+        """A self-signed impostor and one of another CA, each beside its control."""
         material, target = self.material, self.target
         for key, title, identity in (
             ("self-signed", "self-signed with the right name", lambda: material.self_signed(target, "server")),
@@ -44,8 +44,8 @@ class Impostors:
             self.participant,
             NOT_SENT,
             guarded(lambda: self._call(identity())),
-            control=guarded(lambda: self._call(self.material.server_identity(self.target))),
-            control_key=f"{self.caller.name} diverted to {self.target.name}",
+            control=guarded(self._right),
+            control_key=f"{self.caller.name} to the right {self.target.name}",
             witness=self.material.site.handshake_witness(self.caller.name),
             obstacle=self._obstacle(),
         )
@@ -56,14 +56,25 @@ class Impostors:
             return "its network is not this run's to divert"
         return ""
 
+    def _right(self) -> Answer:
+        """The same diversion with the right certificate; the same call undiverted where the target's key is its own."""
+        if isinstance(self.target, Participant) and not self.target.managed:
+            return self._call_out()
+        return self._call(self.material.server_identity(self.target))
+
     def _call(self, identity: Identity) -> Answer:
-        """A call through the caller's own outbound gateway while the target's address is the impostor's."""
+        """A call while the target's address is the impostor's."""
+        addresses = tuple(str(address) for address in self.target.endpoint.addresses) if self.target.endpoint else ()
+        with self.material.site.impostor(self.caller.gateways[0].host, self.material.door(self.target), addresses, identity):
+            return self._call_out()
+
+    def _call_out(self) -> Answer:
+        """A call through the caller's own outbound gateway, from its machine."""
         site, gateway = self.material.site, self.caller.gateways[0]
         destination = self.target.fspiop_id
         headers = {"fspiop-source": self.caller.fspiop_id, "fspiop-destination": destination}
-        addresses = tuple(str(address) for address in self.target.endpoint.addresses) if self.target.endpoint else ()
-        with site.impostor(gateway.host, self.material.door(self.target), addresses, identity):
-            return exchange(site, gateway.host, _outbound(gateway), "GET", f"/parties/MSISDN/{uuid.uuid4().int % 10**12}", headers=headers)
+        path = f"/parties/MSISDN/{uuid.uuid4().int % 10**12}"
+        return exchange(site, gateway.host, _outbound(gateway), "GET", path, headers=headers)
 
 
 def _outbound(gateway: Gateway) -> Door:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from cryptography import x509
@@ -16,7 +16,7 @@ from ..description.model import HUB, Participant, Side
 from ..errors import OnboardingError, StoreError
 from ..oauth.token import token_request
 from ..pki.authority import make_authority
-from ..pki.issuing import issue, self_signed
+from ..pki.issuing import issue, issue_out_of_time, self_signed
 from ..pki.keys import PrivateKey, private_pem, public_digest, read_own_key
 from ..pki.signers import LocalSigner
 from ..steps.authorities import pem_of, signer_of
@@ -25,6 +25,7 @@ from ..store import layout
 from .model import Attempt, Door, Identity, Kind, Site
 from .probe import perform
 
+WHY = "verification of a refusal"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path, not a secret
 
 
@@ -88,15 +89,12 @@ class Material:
         return _identity("a certificate of another CA", certificate, (root,), key)
 
     def expired(self, side: Side, issuer: str) -> Identity:
-        """A certificate by the right CA for a new key of this side that expired before it was made; journalled as any other."""
-        signer = signer_of(self.run, issuer)
-        if not isinstance(signer, LocalSigner):
-            msg = "its CA cannot be used from here"
-            raise MissingMaterial(msg, where=issuer)
-        key = self.run.keys.make("ec-p256")
-        past = self.run.description.profile.rule("client").lifetime_days + 1
-        certificate = self._issue(signer, side, key, "client", journal=issuer, days_ago=past)
-        return _identity("an expired certificate", certificate, signer.chain, key)
+        """A certificate by the right CA for a new key of this side that has ended; journalled as any other."""
+        return self._out_of_time(side, issuer, "an expired certificate", None)
+
+    def not_yet_valid(self, side: Side, issuer: str) -> Identity:
+        """A certificate by the right CA for a new key of this side that is valid for a second of tomorrow; journalled as any other."""
+        return self._out_of_time(side, issuer, "a certificate that is not valid yet", self.run.now + timedelta(days=1))
 
     def token(self, participant: Participant) -> str:
         """An access token of this participant, fetched through the hub's door with its own certificate and secret."""
@@ -111,9 +109,7 @@ class Material:
         found: Mapping[str, object] = json.loads(self._read(layout.credentials_path(participant.name)))
         return found
 
-    def _issue(
-        self, signer: LocalSigner, side: Side, key: PrivateKey, rule_name: str, *, journal: str, days_ago: int = 0
-    ) -> x509.Certificate:
+    def _issue(self, signer: LocalSigner, side: Side, key: PrivateKey, rule_name: str, *, journal: str) -> x509.Certificate:
         run = self.run
         rule = run.description.profile.rule(rule_name)
         digest = public_digest(key.public_key())
@@ -123,10 +119,32 @@ class Material:
             profile=run.description.profile,
             holder=side,
             public_key=key.public_key(),
-            now=run.now - timedelta(days=days_ago),
-            serials=run.journal(journal, side.name, rule.name, digest, why="verification of a refusal", provenance="own"),
-            why="verification of a refusal",
+            now=run.now,
+            serials=run.journal(journal, side.name, rule.name, digest, why=WHY, provenance="own"),
+            why=WHY,
         )
+
+    def _out_of_time(self, side: Side, issuer: str, name: str, begin: datetime | None) -> Identity:
+        """Valid for a second from ``begin``; None: as soon as the CA itself was, which is always in the past."""
+        run = self.run
+        signer = signer_of(run, issuer)
+        if not isinstance(signer, LocalSigner):
+            msg = "its CA cannot be used from here"
+            raise MissingMaterial(msg, where=issuer)
+        key = run.keys.make("ec-p256")
+        begin = begin or max(certificate.not_valid_before_utc for certificate in signer.chain)
+        digest = public_digest(key.public_key())
+        certificate = issue_out_of_time(
+            signer,
+            rule=run.description.profile.rule("client"),
+            profile=run.description.profile,
+            holder=side,
+            public_key=key.public_key(),
+            period=(begin, begin + timedelta(seconds=1)),
+            serials=run.journal(issuer, side.name, "client", digest, why=WHY, provenance="own"),
+            why=WHY,
+        )
+        return _identity(name, certificate, signer.chain, key)
 
     def _read(self, path: str) -> bytes:
         content = self.run.tree.read(path)

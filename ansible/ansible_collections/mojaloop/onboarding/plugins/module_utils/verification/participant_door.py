@@ -36,9 +36,11 @@ class ParticipantDoor:
             ("other-ca", "certificate of another CA", lambda: material.of_another_ca(material.run.description.hub)),
         ]
         if own.ca.kind in {"internal", "imported"}:
-            identities.append(
-                ("expired", "expired certificate of the right CA", lambda: material.expired(material.run.description.hub, own.name))
-            )
+            hub = material.run.description.hub
+            identities += [
+                ("expired", "expired certificate of the right CA", lambda: material.expired(hub, own.name)),
+                ("not-yet-valid", "certificate of the right CA that is not valid yet", lambda: material.not_yet_valid(hub, own.name)),
+            ]
         for key, title, identity in identities:
             yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
         yield self._refusal("tampered-body", "body changed after signing", Expected(Kind.ANSWERED, (400,), "backend"), self._tampered)
