@@ -162,7 +162,6 @@ def test_firewall_and_gateway_pass_the_state_matrix(host: Host) -> None:
         report = matrix.walk(act, earlier=lambda: host.place.run(*ALL_STEPS))
         found = {(finding[3].partition("/")[0], finding[0], finding[4]) for finding in report.findings}
         assert report.changed, act
-        print(act, *sorted(found), sep="\n  ")
         assert expected <= found, (act, sorted(found))
         assert {kind for kind, _participant, _reason in found} == {"firewall", "gateway"}, (act, sorted(found))
         assert host.admits(admitted), act

@@ -58,7 +58,7 @@ class Matrix:
     run: Callable[[bool], Report]
     snapshot: Callable[[], object]
 
-    def walk(self, act: str, *, earlier: Callable[[], None] = lambda: None) -> Report:
+    def walk(self, act: str, *, earlier: Callable[[], object] = lambda: None) -> Report:
         """The four states of an act: checked, checked again, done, done again; returns what was done.
 
         ``earlier`` steps of a run are carried out when the check, which rehearses them, is over. Check mode predicts the report of the

@@ -39,7 +39,8 @@ findings:
   type: list
   elements: dict
   sample:
-    - {participant: greenbank, step: tls-1, side: greenbank, artefact: server, reason: missing, disposition: change, pending_on: "", detail: ""}
+    - {participant: greenbank, step: tls-1, side: greenbank, artefact: server, reason: missing,
+       disposition: change, pending_on: "", detail: ""}
 faults:
   description: How many findings need a person's decision.
   returned: success

@@ -36,7 +36,8 @@ findings:
   type: list
   elements: dict
   sample:
-    - {participant: greenbank, step: tls-2, side: greenbank, artefact: server.pem, reason: not-published, disposition: change, pending_on: "", detail: ""}
+    - {participant: greenbank, step: tls-2, side: greenbank, artefact: server.pem, reason: not-published,
+       disposition: change, pending_on: "", detail: ""}
 faults:
   description: How many findings need a person's decision.
   returned: success

@@ -9,8 +9,10 @@ module: own_certificates
 short_description: Makes the keys, requests and own certificates of each side
 version_added: "0.1.0"
 description:
-  - Makes what a side makes by itself, as the profile of the description asks for it; its CA, its server certificate, its JWS key with keystore, its exchange key, and the requests for its client certificates.
-  - Checks every artefact again on every run. What is about to expire is renewed with a new key; a damaged or lost key is a fault that names the file.
+  - Makes what a side makes by itself, as the profile of the description asks for it; its CA, its server certificate,
+    its JWS key with keystore, its exchange key, and the requests for its client certificates.
+  - Checks every artefact again on every run. What is about to expire is renewed with a new key;
+    a damaged or lost key is a fault that names the file.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
   allow_rekey:
@@ -36,7 +38,8 @@ findings:
   type: list
   elements: dict
   sample:
-    - {participant: greenbank, step: tls-1, side: greenbank, artefact: server, reason: missing, disposition: change, pending_on: "", detail: ""}
+    - {participant: greenbank, step: tls-1, side: greenbank, artefact: server, reason: missing,
+       disposition: change, pending_on: "", detail: ""}
 faults:
   description: How many findings need a person's decision.
   returned: success

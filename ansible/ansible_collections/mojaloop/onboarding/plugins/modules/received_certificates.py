@@ -36,7 +36,8 @@ findings:
   type: list
   elements: dict
   sample:
-    - {participant: greenbank, step: tls-7, side: greenbank, artefact: client/hub, reason: not-installed, disposition: change, pending_on: "", detail: ""}
+    - {participant: greenbank, step: tls-7, side: greenbank, artefact: client/hub, reason: not-installed,
+       disposition: change, pending_on: "", detail: ""}
 faults:
   description: How many findings need a person's decision.
   returned: success

@@ -52,7 +52,7 @@ def issue(  # noqa: PLR0913 - each is a fact of its own
     begin = now.replace(microsecond=0) - timedelta(seconds=profile.backdate_seconds)
     needed_until = min(until, now + timedelta(days=rule.renew_before_days + 8))
     record = _record(rule, profile, holder, public_key, signer, why)
-    leaf = _leaf(rule, profile, holder, public_key, (begin, until), signer.certificate)
+    leaf = _leaf(rule, holder, public_key, (begin, until), signer.certificate)
     certificate = signer.sign(Draft(record["label"], leaf, public_key, _serials(serials, record, until), needed_until))
     _inspect(certificate, rule, holder, signer.chain, now, public_key)
     serials.record(certificate.serial_number, {**record, "fingerprint": fingerprint(certificate)})
@@ -78,7 +78,7 @@ def issue_out_of_time(  # noqa: PLR0913 - as ``issue``
     if begin <= datetime.now(UTC) <= until:
         raise SigningRefused("in-time", f"{begin:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC holds the present", where=holder.name)
     record = _record(rule, profile, holder, public_key, signer, why)
-    leaf = _leaf(rule, profile, holder, public_key, (begin, until), signer.certificate)
+    leaf = _leaf(rule, holder, public_key, (begin, until), signer.certificate)
     certificate = signer.sign(Draft(record["label"], leaf, public_key, _serials(serials, record, until), until))
     serials.record(certificate.serial_number, {**record, "fingerprint": fingerprint(certificate)})
     return certificate
@@ -100,7 +100,7 @@ def _serials(serials: SerialJournal, record: dict[str, str], until: datetime) ->
 def self_signed(key: PrivateKey, *, rule: CertificateRule, profile: Profile, holder: Side, now: datetime) -> x509.Certificate:
     """A self-signed certificate of a leaf's kind (CA=FALSE), for exchange keys and for JWS keys without a CA."""
     begin = now.replace(microsecond=0) - timedelta(seconds=profile.backdate_seconds)
-    builder = _leaf(rule, profile, holder, key.public_key(), (begin, _end(rule, (), now)), None)
+    builder = _leaf(rule, holder, key.public_key(), (begin, _end(rule, (), now)), None)
     return builder.serial_number(x509.random_serial_number()).sign(key, signature_hash(key))
 
 
@@ -132,7 +132,6 @@ def _record(
 
 def _leaf(
     rule: CertificateRule,
-    profile: Profile,
     holder: Side,
     public_key: PublicKey,
     period: tuple[datetime, datetime],
