@@ -22,8 +22,9 @@ CIPHERS = (
 )
 """TLS 1.2: forward secrecy and authenticated encryption only (NIST SP 800-52r2 section 3.3.1)."""
 SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-DRAIN_SECONDS = 30
-"""How long an old process may finish what it began after a reload."""
+DRAIN_SECONDS = 60
+"""How long an old process may finish what it began after a reload: an idle connection ends after 30 s (``timeout
+http-keep-alive``), and what it asks at its last moment is answered within 30 s more (``timeout server``)."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def _process(model: GatewayModel) -> bytes:
         f"    log {log} local0",
         f"    stats socket {socket} mode 600 level admin expose-fd listeners",
         f"    hard-stop-after {DRAIN_SECONDS}s",
+        "    close-spread-time infinite",
         "    maxconn 8000",
         "    tune.ssl.cachesize 0",
         "    tune.ssl.default-dh-param 2048",

@@ -28,6 +28,10 @@ CLOSING = ("token-signature",)
 connection of that thread is taken for broken (haproxy issue 2643): one caller's bad tokens cut the others off. Closing
 the caller's connection with the answer empties the queue."""
 
+PARTING = "    http-after-response set-header connection close if { stopping }"
+"""After a reload the old process closes connections with an answer, never while they are idle: a caller's request may be on
+its way at that moment, and would be lost. The process' ``close-spread-time infinite`` keeps it from closing idle ones."""
+
 _ANSWERS = {
     401: ("3000", "The access token is missing or does not hold."),
     403: ("3000", "The caller may not do this."),
@@ -50,6 +54,7 @@ def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
         "frontend inbound",
         *(_bind(listener, proxy_protocol=door.proxy_protocol) for listener in door.listeners),
         log_format("participant=%[var(txn.participant)] refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"),
+        PARTING,
         *_identity(),
         *_path(door.base_path),
         *_own_headers(),

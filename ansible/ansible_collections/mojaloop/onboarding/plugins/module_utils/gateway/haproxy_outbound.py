@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from . import rules
-from .haproxy_inbound import CURRENT, TLS_FLOOR, clean_path, log_format, map_file, refusal
+from .haproxy_inbound import CURRENT, PARTING, TLS_FLOOR, clean_path, log_format, map_file, refusal
 from .model import Destination, Outbound
 
 
@@ -21,6 +21,7 @@ def outbound_sections(outbound: Outbound) -> list[str]:
         "frontend outbound",
         f"    bind {address}:{listener.port}",
         log_format("destination=%[var(txn.destination)] refused=%[var(txn.refused)] %HM"),
+        PARTING,
         *clean_path(),
         *_choice(routed=outbound.routed),
         "    use_backend %[var(txn.destination)]",

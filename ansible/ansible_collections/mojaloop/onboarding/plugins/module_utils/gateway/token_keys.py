@@ -31,7 +31,7 @@ def token_keys(jwks: bytes | None) -> tuple[tuple[str, bytes], ...]:
     if jwks is None:
         return ()
     try:
-        return tuple(sorted((str(key["kid"]), _public_pem(key)) for key in json.loads(jwks)["keys"]))
+        return tuple(sorted((str(key["kid"]), _public_pem(key)) for key in read_json(jwks)["keys"]))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError("is no set of RSA and P-256 keys", where=JWKS_PATH, remedy="Fetch it anew: run the role oauth_clients.") from error
 
