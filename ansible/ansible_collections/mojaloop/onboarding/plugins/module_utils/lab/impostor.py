@@ -10,17 +10,19 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from ..errors import LabError
 from ..verification.model import Identity
 from . import namespaces
 from .holder import NETWORKS
 
+T = TypeVar("T")
 _CARD = "eth0"
 _SECONDS = 10
 
@@ -84,6 +86,7 @@ class Impostor:
 def divert(victim: str, impostor: str, addresses: Sequence[str]) -> Iterator[None]:
     """Let a machine believe that another one has these addresses: the addresses on its loopback, and forged neighbours."""
     link = json.loads(_ip(impostor, "-json", "link", "show", "dev", _CARD))[0]["address"]
+    _there(impostor, _whisper)
     try:
         for address in addresses:
             _ip(impostor, "address", "replace", _host(address), "dev", "lo")
@@ -109,24 +112,23 @@ def _ip(machine: str, *words: str) -> bytes:
     return done.stdout
 
 
+def _whisper() -> None:
+    """Let the machine we are on neither answer nor announce on its wire for the addresses of its loopback: only the victim is to err."""
+    for setting, value in (("arp_ignore", 1), ("arp_announce", 2)):
+        Path(f"/proc/sys/net/ipv4/conf/all/{setting}").write_text(str(value), encoding="ascii")
+
+
 def _listen(machine: str, address: str, port: int) -> socket.socket:
-    """A listening socket on another machine: made by a thread that goes there and ends."""
-    made: list[socket.socket | OSError] = []
+    """A listening socket on another machine."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return _there(machine, lambda: socket.create_server((address, port), family=family))
 
-    def listen() -> None:
-        try:
-            namespaces.enter_network(str(NETWORKS / machine))
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            made.append(socket.create_server((address, port), family=family))
-        except OSError as error:
-            made.append(error)
 
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    thread.join()
-    if isinstance(made[0], OSError):
-        raise made[0]
-    return made[0]
+def _there(machine: str, action: Callable[[], T]) -> T:
+    """Do something on another machine's network: in a thread that goes there and ends. OSError as the action's."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(namespaces.enter_network, str(NETWORKS / machine)).result()
+        return thread.submit(action).result()
 
 
 def _server_context(identity: Identity) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..description.model import Participant
+from ..errors import OnboardingError
 from .hub_door import guarded
 from .material import Material
 from .model import Answer, Case, Expected, Kind
@@ -18,6 +19,7 @@ from .plain_http import exchange
 
 DIRECTION = "end to end"
 CALLBACK_SECONDS = 15.0
+_LOGS = "See its backend's log; a self-hosted participant has to read the keys of new participants first."
 COMPLETED = Expected(Kind.ANSWERED, (200,))
 
 
@@ -46,20 +48,19 @@ class Flow:
         order = {"method": "POST", "path": "/quotes", "destination": self.payee.fspiop_id, "body": body}
         sent = self._ask(self.payer, "POST", "/send", order)
         if sent.get("status") != 202:  # noqa: PLR2004 -- accepted for processing (FSPIOP API section 3.2.3)
-            return Answer(
-                Kind.ANSWERED, int(sent.get("status") or 0), reason="the call was not accepted", transcript=json.dumps(sent)[:2000]
-            )
+            msg = f"the payer's call was not accepted: {sent.get('status') or sent.get('error') or sent}"
+            raise OnboardingError(msg, where=self.payer.name, remedy=_LOGS)
         deadline = time.monotonic() + CALLBACK_SECONDS
         while True:
             asked = self._seen(self.payee, quote, "message")
             answered = self._seen(self.payer, quote, "callback")
             if asked and answered:
-                return Answer(Kind.ANSWERED, 200, transcript=json.dumps([asked, answered], indent=1)[:4000])
+                return Answer(Kind.ANSWERED, 200, transcript=json.dumps([asked, answered], indent=1))
             if time.monotonic() > deadline:
                 break
             time.sleep(0.05)
-        missing = "the callback did not arrive" if asked else "the payee did not see the request"
-        return Answer(Kind.ANSWERED, 504, reason=missing)
+        msg = "the callback did not arrive" if asked else "the payee did not see the request"
+        raise OnboardingError(msg, where=(self.payer if asked else self.payee).name, remedy=_LOGS)
 
     def _seen(self, side: Participant, quote: str, kind: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self._ask(side, "GET", f"/messages?id={quote}")
