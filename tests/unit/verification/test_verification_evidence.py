@@ -38,7 +38,7 @@ def tree(tmp_path: Path) -> DiskTree:
 
 
 def keep(tree: DiskTree, *results: Result, later: int = 0) -> None:
-    evidence.write_evidence(tree, results, now=NOW + timedelta(hours=later), description=DESCRIPTION)
+    evidence.write_evidence(tree, results, now=NOW + timedelta(hours=later), description=DESCRIPTION, description_digest="d1" * 32)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,19 @@ def test_participants_that_are_not_in_a_run_keep_their_verdicts(tree: DiskTree) 
     assert evidence.latest_verdicts(tree) == {"greenbank": True, "bluebank": False}
     kept = json.loads(tree.read(evidence.LATEST) or b"")
     assert (kept["format"], kept["counts"], len(kept["cases"])) == (1, {"failed": 1}, 1)
-    assert len(tree.names("evidence")) == 3, "each run's own, and the latest"
+    assert len(tree.names("evidence")) == 6, "each run's own, and the latest, with their pages"
+
+
+def test_the_description_has_a_digest_of_its_files_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    (folder / "participants").mkdir(parents=True)
+    (folder / "hub.yml").write_text("a: 1")
+    (folder / "participants" / "one.yml").write_text("b: 1")
+    first = evidence.digest_of_description(folder)
+    (folder / "hosts.yml").write_text("c: 1")
+    assert evidence.digest_of_description(folder) == first
+    (folder / "participants" / "one.yml").rename(folder / "participants" / "two.yml")
+    assert evidence.digest_of_description(folder) != first
 
 
 @pytest.mark.parametrize("change", ["replaced", "added", "removed"])

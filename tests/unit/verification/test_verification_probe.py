@@ -136,7 +136,18 @@ def test_who_refused_and_why_is_read(tmp_path: Path, version: ssl.TLSVersion) ->
         answer = tried(attempt(port, client=identity("bank", "bank CA")))
     assert (answer.status, answer.refused_by, answer.reason, answer.body) == (403, "gateway", "role-missing", b"no\n")
     assert str(answer) == "403 by gateway: role-missing"
-    assert answer.transcript.startswith("GET /fspiop/parties/1 -> 403 Forbidden\nx-refused-by: gateway")
+    lines = answer.transcript.splitlines()
+    assert lines[0].startswith("* from 127.0.0.1 to 127.0.0.1 port ")
+    assert lines[1].startswith("* client certificate: bank, SHA-256 ")
+    assert lines[3] == "> GET /fspiop/parties/1 HTTP/1.1"
+    assert lines[-6:] == [
+        "< 403 Forbidden",
+        "< x-refused-by: gateway",
+        "< x-refused-because: role-missing",
+        "< content-length: 3",
+        "< ",
+        "< no",
+    ]
 
 
 @pytest.mark.parametrize(

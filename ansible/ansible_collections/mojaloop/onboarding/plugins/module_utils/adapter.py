@@ -85,14 +85,15 @@ def telling(fail: Callable[[str], None]) -> Iterator[None]:
 
 def verification_module() -> None:
     """Run the verification as an Ansible module: evidence is kept, and a failed case fails the task."""
-    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, "junit": {"type": "path", "default": ""}}, supports_check_mode=True)
+    files = {name: {"type": "path", "default": ""} for name in ("junit", "page")}
+    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **files}, supports_check_mode=True)
     require_libraries(module)
     request = _request(module.params, check=module.check_mode)
     with reporting(module):
         if module.check_mode:
             select_participants(request.load(), list(request.participants))
             module.exit_json(changed=False, cases=[], counts={}, text=["Traffic is not sent in check mode."])
-        results = prove(request, junit_file=module.params["junit"])
+        results = prove(request, junit_file=module.params["junit"], page_file=module.params["page"])
     seen = counts(results)
     outcome = {
         "changed": False,

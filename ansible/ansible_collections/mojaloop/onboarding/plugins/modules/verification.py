@@ -12,11 +12,15 @@ description:
   - Carries out what must pass and what must be refused, from the places that this run can act from.
   - A refusal counts only beside its control, the same attempt with the one wrong fact made right, and only when the refuser names itself.
   - What cannot be proved from where the run stands is reported as such. An attempt that cannot reach its target is an error, not a pass.
-  - Keeps the evidence in C(evidence/) of the state folder.
+  - Keeps the evidence in C(evidence/) of the state folder, as JSON and as one HTML page that loads and runs nothing.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
   junit:
     description: File for the results as JUnit XML; empty writes none.
+    type: path
+    default: ""
+  page:
+    description: File for a copy of the evidence page (HTML); empty writes none. The evidence folder has it in any case.
     type: path
     default: ""
 author: [Mojaloop onboarding maintainers (@mojaloop)]
@@ -29,6 +33,7 @@ EXAMPLES = r"""
     state: "{{ onboarding_state }}"
     participants: [greenbank]
     junit: verification.xml
+    page: verification.html
 """
 
 RETURN = r"""

@@ -1,43 +1,65 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Evidence of a verification: kept in the state folder, as JSON and JUnit XML."""
+"""Evidence of a verification: kept in the state folder as JSON and as a page for people; for pipelines as JUnit XML."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from ..description.loading import HUB_NAME, PARTICIPANTS_NAME
 from ..description.model import Description
-from ..formats import FORMAT, refuse_newer
+from ..errors import StoreError
+from ..exchange.manifest import LIMIT, MANIFEST, MOST_FILES
+from ..formats import FORMAT, read_json, refuse_newer
 from ..store.layout import exchange_folder
-from ..store.tree import Tree
+from ..store.tree import Entry, Tree
 from .model import Result, Verdict, printable
+from .page import page
 
 LATEST = "evidence/verification.json"
-"""The latest evidence, replaced by each verification; ``evidence/<time>.json`` keeps every one."""
+"""The latest evidence, replaced by each verification; ``evidence/<time>.json`` keeps every one. Each has its page beside it (.html)."""
 _GOOD = {Verdict.PASSED, Verdict.NOT_PROVABLE}
 
 
-def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, description: Description) -> None:
-    """Keep the results, ``format`` 1, under their time and as the latest; participants not in this run keep their verdicts."""
+def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, description: Description, description_digest: str) -> str:
+    """Keep the results, ``format`` 1, and their page, under their time and as the latest; the page's text is the answer.
+
+    Participants not in this run keep their verdicts.
+    """
     found = verdicts(results)
     before = _latest(tree)
     kept = {
         "format": FORMAT,
         "environment": description.environment,
+        "hub": description.hub.organisation,
+        "description": description_digest,
         "profile": f"{description.profile.name} {description.profile.version}",
         "at": now.isoformat(),
         "counts": dict(counts(results)),
+        "participants": {each.name: each.organisation for each in description.participants if each.name in found},
         "verdicts": {**_members(before, "verdicts"), **found},
         "material": {**_members(before, "material"), **{name: material_digest(tree, name) for name in found}},
         "cases": [result.as_dict() for result in results],
     }
-    content = (json.dumps(kept, indent=1) + "\n").encode()
-    tree.write(f"evidence/{now.strftime('%Y%m%dT%H%M%S.%fZ')}.json", content)
-    tree.write(LATEST, content)
+    shown = page(kept)
+    for name in (f"evidence/{now.strftime('%Y%m%dT%H%M%S.%fZ')}.json", LATEST):
+        tree.write(f"{name.removesuffix('.json')}.html", shown.encode())
+        tree.write(name, (json.dumps(kept, indent=1) + "\n").encode())
+    return shown
+
+
+def digest_of_description(folder: Path) -> str:
+    """SHA-256 (hex) over hub.yml and the participants' files, by name: which description a verification was about."""
+    hashed = hashlib.sha256()
+    for path in (folder / HUB_NAME, *sorted((folder / PARTICIPANTS_NAME).glob("*.yml"))):
+        hashed.update(f"{path.relative_to(folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return hashed.hexdigest()
 
 
 def counts(results: Iterable[Result]) -> Counter[str]:
@@ -58,10 +80,18 @@ def material_digest(tree: Tree, participant: str) -> str:
     hashed = hashlib.sha256()
     for from_hub in (True, False):
         folder = exchange_folder(participant, from_hub=from_hub)
-        for name in tree.names(folder):
-            if name != "manifest.json":
-                hashed.update(f"{folder}/{name}\0".encode() + hashlib.sha256(tree.read(f"{folder}/{name}") or b"").digest())
+        for name, entry in _published(tree, folder).items():
+            if name != MANIFEST:
+                hashed.update(os.fsencode(f"{folder}/{name}\0") + hashlib.sha256(entry.content or b"").digest())
     return hashed.hexdigest()
+
+
+def _published(tree: Tree, folder: str) -> Mapping[str, Entry]:
+    """What stands in a folder of the exchange. One that cannot be read is a fault that the run tells, not the end of every report."""
+    try:
+        return tree.folder(folder, largest=LIMIT, most=MOST_FILES)
+    except StoreError:
+        return {}
 
 
 def latest_verdicts(tree: Tree) -> dict[str, bool]:
@@ -76,7 +106,7 @@ def latest_verdicts(tree: Tree) -> dict[str, bool]:
 def _latest(tree: Tree) -> dict[str, object]:
     content = tree.read(LATEST)
     try:
-        found = json.loads(content) if content else {}
+        found = read_json(content) if content else {}
     except ValueError:
         return {}
     refuse_newer(found, where=LATEST)

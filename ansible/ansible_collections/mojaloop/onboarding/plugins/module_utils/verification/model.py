@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -51,6 +52,15 @@ class Door:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What a TLS client offers: its lowest and highest version, and suites up to TLS 1.2 in OpenSSL's words (empty: its own)."""
+
+    lowest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    highest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    suites: str = ""
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One HTTPS request from one place. ``machine`` names the place (empty: here), ``source`` the local address."""
 
@@ -62,6 +72,7 @@ class Attempt:
     path: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    offer: Offer = Offer()
 
 
 @dataclass(frozen=True)
@@ -167,6 +178,7 @@ class Result:
     refuser: str = ""
     detail: str = ""
     transcript: str = ""
+    control_transcript: str = ""
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, object]:
@@ -174,7 +186,8 @@ class Result:
         return {
             "key": self.key, "title": self.title, "direction": self.direction, "participant": self.participant,
             "verdict": self.verdict.value, "expected": self.expected, "seen": self.seen, "control": self.control,
-            "refuser": self.refuser, "detail": self.detail, "transcript": self.transcript, "seconds": round(self.seconds, 3),
+            "refuser": self.refuser, "detail": self.detail, "transcript": self.transcript,
+            "control_transcript": self.control_transcript, "seconds": round(self.seconds, 3),
         }  # fmt: skip
 
 

@@ -10,9 +10,12 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from .model import Answer, Attempt, Identity, Kind, Site, printable
+from .model import Answer, Attempt, Identity, Kind, Offer, Site, printable
+from .offers import NORMAL, offering
+from .transcript import beginning, conversation, request_headers
 
 CONNECT_SECONDS = 2.0
 """A packet filter that drops says nothing; on one machine silence of two seconds is a drop."""
@@ -23,6 +26,11 @@ _ENDED_BY_PEER = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError,
 
 def perform(site: Site, attempt: Attempt) -> Answer:
     """Carry out the attempt. A handshake that the peer ends is ``tls-refused``, silence ``dropped``, the rest ``unreachable``."""
+    answer = _attempted(site, attempt)
+    return replace(answer, transcript=beginning(attempt) + (answer.transcript or f"* {answer}"))
+
+
+def _attempted(site: Site, attempt: Attempt) -> Answer:
     door = attempt.door
     try:
         connection = site.connect(attempt.machine, attempt.source, door.address, door.port, CONNECT_SECONDS)
@@ -58,37 +66,33 @@ def _handshake_ended(error: ssl.SSLError) -> Answer:
 
 
 def _talk(connection: socket.socket, attempt: Attempt) -> Answer:
-    with client_context(attempt.door.trust, attempt.identity) as context:
+    with client_context(attempt.door.trust, attempt.identity, attempt.offer) as context:
         secured = context.wrap_socket(connection, server_hostname=attempt.door.name)
     with secured:
+        spoken = f"* {secured.version()}, {(secured.cipher() or ('unknown suite',))[0]}"
         stream = http.client.HTTPConnection(attempt.door.name)
         stream.sock = secured
-        path = attempt.door.base_path + attempt.path
-        stream.putrequest(attempt.method, path, skip_host=True, skip_accept_encoding=True)
-        headers = [("host", attempt.door.name), *attempt.headers, ("connection", "close")]
-        if attempt.body or attempt.method in {"POST", "PUT"}:
-            headers.append(("content-length", str(len(attempt.body))))
+        headers = request_headers(attempt)
+        stream.putrequest(attempt.method, attempt.door.base_path + attempt.path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
             stream.putheader(name, value)
         stream.endheaders(attempt.body or None)
         response = stream.getresponse()
         content = response.read(_LIMIT)
-    head = f"{response.status} {response.reason}\n{response.headers}"
     return Answer(
         Kind.ANSWERED,
         response.status,
         printable(response.getheader("x-refused-by", "")),
         printable(response.getheader("x-refused-because", "")),
-        _without_tokens(attempt, f"{attempt.method} {path} -> {head}{_shown(attempt, content)}")[:4000],
+        conversation(spoken, attempt, headers, response, content),
         content,
     )
 
 
 @contextmanager
-def client_context(trust: bytes, identity: Identity | None) -> Iterator[ssl.SSLContext]:
+def client_context(trust: bytes, identity: Identity | None, offer: Offer = NORMAL) -> Iterator[ssl.SSLContext]:
     """A TLS client that trusts only this CA; the key is in a 0700 folder for the time of loading, as OpenSSL reads files only."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = offering(offer)
     context.load_verify_locations(cadata=trust.decode())
     if identity is None:
         yield context
@@ -100,16 +104,3 @@ def client_context(trust: bytes, identity: Identity | None) -> Iterator[ssl.SSLC
         context.load_cert_chain(file)
         file.unlink()
         yield context
-
-
-def _shown(attempt: Attempt, content: bytes) -> str:
-    """The body for the transcript; an answer to a token request holds a token and is never shown."""
-    return "" if "/oauth2/" in attempt.path else content.decode(errors="replace")
-
-
-def _without_tokens(attempt: Attempt, text: str) -> str:
-    """The text without this attempt's credentials, which a service behind the door may echo."""
-    for name, value in attempt.headers:
-        if name.lower() == "authorization":
-            text = text.replace(value.split()[-1], "***")
-    return text

@@ -12,19 +12,22 @@ from ..steps.sequence import Request, clock
 from ..store.lease import lease
 from ..store.tree import DiskTree
 from .campaign import verify
-from .evidence import junit, write_evidence
+from .evidence import digest_of_description, junit, write_evidence
 from .model import Result
 
 
-def prove(request: Request, *, junit_file: str = "") -> list[Result]:
-    """Verify the participants of a request, keep the evidence under the lease, and write JUnit XML when a file is named."""
+def prove(request: Request, *, junit_file: str = "", page_file: str = "") -> list[Result]:
+    """Verify the participants of a request, keep the evidence under the lease; JUnit XML and the page go to files that are named too."""
     description: Description = request.load()
     root, now = Path(request.state), clock(request)
     with lease(root, holder=f"verification on {socket.gethostname()}") as held:
         tree = DiskTree(root, guard=held.check)
         run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=now, rehearsal=False)
         results = verify(run, root)
-        write_evidence(tree, results, now=now, description=description)
+        digest = digest_of_description(Path(request.description))
+        page = write_evidence(tree, results, now=now, description=description, description_digest=digest)
     if junit_file:
         Path(junit_file).write_text(junit(results), encoding="utf-8")
+    if page_file:
+        Path(page_file).write_text(page, encoding="utf-8")
     return results

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ..errors import OnboardingError
 from .model import ACCEPTED, Answer, Case, Kind, Result, Verdict
+from .redaction import redacted
 
 WITNESS_SECONDS = 2.0
 """Logs may be written a moment after the refusal."""
+TRANSCRIPT_CHARACTERS = 6_000
+"""What evidence keeps of one conversation."""
 
 
 def run_cases(cases: Iterable[Case], *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
@@ -36,10 +40,19 @@ def _run(case: Case, controls: dict[str, Answer], started: float) -> Result:
     except OnboardingError as error:
         return _result(case, Verdict.ERROR, "", started, detail=str(error))
     verdict, detail = _judge(case, answer, control, recorded)
-    shown = str(control) if control else ""
-    return _result(
-        case, verdict, str(answer), started, control=shown, detail=detail, transcript=answer.transcript, refuser=_refuser(case, answer)
+    result = _result(case, verdict, str(answer), started, detail=detail)
+    return replace(
+        result,
+        transcript=_kept(answer),
+        control=redacted(str(control)) if control else "",
+        control_transcript=_kept(control),
+        refuser=_refuser(case, answer),
     )
+
+
+def _kept(answer: Answer | None) -> str:
+    """An answer's transcript without secrets; cut off only afterwards, because half a token is not known for one."""
+    return redacted(answer.transcript)[:TRANSCRIPT_CHARACTERS] if answer else ""
 
 
 def _control(case: Case, controls: dict[str, Answer]) -> Answer | None:
@@ -81,10 +94,8 @@ def _refuser(case: Case, answer: Answer) -> str:
     return answer.refused_by or (case.witness.name if case.witness else "")
 
 
-def _result(  # noqa: PLR0913 -- the fields of one result
-    case: Case, verdict: Verdict, seen: str, started: float, *, control: str = "", refuser: str = "", detail: str = "", transcript: str = ""
-) -> Result:
+def _result(case: Case, verdict: Verdict, seen: str, started: float, *, detail: str = "") -> Result:
     return Result(
-        case.key, case.title, case.direction, case.participant, verdict, str(case.expected), seen, control, refuser, detail,
-        transcript, time.monotonic() - started,
+        case.key, case.title, case.direction, case.participant, verdict, str(case.expected), redacted(seen),
+        detail=redacted(detail), seconds=time.monotonic() - started,
     )  # fmt: skip
