@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _supports_check_mode = True
     _requires_connection = False
-    _VALID_ARGS = frozenset({"description", "state", "participants", "report"})
+    _VALID_ARGS = frozenset({"description", "state", "participants", "planned", "report"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Print the table; fail when something failed, so that the exit status says so."""
@@ -58,8 +59,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 del result["summary"]
         report = self._task.args.get("report")
         if report:
-            result["changed"] = self._report(Path(report), {**summary.as_dict(), "check": False})
+            result["changed"] = self._report(Path(report), {**summary.as_dict(), "check": self._planned()})
         return result
+
+    def _planned(self) -> bool:
+        """Whether the roles before this one only said what they would do, whatever the mode of this task."""
+        return bool(boolean(self._task.args.get("planned") or False))
 
     def _report(self, file: Path, summary: dict[str, object]) -> bool:
         """Whether the file differs from what the real run writes; the real run writes it."""
@@ -81,7 +86,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         results, unreached = _gather(task_vars)
         findings = [Finding.from_dict(dict(finding)) for result in results for finding in result.get("findings", [])]
         verdicts = latest_verdicts(DiskTree(Path(arguments["state"])))
-        return summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=bool(self._task.check_mode))
+        return summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=self._planned() or self._task.check_mode)
 
 
 def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -25,6 +25,10 @@ options:
     type: list
     elements: str
     default: []
+  planned:
+    description: Whether the roles before it ran in check mode, so that the summary says what would be done.
+    type: bool
+    default: false
   report:
     description: File for the summary as JSON; empty writes none.
     type: path
