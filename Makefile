@@ -7,6 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 
 NODE := tests/lab/node
+TESTS := $(wildcard $(addprefix tests/,unit integration interruption secrets faults hostile))
 PYTEST := pytest -n auto --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help venv system node check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest test test-deep demo bench docs format lock clean
@@ -53,10 +54,10 @@ integration: system venv node
 	$(PYTEST) tests/integration
 
 molecule: system venv node
-	@if compgen -G '$(MOLECULE_GLOB)' >/dev/null; then molecule test --all; else echo "molecule: no scenario in $(MOLECULE_GLOB)"; fi
+	ANSIBLE_HOME=$(CURDIR)/.cache/molecule molecule --base-config .config/molecule/config.yml test --all --no-command-borders
 
 pytest: system venv node
-	$(PYTEST) tests/unit tests/integration tests/interruption tests/secrets
+	$(PYTEST) $(TESTS)
 
 test: system venv node ## everything, on a machine that has never seen the project; ends with the summary of all tests
 	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest
