@@ -84,7 +84,7 @@ SPOILT: dict[str, tuple[Callable[[DiskTree], object], str]] = {
     "a path as id": (lambda tree: alter(tree, {"list.json": listed({"../x": "ab" * 32})}), "list-unreadable"),
     "a digest that is none": (lambda tree: alter(tree, {"list.json": listed({"switch": "ab"})}), "list-unreadable"),
     "no sequence number": (lambda tree: alter(tree, {"list.json": listed({}, sequence="1")}), "list-unreadable"),
-    "too large": (lambda tree: alter(tree, {"list.json": b" " * (1024 * 1024 + 1)}), "list-unreadable"),
+    "too large": (lambda tree: alter(tree, {"list.json": b" " * (1024 * 1024 + 1)}), "too-large"),
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.checking import check_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.manifest import Manifest, read_manifest, sign_manifest
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.formats import NewerFormat
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.formats import NewerFormat, read_json
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import (
     Intent,
     Registration,
@@ -89,3 +89,12 @@ def test_a_newer_description_is_refused(tmp_path: Path) -> None:
     assert [problem.partition(": ")[2] for problem in check_description(tmp_path / "lab").problems] == [
         "format: found the number 2; allowed: 1"
     ]
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b'{"a": 1, "a": 2}', b"NaN", b'["\\ud800"]', b'{"\\udfff": 1}', b"\xff", b"", b"9" * 5000]
+)
+def test_json_on_which_readers_disagree_is_none(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_json(content)
+    assert read_json(b'{"a": ["\\ud83d\\ude00", 1.5]}') == {"a": ["\U0001f600", 1.5]}

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from .errors import OnboardingError
+from .formats import read_json
 
 RESOURCES = frozenset(
     {
@@ -153,7 +154,7 @@ def _signature_parts(value: str) -> tuple[str, str]:
 
 def _json_object(data: bytes) -> dict[str, object]:
     try:
-        found = json.loads(data)
+        found = read_json(data)
     except ValueError:
         found = None
     if not isinstance(found, dict):

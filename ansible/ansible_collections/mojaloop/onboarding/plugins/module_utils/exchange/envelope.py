@@ -9,12 +9,11 @@ alone: keys sorted, no blanks, ASCII only, in UTF-8. The signature is RSASSA-PSS
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from ..formats import FORMAT, refuse_newer
+from ..formats import FORMAT, read_json, refuse_newer
 from .refusal import PublicationRefused
 
 SMALLEST_KEY = 3072
@@ -59,7 +58,7 @@ def read_envelope(kind: str, data: bytes, *, fields: set[str], limit: int, where
     """Parse a signed document with exactly these fields; NewerFormat, or PublicationRefused (``<kind>-unreadable``) for anything else."""
     try:
         _need(len(data) <= limit, f"{len(data):,} bytes; allowed: {limit:,}")
-        document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_float=_no_number, parse_constant=_no_number)
+        document = read_json(data)
         _need(isinstance(document, dict) and set(document) == {kind, "signature"}, f"not the two members {kind} and signature")
         content, signature = document[kind], document["signature"]
         refuse_newer(content, where=where)
@@ -67,7 +66,7 @@ def read_envelope(kind: str, data: bytes, *, fields: set[str], limit: int, where
         _need(type(content["format"]) is int and content["format"] == FORMAT, f"not of format {FORMAT}")
         _need(isinstance(signature, str), "no signature")
         return Envelope(content, base64.b64decode(signature, validate=True))
-    except (ValueError, RecursionError, binascii.Error) as error:
+    except ValueError as error:
         raise unreadable(kind, str(error), where) from error
 
 
@@ -91,17 +90,6 @@ def signed_with(content: Mapping[str, object], signature: bytes, key: RSAPublicK
     except InvalidSignature:
         return False
     return True
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Readers disagree on which of two equal keys counts (RFC 8259 section 4)."""
-    found = dict(pairs)
-    _need(len(found) == len(pairs), "a key twice")
-    return found
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"the number {text[:20]}")
 
 
 def _need(holds: bool, otherwise: str) -> None:  # noqa: FBT001 -- reads as a sentence

@@ -28,7 +28,7 @@ from ..errors import StoreError
 from ..pki.certificates import CertificateUnreadable, read_certificate, read_certificates, received_certificate
 from ..pki.keys import public_digest, read_public_key
 from ..pki.requests import read_request
-from ..store.journal import Numbered, SequenceJournal, find_record, render_record, write_changed
+from ..store.journal import Numbered, SequenceJournal, damaged, find_record, render_record, write_changed
 from ..store.layout import contact_path, seen_path
 from ..store.tree import Tree
 from .publication import EXCHANGE_CERTIFICATE, Address, Publication, read_publication
@@ -65,8 +65,8 @@ class Contact:
         """The exchange certificates; StoreError when the journal's copy is damaged."""
         try:
             return [read_certificate(pem.encode()) for pem in self.exchange_certificates]
-        except CertificateUnreadable as error:
-            raise StoreError(str(error), where="journal/contacts", remedy="Restore it from a copy.") from error
+        except ValueError as error:
+            raise StoreError("holds a certificate that is none", where="journal/contacts", remedy="Restore it from a copy.") from error
 
 
 class ContactStatus(StrEnum):
@@ -106,7 +106,9 @@ def read_contact(tree: Tree, side: str, counterpart: str) -> Contact | None:
     if record is None:
         return None
     certificates = record["exchange_certificates"]
-    return Contact(str(record["digest"]), str(record["provenance"]), tuple(certificates if isinstance(certificates, list) else ()))
+    if not isinstance(certificates, list):
+        raise damaged(contact_path(side, counterpart))
+    return Contact(str(record["digest"]), str(record["provenance"]), tuple(map(str, certificates)))
 
 
 def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:

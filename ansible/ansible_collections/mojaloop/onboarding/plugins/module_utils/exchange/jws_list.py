@@ -13,14 +13,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..description.model import HUB
+from ..errors import StoreError
 from ..formats import FORMAT
 from ..pki.keys import public_pem, read_public_key
+from ..store.interface import Unavailable
 from ..store.journal import Numbered, SequenceJournal
 from ..store.layout import JWS_LIST_FOLDER, published_path, seen_path
 from ..store.tree import Entry, Tree
 from .envelope import Envelope, content_digest, read_envelope, sign_envelope, signed_by, signed_with, unreadable
 from .manifest import is_digest, is_sequence
-from .publication import check_sequence
+from .publication import check_sequence, not_plain, plain_content
 from .refusal import PublicationRefused
 
 LIST = "list.json"
@@ -57,8 +59,8 @@ class JwsListing:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        data = tree.read(_PATH)
-        self._found = None if data is None else _read(data)
+        self._entries = _entries(tree)
+        self._found = _listing(self._entries)
         self._verdicts: dict[x509.Certificate, bool] = {}
         self._seen: dict[str, Numbered] = {}
 
@@ -94,8 +96,7 @@ class JwsListing:
     @cached_property
     def _files(self) -> dict[str, bytes]:
         listed = {} if self._found is None else self._found.content["keys"]
-        entries = self._tree.folder(JWS_LIST_FOLDER)
-        return {name: _listed(entries.get(f"{name}.pem"), name, digest) for name, digest in sorted(listed.items())}
+        return {name: _listed(self._entries.get(f"{name}.pem"), name, digest) for name, digest in sorted(listed.items())}
 
 
 def _numbered(found: Envelope) -> Numbered:
@@ -115,14 +116,27 @@ def _read(data: bytes) -> Envelope:
 def _standing(tree: Tree, key: RSAPrivateKey) -> Envelope | None:
     """The list as this key signed it; None when there is none, or it is damaged: it is replaced as a whole."""
     try:
-        found = _read(tree.read(_PATH) or b"")
+        found = _listing(_entries(tree))
     except PublicationRefused:
         return None
-    return found if signed_with(found.content, found.signature, key.public_key()) else None
+    return found if found and signed_with(found.content, found.signature, key.public_key()) else None
+
+
+def _entries(tree: Tree) -> dict[str, Entry]:
+    try:
+        return tree.folder(JWS_LIST_FOLDER, largest=LIMIT)
+    except Unavailable:
+        raise
+    except StoreError as error:
+        raise not_plain(JWS_LIST_FOLDER) from error
+
+
+def _listing(entries: Mapping[str, Entry]) -> Envelope | None:
+    return _read(plain_content(entries[LIST], _PATH, LIMIT)) if LIST in entries else None
 
 
 def _files(tree: Tree) -> dict[str, bytes | None]:
-    return {name: entry.content for name, entry in tree.folder(JWS_LIST_FOLDER).items() if name != LIST}
+    return {name: entry.content for name, entry in _entries(tree).items() if name != LIST}
 
 
 def _published(keys: Mapping[str, bytes], standing: Mapping[str, bytes | None]) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -148,4 +162,7 @@ def _key_digest(pem: bytes, path: str) -> str:
     found = _SPKI.fullmatch(pem)
     if found is None:
         raise PublicationRefused("file-altered", "is not a public key in PEM and nothing else", where=path)
-    return sha256(base64.b64decode(found[1])).hexdigest()
+    try:
+        return sha256(base64.b64decode(found[1])).hexdigest()
+    except ValueError as error:
+        raise PublicationRefused("file-altered", "is not base64", where=path) from error

@@ -155,10 +155,10 @@ def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
         raise
     except StoreError as error:
         # A link on the way.
-        raise _not_plain(folder) from error
+        raise not_plain(folder) from error
     if len(entries) > MOST_FILES:
         raise PublicationRefused("file-name", f"holds {len(entries)} files; allowed: {MOST_FILES}", where=folder, remedy=_ASK)
-    return {name: _content(entry, f"{folder}/{name}") for name, entry in entries.items()}
+    return {name: plain_content(entry, f"{folder}/{name}") for name, entry in entries.items()}
 
 
 def _replaced(tree: Tree, folder: str) -> Replaced:
@@ -174,11 +174,11 @@ def _replaced(tree: Tree, folder: str) -> Replaced:
     return Replaced({name: entry.content for name, entry in entries.items() if name != MANIFEST})
 
 
-def _content(entry: Entry, path: str) -> bytes:
-    # A link could lead to what is not the counterpart's to show; a pipe has no end.
+def plain_content(entry: Entry, path: str, limit: int = LIMIT) -> bytes:
+    """What a file of the exchange holds; PublicationRefused for a link (it could lead anywhere), a pipe (it has no end), a large file."""
     if not entry.status.regular:
-        raise _not_plain(path)
-    _check_size(path, entry.status.size)
+        raise not_plain(path)
+    _check_size(path, entry.status.size, limit)
     _check_available(entry, path)
     _check_public(path, entry.content or b"")
     return entry.content or b""
@@ -189,13 +189,14 @@ def _check_available(entry: Entry, path: str) -> None:
         raise Unavailable(f"cannot be read ({entry.problem})", where=path, remedy="Remove the cause and run again.")
 
 
-def _not_plain(path: str) -> PublicationRefused:
+def not_plain(path: str) -> PublicationRefused:
+    """The refusal of what is no file, or is reached over a link."""
     return PublicationRefused("not-a-plain-file", "is a link, a folder or a device; allowed: plain files", where=path, remedy=_ASK)
 
 
-def _check_size(path: str, size: int) -> None:
-    if size > LIMIT:
-        raise PublicationRefused("too-large", f"has {size:,} bytes; allowed: {LIMIT:,}", where=path, remedy=_ASK)
+def _check_size(path: str, size: int, limit: int = LIMIT) -> None:
+    if size > limit:
+        raise PublicationRefused("too-large", f"has {size:,} bytes; allowed: {limit:,}", where=path, remedy=_ASK)
 
 
 def _check_public(path: str, content: bytes) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ..description.model import AuthorizationServer
 from ..errors import StoreError
+from ..formats import read_json
 from ..oauth.signing_keys import JWKS_PATH
 from ..store.tree import Tree
 from .desired import AuthorizationFacts

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ..description.model import HUB
 from ..errors import StoreError
-from ..formats import FORMAT, refuse_newer
+from ..formats import FORMAT, read_json, refuse_newer
 from ..store.layout import registration_path
 from ..store.tree import Tree
 
@@ -83,7 +83,7 @@ def read_object(tree: Tree, path: str) -> dict[str, object] | None:
     if content is None:
         return None
     try:
-        found = json.loads(content)
+        found = read_json(content)
     except ValueError:
         found = None
     if not isinstance(found, dict):

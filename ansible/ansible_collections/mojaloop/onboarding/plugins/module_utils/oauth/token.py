@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
+from ..formats import read_json
 from .transport import Answer, Http
 
 
@@ -32,7 +32,7 @@ class TokenAnswer:
         """The claims of a JWT, unverified (the gateway verifies); empty when it is none."""
         try:
             _, payload, _ = self.token.split(".")
-            found = json.loads(base64.urlsafe_b64decode(payload + "=="))
+            found = read_json(base64.urlsafe_b64decode(payload + "=="))
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 import ssl
 import time
@@ -14,6 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..errors import AuthorizationServerError
+from ..formats import read_json
 
 TIMEOUT = 10.0
 """Seconds for connecting and for each read."""
@@ -39,7 +39,7 @@ class Answer:
     def json(self) -> dict[str, object]:
         """The body as a JSON object; empty when it is none."""
         try:
-            found = json.loads(self.body)
+            found = read_json(self.body)
         except ValueError:
             return {}
         return found if isinstance(found, dict) else {}

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
-
 from ..description.model import HUB
 from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
 from ..findings import Disposition, Finding
+from ..formats import read_json
 from ..pki.authority import read_chain
 from ..pki.certificates import fingerprint
+from ..pki.inputs import InputRefused
 from ..pki.keys import public_digest, read_public_key
 from ..store import layout
 from .publications import STEP_OF_FILE
@@ -49,15 +49,21 @@ def hold_back(run: Run, relation: Relation, reception: Reception, *, automatic: 
     return held_back
 
 
+def read_endpoints(content: bytes) -> tuple[set[str], str]:
+    """The egress addresses and the URL that a counterpart states, as text to compare and show; InputRefused (``unreadable``)."""
+    try:
+        published = read_json(content)
+        addresses, url = published["egress_addresses"], published["url"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputRefused("unreadable", f"is not the expected JSON ({error})", where="endpoints.json") from error
+    if not isinstance(url, str) or not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
+        raise InputRefused("unreadable", "is not a url and a list of egress_addresses", where="endpoints.json")
+    return set(addresses), url
+
+
 def compare_endpoints(run: Run, relation: Relation, content: bytes) -> None:
     """Report where the published addresses and URL differ from those of the description, which count."""
-    try:
-        published = json.loads(content)
-        stated = {str(address) for address in published["egress_addresses"]}
-        url = str(published["url"])
-    except (ValueError, KeyError, TypeError) as error:
-        _note(run, relation, "endpoints-1", "endpoints.json", "unreadable", f"not the expected JSON ({error})", Disposition.FAULT)
-        return
+    stated, url = read_endpoints(content)
     side = relation.counterpart
     approved = {str(network) for network in side.egress_addresses}
     for step, what, says, has in (

@@ -3,25 +3,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from cryptography import x509
 
 from ..description.model import HUB, Approval, Side
 from ..description.trust import has_authority, issuer_of
-from ..errors import OnboardingError
+from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
 from ..exchange.publication import Address
 from ..findings import Disposition, Finding
-from ..pki.authority import read_chain
+from ..pki.authority import CHAIN_LIMIT, LONGEST_CHAIN, read_chain
 from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificates, received_certificate
 from ..pki.faults import Fault
-from ..pki.inputs import InputRefused
+from ..pki.inputs import InputRefused, check_input
 from ..pki.keys import read_public_key
+from ..pki.requests import read_request
 from ..pki.verification import Chain, authority_expiry, authority_marks, expiry_notice, received_authority_faults, received_server_faults
 from ..store import layout
-from .approvals import compare_endpoints, hold_back, tell_contact
+from .approvals import compare_endpoints, hold_back, read_endpoints, tell_contact
 from .authorities import authority_chain, received_chain
 from .installation import install_signed
 from .jws_keys import JwsKeys
@@ -29,6 +31,21 @@ from .publications import STEP_OF_FILE
 from .run import Relation, Run
 
 STEP = "tls-3"
+
+
+FORMS: Mapping[str, Callable[[bytes], object]] = {
+    "client.csr": partial(read_request, where="client.csr"),
+    "server.csr": partial(read_request, where="server.csr"),
+    "client.pem": partial(received_certificate, where="client.pem"),
+    "signed-server.pem": partial(received_certificate, where="signed-server.pem"),
+    "endpoints.json": read_endpoints,
+    "client-chain.pem": partial(check_input, labels=("CERTIFICATE",), most=LONGEST_CHAIN, limit=CHAIN_LIMIT, where="client-chain.pem"),
+    "signed-server-chain.pem": partial(
+        check_input, labels=("CERTIFICATE",), most=LONGEST_CHAIN, limit=CHAIN_LIMIT, where="signed-server-chain.pem"
+    ),
+    "oauth.p7m": partial(check_input, labels=("PKCS7", "CMS"), most=1, limit=CHAIN_LIMIT, where="oauth.p7m"),
+}
+"""What a file must at least be to be kept, where it is judged later: nothing else of a counterpart's gets into a store."""
 
 
 def receive_all(run: Run) -> None:
@@ -71,9 +88,10 @@ class Reader:
         self._report(relation, {file: faults for file, faults in refused.items() if file not in held_back})
         accept(run.tree, address, reception)
         self._await(relation, _expected(run, relation) - set(published))
-        self._keep(relation, {name: content for name, content in files.items() if name not in refused})
+        right = {name: content for name, content in files.items() if name not in refused}
+        self._keep(relation, right)
         if "ca.pem" not in refused:
-            install_signed(run, relation, files, waiting="ca.pem" in held_back)
+            install_signed(run, relation, right, waiting="ca.pem" in held_back)
 
     def _not_received(self, relation: Relation, reception: Reception | None) -> None:
         if reception is None:
@@ -85,12 +103,14 @@ class Reader:
         """The faults of each file that must not be kept."""
         judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key}
         found: dict[str, list[Fault]] = {}
-        for file, judge in judges.items():
-            if file in files:
-                try:
-                    found[file] = judge(relation, files)
-                except InputRefused as refusal:
-                    found[file] = [Fault(refusal.reason, refusal.what, file)]
+        for file in files:
+            try:
+                if file in judges:
+                    found[file] = judges[file](relation, files)
+                elif file in FORMS:
+                    FORMS[file](files[file])
+            except (InputRefused, SigningRefused) as refusal:
+                found[file] = [Fault(refusal.reason, refusal.what, file)]
         return {file: faults for file, faults in found.items() if faults}
 
     def _authority(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:

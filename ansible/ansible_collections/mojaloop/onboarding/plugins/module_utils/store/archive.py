@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import StoreError
-from ..formats import FORMAT, refuse_newer
+from ..formats import FORMAT, read_json, refuse_newer
 from .files import make_folder, split_path, temporary, write_new
 
 CONTENTS = "backup.json"
@@ -127,7 +127,7 @@ def _bytes(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _contents(content: bytes, archive: Path) -> Contents:
-    found = json.loads(content)
+    found = read_json(content)
     refuse_newer(found, where=str(archive))
     files = found.get("files") if isinstance(found, dict) else None
     if not isinstance(files, dict) or found.get("format") != FORMAT or set(found) != {"format", "environment", "at", "files"}:

@@ -16,6 +16,8 @@ from ..errors import StoreError
 
 STAGE = ".stage-"
 """Infix of files being written; what a killed run leaves behind carries it and is swept by the next run."""
+DEEPEST = 12
+"""Levels of folders below a state folder in which something unfinished may be: the exchange may hold more, of others' making."""
 NEXT = ".next-"
 """Prefix of a complete directory that is about to take its place: a commit that must be finished."""
 
@@ -41,8 +43,10 @@ def temporary(name: str) -> bool:
     return name.startswith(NEXT) or (name.startswith(".") and STAGE in name)
 
 
-def walk_temporary(folder: str) -> Iterator[str]:
-    """Paths of what a killed run left below a folder."""
+def walk_temporary(folder: str, levels: int = DEEPEST) -> Iterator[str]:
+    """Paths of what a killed run left below a folder, as far down as the pack itself writes."""
+    if not levels:
+        return
     try:
         with os.scandir(folder) as found:
             entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
@@ -52,7 +56,7 @@ def walk_temporary(folder: str) -> Iterator[str]:
         if name[0] == "." and temporary(name):
             yield f"{folder}/{name}"
         elif is_folder:
-            yield from walk_temporary(f"{folder}/{name}")
+            yield from walk_temporary(f"{folder}/{name}", levels - 1)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 
 from ..errors import StoreError
-from ..formats import FORMAT, refuse_newer
+from ..formats import FORMAT, read_json, refuse_newer
 from .layout import SERIALS_FOLDER, issue_path, issues_folder, key_path, serial_path
 from .tree import Tree
 
@@ -102,7 +102,7 @@ class KeyRegister:
         try:
             return KeyEntry(str(record["owner"]), str(record["purpose"]), KeyState(str(record["state"])))
         except ValueError as error:
-            raise _damaged(key_path(digest)) from error
+            raise damaged(key_path(digest)) from error
 
     def claim(self, digest: str, owner: str, purpose: str) -> KeyEntry:
         """Register a key before its first use; returns the entry that stands, which is another's when the key is taken."""
@@ -140,7 +140,7 @@ class SequenceJournal:
         if record is None:
             return Numbered()
         if type(record["number"]) is not int:
-            raise _damaged(path)
+            raise damaged(path)
         return Numbered(record["number"], str(record["digest"]))
 
     def advance(self, path: str, sequence: Numbered) -> bool:
@@ -164,7 +164,7 @@ def read_record(tree: Tree, path: str, names: Collection[str]) -> dict[str, obje
     """The fields of a journal file of format 1 that is there; NewerFormat or StoreError for anything else."""
     record = find_record(tree, path, names)
     if record is None:
-        raise _damaged(path)
+        raise damaged(path)
     return record
 
 
@@ -174,12 +174,12 @@ def find_record(tree: Tree, path: str, names: Collection[str]) -> dict[str, obje
     if content is None:
         return None
     try:
-        record = json.loads(content)
+        record = read_json(content)
     except ValueError as error:
-        raise _damaged(path) from error
+        raise damaged(path) from error
     refuse_newer(record, where=path)
     if not isinstance(record, dict) or record.pop("format", None) != FORMAT or set(record) != set(names):
-        raise _damaged(path)
+        raise damaged(path)
     return record
 
 
@@ -191,7 +191,8 @@ def write_changed(tree: Tree, path: str, content: bytes) -> bool:
     return True
 
 
-def _damaged(path: str) -> StoreError:
+def damaged(path: str) -> StoreError:
+    """The error of a journal file that is not what it must be."""
     return StoreError(
         "is not a journal file of format 1", where=path, remedy="Restore it from a copy: the journal is what keeps numbers unique."
     )

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ..formats import read_json
 from .journal import KeyRegister, KeyState, SequenceJournal
 from .layout import JWS_LIST_FOLDER, KEYS_FOLDER, LEASE_FOLDER
 from .tree import DiskTree
@@ -136,7 +136,7 @@ def _number(files: dict[str, bytes] | dict[str, bytes | None]) -> int:
 
 def _parsed(content: bytes) -> dict[str, object]:
     try:
-        found = json.loads(content)
+        found = read_json(content)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..description.model import HUB, Participant, Side
 from ..errors import OnboardingError, StoreError
+from ..formats import read_json
 from ..oauth.token import token_request
 from ..pki.authority import make_authority
 from ..pki.issuing import issue, issue_out_of_time, self_signed
@@ -106,7 +106,7 @@ class Material:
 
     def credentials(self, participant: Participant) -> Mapping[str, object]:
         """The participant's OAuth credentials, as its connector reads them."""
-        found: Mapping[str, object] = json.loads(self._read(layout.credentials_path(participant.name)))
+        found: Mapping[str, object] = read_json(self._read(layout.credentials_path(participant.name)))
         return found
 
     def _issue(self, signer: LocalSigner, side: Side, key: PrivateKey, rule_name: str, *, journal: str) -> x509.Certificate:
@@ -189,7 +189,7 @@ class _Tokens:
 
 def _token_of(body: bytes) -> str:
     try:
-        found = json.loads(body)
+        found = read_json(body)
     except ValueError:
         return ""
     return str(found.get("access_token", "")) if isinstance(found, dict) else ""
