@@ -21,11 +21,11 @@ from support.load import Load, Session, under
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, Identity
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, Identity, TokenRules
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 
 if TYPE_CHECKING:
-    from .conftest import Bench
+    from .conftest import Bench, TokenSigner
 
 CHANGES = 100 if DEEP else 6
 KEPT, NEW = 0.02, 0.04
@@ -57,8 +57,9 @@ class Bank:
         self.identity = identity
         self.now = Credentials(context, self.made_token())
 
-    def renew_token(self) -> None:
+    def renew_token(self, signer: TokenSigner) -> None:
         """From now on come with a new token, over the same connections."""
+        self.signer = signer
         self.now.token = self.made_token()
 
     def made_token(self) -> str:
@@ -155,8 +156,8 @@ def test_without_the_parting_answer_a_reload_loses_requests_that_may_be_repeated
     monkeypatch.setattr(bench, "plan", abrupt)
     bench.install()
     with load_on(bench, [caller for bank in banks(bench).values() for caller in bank.callers()], "idle connections closed") as load:
-        for _number in range(3):
-            change(load, bench, "idle connections closed", reloads=1, identity=bench.hub_ca.identity("api.hub.test", server=True))
+        for number in range(3):
+            change(load, bench, "idle connections closed", reloads=1, resources=("parties", f"number{number}"))
     assert load.lost["closed while idle"] > 0
     assert load.unsafe == {}
 
@@ -165,6 +166,27 @@ def test_server_certificate_of_the_door_rotates(bench: Bench) -> None:
     bench.install()
     with load_on(bench, [caller for bank in banks(bench).values() for caller in bank.callers()], "server certificate") as load:
         for _number in range(CHANGES):
-            change(load, bench, "server certificate", reloads=1, identity=bench.hub_ca.identity("api.hub.test", server=True))
-    assert load.unsafe == {}
+            change(load, bench, "server certificate", reloads=0, identity=bench.hub_ca.identity("api.hub.test", server=True))
     assert load.losses == {}
+
+
+def test_keys_of_the_authorization_server_rotate(bench: Bench) -> None:
+    """By ``kid``: the new key beside the old one, the server signs with the new one, then the old one goes: two reloads."""
+    bench.install()
+    both = banks(bench)
+    with load_on(bench, [caller for bank in both.values() for caller in bank.callers()], "token keys") as load:
+        for number in range(CHANGES):
+            old, new = bench.signers[0], bench.signer(f"key-{number + 2}", ("ES256", "RS256")[number % 2])
+            change(load, bench, "token key added", reloads=1, tokens=token_rules(bench, old, new))
+            bench.signers[0] = new
+            for bank in both.values():
+                bank.renew_token(new)
+            load.everyone()
+            change(load, bench, "token key retired", reloads=1, tokens=token_rules(bench, new))
+    assert load.losses == {}
+    assert bench.connect("greenbank").ask(headers=bench.headers(token=old.token(bench.claims("greenbank")))).reason == "token-key-unknown"
+
+
+def token_rules(bench: Bench, *signers: TokenSigner) -> TokenRules:
+    assert bench.door.tokens
+    return replace(bench.door.tokens, keys=tuple((signer.kid, signer.public) for signer in signers))

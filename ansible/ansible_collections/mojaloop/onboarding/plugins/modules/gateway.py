@@ -11,8 +11,9 @@ version_added: "0.1.0"
 description:
   - Keeps the side's mTLS door and its way out as the description and the store ask for it. Whose certificate, address, token,
     headers and roles do not all belong to the same active participant is refused, request by request.
-  - Compares with what the running process has in force. Entries of maps change without a reload; everything else is checked by
-    HAProxy, switched by one rename, reloaded once, proved by a new TLS handshake at each door and confirmed over a new connection.
+  - Compares with what the running process has in force. Entries of maps change without a reload, and so does the door's
+    certificate unless it is longer than HAProxy's socket takes. Everything else is checked by HAProxy, switched by one rename,
+    reloaded once without a request lost, proved by a new TLS handshake at each door and confirmed over a new connection.
   - A change that is refused leaves the old state serving. A change that nobody confirms in time is undone by the host itself.
   - With O(participants), what is in force for the others stays.
   - Keys travel as one file into a folder that only its owner can read, never as parameters. The user of the connection must own the

@@ -2,7 +2,8 @@
 """One HAProxy gateway on its host: what is in force, and a change that undoes itself unless it is confirmed.
 
 What is in force is asked of the running process; files alone prove nothing. A change is checked before it is live,
-switched by one rename, reloaded once (not at all when only maps differ), and proved by new TLS handshakes.
+switched by one rename, reloaded once (not at all when only maps and the door's certificate differ, which the running process
+takes up over its socket), and proved by new TLS handshakes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 from ..errors import GatewayError
 from . import gateway_release as releases
@@ -69,11 +70,11 @@ def observe(place: Place) -> dict[str, Any]:
     ``maps``: entries in force; ``stale``: files and maps that the process holds otherwise than the disk; ``undone``:
     changes that rolled themselves back.
     """
-    running = sockets.running_release(place.stats_socket)
+    running, installed = sockets.running_release(place.stats_socket), releases.current(place.folder)
     files = releases.digests(place.release)
     return {
-        "running": running,
-        "installed": releases.current(place.folder),
+        "running": installed if running == releases.fixed(files) else running,
+        "installed": installed,
         "files": files,
         "maps": _running_maps(place) if running else {},
         "stale": _stale(place, files) if running else [],
@@ -90,9 +91,9 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
         rollback.settle(_timers(place), change.confirm_seconds + SETTLE)
         made = releases.unpack(staging, place.folder, change.files)
         seen = observe(place)
-        if seen["running"] == seen["installed"] == change.digest and seen["files"] == change.files and not _stale_files(seen):
+        if seen["installed"] == change.digest and _live(seen, change) == []:
             return {"ticket": _switch_maps(place, releases.maps(made), change), "reloads": 0}
-        return {"ticket": _switch_release(place, made, change, seen), "reloads": 1}
+        return _switch_release(place, made, change, seen)
     finally:
         releases.sweep(place.folder)
 
@@ -125,15 +126,20 @@ def _stale(place: Place, files: Mapping[str, str]) -> list[str]:
         if kind and sorted(sockets.fingerprints(place.stats_socket, kind, str(path))) != _on_disk(path, kind):
             wrong.append(name)
     config = place.release / releases.CONFIGURATION
-    if config.read_bytes() != releases.assembled(place.release, place.folder, releases.current(place.folder), releases.account()):
+    if config.read_bytes() != releases.assembled(place.release, place.folder, files, releases.account()):
         wrong.append(releases.CONFIGURATION)
     kept = releases.maps(place.release)
     running = _running_maps(place)
     return wrong + [f"maps/{name}.map" for name in sorted(kept) if running.get(name) != kept[name]]
 
 
-def _stale_files(seen: Mapping[str, Any]) -> list[str]:
-    return [name for name in seen["stale"] if not name.startswith("maps/")]
+def _live(seen: Mapping[str, Any], change: Change) -> list[str] | None:
+    """The files that the running process must take up; None when it can only do so by a reload."""
+    there = seen["files"]
+    differing = {name for name in {*there, *change.files} if there.get(name) != change.files.get(name)}
+    differing.update(name for name in seen["stale"] if not name.startswith("maps/"))
+    possible = seen["running"] and seen["running"] == seen["installed"] and differing <= releases.LIVE
+    return sorted(differing) if possible else None
 
 
 def _on_disk(path: Path, kind: str) -> list[str]:
@@ -183,29 +189,44 @@ def _withdraw(place: Place, running: Mapping[str, Mapping[str, str]], wanted: Ma
         sockets.withdraw(place.master_socket, place.map_name(name), gone)
 
 
-def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str, Any]) -> str:
+def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str, Any]) -> dict[str, Any]:
     """Check, publish, arm, switch, reload, prove; anything that fails after the switch is undone at once."""
-    releases.write(made / releases.CONFIGURATION, releases.assembled(made, place.folder, change.digest, releases.account()))
+    releases.write(made / releases.CONFIGURATION, releases.assembled(made, place.folder, change.files, releases.account()))
     _check(place, made)
     serving = _serving(place)
     if serving:
         _withdraw(place, seen["maps"], releases.maps(made))
     target = releases.publish(made, place.folder, change.digest)
     undo = _undoing(place, seen, serving=serving)
-    token = rollback.arm(_timers(place), change.confirm_seconds, undo)
+    token, reloads = rollback.arm(_timers(place), change.confirm_seconds, undo), 1
     try:
         releases.link(place.folder, change.digest)
-        if serving:
-            _reload(place, change.digest)
+        if not serving:
+            _start(place, releases.fixed(change.files))
+        elif _take_up(place, change, _live(seen, change), target):
+            reloads = 0
         else:
-            _start(place, change.digest)
+            _reload(place, releases.fixed(change.files))
         _prove(change, target)
     except (GatewayError, OSError) as error:
         if rollback.confirm(_timers(place), token):
             undo()
         raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
     releases.prune(place.folder, [change.digest, seen["installed"]])
-    return token
+    return {"ticket": token, "reloads": reloads}
+
+
+def _take_up(place: Place, change: Change, names: list[str] | None, release: Path) -> bool:
+    """Have the running process take up these files and the maps of a release; False when only a reload can do it."""
+    if not names:
+        return False
+    try:
+        for name in names:
+            sockets.replace_certificate(place.stats_socket, str(place.release / name), (release / name).read_bytes())
+        _put_maps(place, releases.maps(release))
+    except (GatewayError, OSError):
+        return False
+    return not _stale(place, change.files) and not any(_door_faults(change, release))
 
 
 def _serving(place: Place) -> bool:
@@ -224,7 +245,7 @@ def _serving(place: Place) -> bool:
 
 
 def _undoing(place: Place, seen: Mapping[str, Any], *, serving: bool) -> Callable[[], None]:
-    previous, running = seen["installed"], seen["running"]
+    previous, running = seen["installed"], sockets.running_release(place.stats_socket)
 
     def undo() -> None:
         if not serving:
@@ -249,7 +270,7 @@ def _check(place: Place, made: Path) -> None:
 
 
 def _reload(place: Place, digest: str) -> None:
-    failed = sockets.failed_reloads(place.master_socket)
+    failed, before = sockets.failed_reloads(place.master_socket), sockets.worker(place.stats_socket)
     with suppress(ConnectionError):  # the master closes its sockets to start anew
         sockets.ask(place.master_socket, "reload")
 
@@ -257,7 +278,7 @@ def _reload(place: Place, digest: str) -> None:
         more = sockets.failed_reloads(place.master_socket) > failed
         return "the new process could not start (an address in use?); HAProxy's log has the reason" if more else ""
 
-    _wait_for(place, digest, refused)
+    _wait_for(place, digest, refused, before)
 
 
 def _start(place: Place, digest: str) -> None:
@@ -288,10 +309,10 @@ def _stop(place: Place) -> None:
         os.kill(sockets.master(place.master_socket), signal.SIGTERM)
 
 
-def _wait_for(place: Place, digest: str, refused: Callable[[], str]) -> None:
-    """Until the release is in force (empty: none of ours); GatewayError when it is refused or SETTLE has passed."""
+def _wait_for(place: Place, digest: str, refused: Callable[[], str], before: str = "") -> None:
+    """Until another worker than ``before`` has this release; GatewayError when it is refused or SETTLE has passed."""
     deadline = time.monotonic() + SETTLE
-    while sockets.running_release(place.stats_socket) != digest or not sockets.answers(place.master_socket):
+    while not _in_force(place, digest, before):
         reason = ""
         with suppress(OSError):
             reason = refused()
@@ -300,15 +321,26 @@ def _wait_for(place: Place, digest: str, refused: Callable[[], str]) -> None:
         time.sleep(POLL)
 
 
+def _in_force(place: Place, digest: str, before: str) -> bool:
+    found = sockets.running_release(place.stats_socket) == digest and sockets.worker(place.stats_socket) != before
+    return found and sockets.answers(place.master_socket)
+
+
 def _prove(change: Change, release: Path) -> None:
     """Every door presents the new certificate in a new handshake; an old process may still answer for a moment."""
     deadline = time.monotonic() + SETTLE
+    while True:
+        fault = next(_door_faults(change, release), "")
+        if not fault:
+            return
+        if time.monotonic() > deadline:
+            raise GatewayError(fault)
+        time.sleep(POLL)
+
+
+def _door_faults(change: Change, release: Path) -> Iterator[str]:
     expected = (release / "server.pem").read_text(encoding="ascii")
     for address, port in change.listeners:
-        while True:
-            fault = handshake_fault(address, port, expected, proxy_protocol=change.proxy_protocol)
-            if not fault:
-                break
-            if time.monotonic() > deadline:
-                raise GatewayError(f"the door at {address} port {port} does not present the new certificate: {fault}")
-            time.sleep(POLL)
+        fault = handshake_fault(address, port, expected, proxy_protocol=change.proxy_protocol)
+        if fault:
+            yield f"the door at {address} port {port} does not present the new certificate: {fault}"

@@ -22,6 +22,10 @@ from ..errors import GatewayError
 STAGING = ".staging-"
 ARCHIVE = "release.tar"
 CONFIGURATION = "haproxy.cfg"
+LIVE = frozenset({"server.pem"})
+"""Files that a running process takes up over its socket. A counterpart's client certificate is none: connections kept open to
+it would go on with the old one, and a reload is what drains them. Trust is none: HAProxy 2.6 says that it took up a CA file,
+then serves later certificates no more, and dies of the next ones (found by trying)."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.=-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.=-]*){0,2}")
 
 
@@ -72,11 +76,17 @@ def maps(release: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def assembled(release: Path, folder: str, digest: str, account: str) -> bytes:
-    """The configuration of a release: its own name, the account to fall back to, and its parts in order."""
+def fixed(files: Mapping[str, str]) -> str:
+    """What names the part of a release that changes by a reload only: SHA-256 over names and digests, 32 hex characters."""
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()) if name not in LIVE)
+    return sha256(lines.encode()).hexdigest()[:32]
+
+
+def assembled(release: Path, folder: str, files: Mapping[str, str], account: str) -> bytes:
+    """The configuration of a release: the name of its fixed part, the account to fall back to, and its parts in order."""
     lines = [
         "global",
-        "    setenv ONBOARDING_RELEASE " + digest,
+        "    setenv ONBOARDING_RELEASE " + fixed(files),
         f'    presetenv ONBOARDING_CURRENT "{folder}/current"',
     ]
     if account:

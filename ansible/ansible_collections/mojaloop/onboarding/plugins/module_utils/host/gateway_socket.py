@@ -14,6 +14,8 @@ from ..errors import GatewayError
 
 TIMEOUT = 10.0
 """Seconds for one command and its answer."""
+COMMAND = 15000
+"""Bytes of a command with a file: the buffer of 16 KiB less what HAProxy keeps free in it."""
 PAYLOAD = 8000
 """Bytes of one ``add map``: HAProxy 2.6 takes at most one buffer (16 KiB) a command."""
 
@@ -42,13 +44,22 @@ def answers(path: str) -> bool:
 
 
 def running_release(stats: str) -> str:
-    """The digest of the release that the running worker loaded; empty when none of ours runs."""
+    """What the running worker calls the fixed part of its release (``gateway_release.fixed``); empty when none of ours runs."""
     try:
         answer = ask(stats, "show env ONBOARDING_RELEASE").strip()
     except OSError:
         return ""
     name, _equals, digest = answer.partition("=")
     return digest if name == "ONBOARDING_RELEASE" else ""
+
+
+def worker(stats: str) -> str:
+    """The process id of the worker that accepts connections; empty when nobody answers."""
+    try:
+        found = re.search(r"^Pid: (\d+)$", ask(stats, "show info"), re.MULTILINE)
+    except OSError:
+        return ""
+    return found.group(1) if found else ""
 
 
 def read_map(stats: str, name: str) -> dict[str, str] | None:
@@ -106,6 +117,21 @@ def fingerprints(stats: str, kind: str, name: str) -> list[str]:
     """SHA-1 fingerprints (upper-case hex) of what the process loaded from a file; ``kind``: ``cert`` or ``ca-file``."""
     answer = ask(stats, f"show ssl {kind} {name}")
     return re.findall(r"^SHA1 FingerPrint: ([0-9A-F]{40})$", answer, re.MULTILINE)
+
+
+def replace_certificate(stats: str, name: str, content: bytes) -> None:
+    """Have the running worker use this certificate with chain and key (PEM) for new handshakes.
+
+    GatewayError when it refuses, or the content is longer than its socket takes; then it goes on with what it has.
+    """
+    lines = [line for line in content.decode("ascii").splitlines() if line.strip()]  # an empty line would end the command
+    command = "set ssl cert {} <<\n{}\n".format(name, "\n".join(lines))
+    if len(command) > COMMAND:
+        raise GatewayError(f"{name} is longer than the running gateway's socket takes")
+    ask(stats, command)
+    if "Success" not in ask(stats, f"commit ssl cert {name}"):
+        ask(stats, f"abort ssl cert {name}")
+        raise GatewayError(f"the running gateway refused {name}")
 
 
 def _chunks(entries: Mapping[str, str]) -> Iterable[str]:
