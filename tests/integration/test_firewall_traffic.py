@@ -155,6 +155,24 @@ def test_a_call_from_a_counterparts_own_port_number_to_another_service_is_answer
         assert connection.recv(1) == b"."
 
 
+def test_what_is_refused_does_not_even_arrive(net: Network, file: str) -> None:
+    # Dropping the answers alone would look the same to the caller, but his packets would reach the server.
+    put(net.guarded, model({"greenbank": [f"{BANK}/32"]}), file)
+    for address in (HUB, HUB6):
+        assert not net.machines["stranger"].passes(address, DOOR)
+        assert half_open(net.guarded) == ""
+    assert net.machines["bank"].passes(HUB, DOOR)
+
+
+def test_a_refused_call_does_not_even_leave(net: Network, file: str) -> None:
+    for address in (STRANGER, STRANGER6):
+        net.serve(net.machines["stranger"], address, DOOR)
+    put(net.guarded, model(allowed_out={"greenbank": [(BANK, DOOR), (BANK6, DOOR)]}), file)
+    for address, source in ((STRANGER, HUB), (STRANGER6, HUB6)):
+        assert not net.guarded.passes(address, DOOR, source=source)
+        assert half_open(net.machines["stranger"]) == ""
+
+
 def test_replacing_the_table_loses_no_connection(net: Network, file: str) -> None:
     with_one = model({"greenbank": [f"{BANK}/32"]})
     with_two = model({"bluebank": ["198.51.100.0/24"], "greenbank": [f"{BANK}/32"]})
@@ -183,6 +201,11 @@ def test_counters_go_on_after_a_replacement(net: Network, file: str) -> None:
     put(net.guarded, model({"bluebank": ["198.51.100.0/24"], "greenbank": [f"{BANK}/32"]}), file)
     assert net.guarded.counter("in_greenbank") >= before > 0
     assert net.guarded.counter("in_bluebank") == 0
+
+
+def half_open(machine: Machine) -> str:
+    """Connections that a server there has been asked for and has not seen confirmed; they last for a minute."""
+    return machine.run("ss", "-Htan", "state", "syn-recv")
 
 
 def _from_port(port: int, address: str, to: int) -> socket.socket:

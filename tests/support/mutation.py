@@ -1,0 +1,229 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take one rule away at a time and look for a case that goes red: the loop, as a plugin of a pytest of its own.
+
+``run_area`` starts that pytest once; in it the cases are collected once, and for every mutant the cases that share the most
+words with it are run until one fails. So the right case is usually the first. Each case that killed a mutant is run again
+without any: it counts only when it then passes. An area is a module in ``support`` with ``CASES`` (files), ``SURVIVORS``
+(pattern of mutants' names -> why no case can go red) and ``mutants(bench)``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+AREA, RESULTS, EVERY, ONLY = "MUTATION_AREA", "MUTATION_RESULTS", "MUTATION_EVERY", "MUTATION_ONLY"
+MOST = 30
+"""Cases that are tried for one mutant: what survives so many of those that are nearest to it calls for a case of its own."""
+LONGEST_CASE = 60
+"""Seconds for one case: a mutant may make it wait for ever."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``words``: the text of what was taken away; ``cases``: parts of the cases' names, one of which must be in them (none: all)."""
+
+    name: str
+    words: str
+    applied: Callable[[], AbstractContextManager[None]] = field(repr=False)
+    cases: tuple[str, ...] = ()
+    seen: Callable[[], bool] = field(default=lambda: True, repr=False)
+    """Whether the case that ran met the mutated rule at all."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``case``: the one that went red, empty when none did; ``how``: the last line of what it told."""
+
+    mutant: str
+    case: str = ""
+    how: str = ""
+    tried: int = 0
+
+
+class Area(Protocol):
+    """What a module in ``support`` that makes mutants has."""
+
+    CASES: tuple[str, ...]
+    SURVIVORS: Mapping[str, str]
+
+    def mutants(self, bench: Bench) -> Iterable[Mutant]:
+        """All mutants; ``bench.control`` runs cases without any."""
+
+
+@dataclass
+class Bench:
+    """The collected cases and how one is run."""
+
+    session: pytest.Session
+    items: dict[str, pytest.Item] = field(init=False)
+    texts: dict[str, frozenset[str]] = field(init=False)
+    weights: dict[str, float] = field(init=False)
+    reports: list[pytest.TestReport] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Weigh the words: the rarer, the more it says."""
+        self.items = {_short(item.nodeid): item for item in self.session.items}
+        self.texts = {name: words(f"{name} {inspect.getsource(item.function)}") for name, item in self.items.items()}  # type: ignore[attr-defined]
+        counted = Counter(word for text in self.texts.values() for word in text)
+        self.weights = {word: math.log((len(self.items) + 1) / count) for word, count in counted.items()}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what the case that runs now tells."""
+        self.reports.append(report)
+
+    def run(self, name: str) -> str:
+        """What a case told when it failed; empty when it passed."""
+        item = self.items[name]
+        self.reports.clear()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=_Rest(self.session))
+        wrong = [report for report in self.reports if report.failed or report.skipped]
+        return next((line for report in wrong for line in reversed(report.longreprtext.splitlines() or ["failed"]) if line), "")
+
+    def control(self, names: Iterable[str]) -> None:
+        """Run cases that must pass."""
+        for name in names:
+            told = self.run(name)
+            if told:
+                raise ControlFailed(f"{name} fails without a mutant: {told}")
+
+    def chosen(self, mutant: Mutant) -> list[str]:
+        """The cases for a mutant, those first that share the most with it."""
+        wanted = words(f"{mutant.name} {mutant.words}")
+        names = [name for name in self.items if not mutant.cases or any(part in name for part in mutant.cases)]
+        return sorted(names, key=lambda name: -sum(self.weights[word] for word in wanted & self.texts[name]))[:MOST]
+
+    def judge(self, mutant: Mutant) -> Outcome:
+        """Run cases until one goes red."""
+        tried = 0
+        for name in self.chosen(mutant):
+            with mutant.applied():
+                told = self.run(name)
+                met = mutant.seen()
+            tried += 1
+            if told and met:
+                print(f"\nKILLED {mutant.name} -> {name}: {told[:200]}", flush=True)  # noqa: T201 -- into the log of the run
+                return Outcome(mutant.name, name, told[:200], tried)
+        print(f"\nSURVIVES {mutant.name}", flush=True)  # noqa: T201
+        return Outcome(mutant.name, tried=tried)
+
+
+class ControlFailed(Exception):
+    """A case fails without any mutant, so it proves nothing."""
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """Stands for the next item: everything but the session's own fixtures is torn down."""
+
+    session: pytest.Session
+
+    def listchain(self) -> list[pytest.Session]:
+        return [self.session]
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a rule or of a case."""
+    return frozenset(re.findall(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*", text.lower()))
+
+
+def _short(nodeid: str) -> str:
+    return nodeid.rsplit("/", 1)[-1]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make the bench known to pytest."""
+    if os.environ.get(AREA):
+        session.config.pluginmanager.register(Bench(session), "mutation-bench")
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Instead of all cases once: for every mutant the cases until one fails."""
+    if not os.environ.get(AREA):
+        return None
+    area: Area = importlib.import_module(os.environ[AREA])  # type: ignore[assignment]
+    bench = session.config.pluginmanager.get_plugin("mutation-bench")
+    assert isinstance(bench, Bench)
+    told: dict[str, object] = {"problem": ""}
+    try:
+        told.update(_examine(area, bench))
+    except ControlFailed as error:
+        told["problem"] = str(error)
+    Path(os.environ[RESULTS]).write_text(json.dumps(told), encoding="utf-8")
+    return True
+
+
+def _examine(area: Area, bench: Bench) -> dict[str, object]:
+    from support.depth import DEEP, sample  # noqa: PLC0415 -- a plugin itself: pytest wants to be the first to import it
+
+    every = [mutant for mutant in area.mutants(bench) if re.search(os.environ.get(ONLY, ""), mutant.name)]
+    listed = {mutant.name: reason for mutant in every for pattern, reason in area.SURVIVORS.items() if re.fullmatch(pattern, mutant.name)}
+    tried = every if DEEP else list(sample([mutant for mutant in every if mutant.name not in listed], int(os.environ[EVERY])))
+    outcomes = [bench.judge(mutant) for mutant in tried]
+    bench.control(dict.fromkeys(outcome.case for outcome in outcomes if outcome.case))
+    unused = [pattern for pattern in area.SURVIVORS if not any(re.fullmatch(pattern, mutant.name) for mutant in every)]
+    doubled = [name for name, count in Counter(mutant.name for mutant in every).items() if count > 1]
+    return {"all": len(every), "listed": listed, "unused": unused, "doubled": doubled, "outcomes": [asdict(one) for one in outcomes]}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What came out of an area. ``known``: mutants that no case can kill, with the reason; ``unused``: reasons for none."""
+
+    everything: int
+    known: dict[str, str]
+    unused: tuple[str, ...]
+    doubled: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def killed(self) -> tuple[Outcome, ...]:
+        """For which a case went red."""
+        return tuple(outcome for outcome in self.outcomes if outcome.case)
+
+    @property
+    def survivors(self) -> list[str]:
+        """For which none did and no reason is listed."""
+        return [outcome.mutant for outcome in self.outcomes if not outcome.case and outcome.mutant not in self.known]
+
+    @property
+    def not_after_all(self) -> list[str]:
+        """Listed as surviving, but a case went red."""
+        return [outcome.mutant for outcome in self.killed if outcome.mutant in self.known]
+
+    def table(self) -> Iterator[str]:
+        """A line for every mutant: what was taken away, and which case told."""
+        for outcome in self.outcomes:
+            reason = f"survives: {self.known.get(outcome.mutant, 'NO REASON IS LISTED')}"
+            yield f"{outcome.mutant}  ->  {outcome.case or reason} {f'({outcome.tried} cases)' if outcome.tried > 1 else ''}".rstrip()
+
+
+def run_area(area: str, folder: Path, *, every: int, cases: Collection[str]) -> Judgement:
+    """The outcome of the module ``support.<area>``; ``every`` n-th mutant unless the run is deep. AssertionError with the end of the log."""
+    results, log = folder / "results.json", folder / "log.txt"
+    settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(every), "PYTHONPATH": str(TESTS)}
+    options = ["-p", "support.mutation", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "-s", "-rN", "--tb=short", f"-otimeout={LONGEST_CASE}"]
+    command = [sys.executable, "-m", "pytest", *options, f"--basetemp={folder / 'cases'}", *cases]
+    with log.open("wb") as output:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings
+        subprocess.run(command, cwd=TESTS.parent, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+    assert results.exists(), log.read_text(errors="replace")[-3000:]
+    told = json.loads(results.read_text(encoding="utf-8"))
+    assert not told["problem"], told["problem"]
+    outcomes = tuple(Outcome(**one) for one in told["outcomes"])
+    return Judgement(told["all"], told["listed"], tuple(told["unused"]), tuple(told["doubled"]), outcomes)
