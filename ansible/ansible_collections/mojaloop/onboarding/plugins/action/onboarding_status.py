@@ -86,7 +86,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         results, unreached = _gather(task_vars)
         findings = [Finding.from_dict(dict(finding)) for result in results for finding in result.get("findings", [])]
         verdicts = latest_verdicts(DiskTree(Path(arguments["state"])))
-        return summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=self._planned() or self._task.check_mode)
+        check = self._planned() or bool(self._task.check_mode)
+        return summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=check)
 
 
 def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
