@@ -3,114 +3,30 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import socket
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from support.counting import record_count
+from support.banks import Bank, banks, change, load_on, with_caller
+from support.counterpart import TokenServer
 from support.depth import DEEP
 from support.load import Caller as LoadCaller
-from support.load import Load, Session, under
+from support.load import Load, under
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, Identity, TokenRules
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, TokenEndpoint, TokenRules
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 
 if TYPE_CHECKING:
     from .conftest import Bench, TokenSigner
 
+Servers = Callable[[TokenServer], TokenServer]
 CHANGES = 100 if DEEP else 6
-KEPT, NEW = 0.02, 0.04
-"""Seconds between two requests of one caller."""
-ADDRESS = {"greenbank": "127.0.0.21", "bluebank": "127.0.0.31"}
-
-
-@dataclass
-class Credentials:
-    """What a participant comes with: certificate and token belong together, and to a connection; the token may be renewed."""
-
-    context: ssl.SSLContext
-    token: str
-
-
-class Bank:
-    """A participant that calls: with which certificate and token it comes may change while it does."""
-
-    def __init__(self, bench: Bench, name: str, identity: Identity) -> None:
-        self.bench, self.name, self.signer, self.client = bench, name, bench.signers[0], f"client-{name}"
-        self.renew(identity)
-
-    def renew(self, identity: Identity) -> None:
-        """From now on come with this certificate, over new connections, with a token of its own."""
-        context = ssl.create_default_context(cadata=self.bench.hub_ca.pem.decode())
-        file = self.bench.root / f"load-{self.name}.pem"
-        file.write_bytes(identity.certificate + identity.key)
-        context.load_cert_chain(file)
-        self.identity = identity
-        self.now = Credentials(context, self.made_token())
-
-    def renew_token(self, signer: TokenSigner) -> None:
-        """From now on come with a new token, over the same connections."""
-        self.signer = signer
-        self.now.token = self.made_token()
-
-    def made_token(self) -> str:
-        thumbprint = b64(self.bench.digest(self.identity.certificate))
-        return self.signer.token(self.bench.claims(self.name, client_id=self.client, cnf={"x5t#S256": thumbprint}))
-
-    def dial(self) -> Session:
-        """A connection with the present certificate; it is current as long as that is."""
-        mine = self.now
-        raw = socket.create_connection(("127.0.0.1", self.bench.door.listeners[0].port), 10, (ADDRESS[self.name], 0))
-        secured = mine.context.wrap_socket(raw, server_hostname="api.hub.test")
-        head = f"GET /parties/MSISDN/1 HTTP/1.1\r\nhost: api.hub.test\r\nfspiop-source: {self.name}\r\nauthorization: Bearer "
-
-        def request() -> bytes:
-            return f"{head}{mine.token}\r\n\r\n".encode()
-
-        return Session(secured, request, lambda: mine is self.now)
-
-    def callers(self) -> list[LoadCaller]:
-        """Three that keep their connection, one that opens a new one for each request."""
-        kept = [LoadCaller(f"{self.name} kept", self.dial, keep=True, pause=KEPT * number) for number in (1, 2, 8)]
-        return [*kept, LoadCaller(f"{self.name} new", self.dial, keep=False, pause=NEW)]
-
-
-def b64(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-def banks(bench: Bench) -> dict[str, Bank]:
-    return {name: Bank(bench, name, identity) for name, identity in bench.clients.items()}
-
-
-@contextmanager
-def load_on(bench: Bench, callers: list[LoadCaller], counted: str) -> Iterator[Load]:
-    """The load; what was lost must not have reached the services behind the door."""
-    bench.backend.seen.clear()
-    with under(callers, counted) as load:
-        yield load
-    assert len(bench.backend.seen) == load.answered, "a request was carried out, and its answer lost"
-
-
-def change(load: Load, bench: Bench, kind: str, *, reloads: int, **door: object) -> None:
-    """One change of the door, with requests before, during and after it."""
-    done = bench.install(bench.with_door(**door))
-    assert done["reloads"] == reloads
-    record_count(f"under load, changes: {kind}", 1)
-    load.everyone()
-
-
-def with_caller(bench: Bench, name: str, **changed: object) -> tuple[Caller, ...]:
-    return tuple(replace(caller, **changed) if caller.participant == name else caller for caller in bench.door.callers)  # type: ignore[arg-type]
 
 
 def test_map_changes_lose_nothing(bench: Bench) -> None:
@@ -190,3 +106,74 @@ def test_keys_of_the_authorization_server_rotate(bench: Bench) -> None:
 def token_rules(bench: Bench, *signers: TokenSigner) -> TokenRules:
     assert bench.door.tokens
     return replace(bench.door.tokens, keys=tuple((signer.kid, signer.public) for signer in signers))
+
+
+def test_clients_secret_rotates_with_overlap(bench: Bench, servers: Servers) -> None:
+    """A second client with its own secret beside the first: a server need not keep two secrets of one client (RFC 7592)."""
+    authority = bench.authority("CA of the authorization server")
+    issue = lambda client, bound: bench.signers[0].token(bench.claims("greenbank", client_id=client, cnf={"x5t#S256": bound}))  # noqa: E731
+    server = servers(TokenServer(authority.identity("auth.hub.test", server=True), bench.root, issue))
+    bench.install(bench.with_door(token_endpoint=TokenEndpoint("127.0.0.1", server.server_port, "/token", "auth.hub.test", authority.pem)))
+    green = Bank(bench, "greenbank", bench.clients["greenbank"])
+    take_up(green, server, "client-greenbank")
+    kept = LoadCaller("greenbank fetches tokens", green.dial_for_tokens, keep=True, pause=0.05)
+    with under([*green.callers(), kept, replace(kept, keep=False)], "client secret") as load:
+        for number in range(CHANGES):
+            old, new = green.client, f"client-greenbank-{number}"
+            change(load, bench, "second client accepted", reloads=0, callers=with_caller(bench, "greenbank", clients=(old, new)))
+            take_up(green, server, new)
+            load.everyone()
+            del server.clients[old]
+            change(load, bench, "client retired with its secret", reloads=0, callers=with_caller(bench, "greenbank", clients=(new,)))
+    assert load.losses == {}
+    green.credentials = {**green.credentials, "client_id": old}
+    with pytest.raises(KeyError, match="access_token"):
+        green.fetch_token()
+
+
+def take_up(bank: Bank, server: TokenServer, client: str) -> None:
+    """Register a client with a secret, and have the bank use both."""
+    secret = secrets.token_urlsafe(24)
+    server.clients[client] = secret
+    bank.client, bank.credentials = client, {"client_id": client, "client_secret": secret, "scope": "parties"}
+    bank.fetch_token()
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    """Keeps servers until the test is over."""
+    made: list[TokenServer] = []
+
+    def keep(server: TokenServer) -> TokenServer:
+        made.append(server)
+        return server
+
+    yield keep
+    for server in made:
+        server.close()
+
+
+def test_a_change_of_many_entries_loses_nothing(bench: Bench) -> None:
+    """Thousands of entries, far more than one command of the socket holds, come and go at once and without a reload."""
+    bench.install()
+    own = bench.door.callers[0].networks
+    many = tuple(ip_network(f"10.{number >> 8}.{number & 255}.0/24") for number in range(2500))
+    with load_on(bench, [caller for bank in banks(bench).values() for caller in bank.callers()], "many entries") as load:
+        for _number in range(10 if DEEP else 1):
+            change(load, bench, "5,000 map entries added", reloads=0, callers=with_caller(bench, "greenbank", networks=(*own, *many)))
+            change(load, bench, "5,000 map entries removed", reloads=0, callers=with_caller(bench, "greenbank", networks=own))
+    assert load.losses == {}
+
+
+def test_what_does_not_fit_into_the_socket_is_reloaded_without_loss(bench: Bench) -> None:
+    """A certificate with a chain longer than one command holds: one reload, by itself; and a list of CAs, which needs one always."""
+    bench.install()
+    others = b"".join(bench.authority(f"CA {number}").pem for number in range(40))
+    assert len(others) > 16384
+    with load_on(bench, [caller for bank in banks(bench).values() for caller in bank.callers()], "longer than the socket takes") as load:
+        for number in range(10 if DEEP else 2):
+            renewed = bench.hub_ca.identity("api.hub.test", server=True)
+            change(load, bench, "long chain", reloads=1, identity=replace(renewed, chain=renewed.chain + others))
+            change(load, bench, "certificate short again", reloads=0, identity=renewed)
+            change(load, bench, "list of CAs", reloads=1, trusted=bench.hub_ca.pem + (b"" if number % 2 else others))
+    assert load.losses == {}

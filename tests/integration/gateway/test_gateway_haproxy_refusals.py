@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from .conftest import Bench
 
 HOUR = 3600
+SUSPICIOUS = (
+    "//parties/1", "/parties//1", "/parties/./1", "/parties/../quotes/1", "/parties/..", "/parties/.", "/parties/%2e%2E/quotes",
+    "/parties/a%2Fb", "/parties/a%5cb", "/parties/a\\b", "/parties/1;x=1", "/parties/%00", "/parties/%0d%0a", "/parties/%252e",
+    "/parties/%zz", "/parties/%", "/parties/%4", "http://api.hub.test/parties/1", '/parties/1"', "/parties/%3b",
+)  # fmt: skip
+"""Paths that another reader may understand differently."""
+OWNED = ("x-client-certificate", "X-Forwarded-For", "x-forwarded-client-cert", "x-refused-by", "x-ssl-client", "Forwarded", "x-real-ip")
+"""Headers in which a gateway speaks to what is behind it."""
 
 
 @pytest.fixture
@@ -176,14 +184,7 @@ def test_uri_and_method_headers(hub: Bench) -> None:
     refused(hub, "method-header", {"headers": [*good, method, method], "path": path}, right)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "//parties/1", "/parties//1", "/parties/./1", "/parties/../quotes/1", "/parties/..", "/parties/.", "/parties/%2e%2E/quotes",
-        "/parties/a%2Fb", "/parties/a%5cb", "/parties/a\\b", "/parties/1;x=1", "/parties/%00", "/parties/%0d%0a", "/parties/%252e",
-        "/parties/%zz", "/parties/%", "/parties/%4", "http://api.hub.test/parties/1", '/parties/1"', "/parties/%3b",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("path", SUSPICIOUS)
 def test_path(hub: Bench, path: str) -> None:
     refused(hub, "path-suspicious", {"headers": hub.headers(), "path": path}, {"headers": hub.headers(), "path": "/parties/M%20S/1..2"})
 
@@ -208,10 +209,7 @@ def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
 
 
 def test_headers_of_the_gateway_cannot_be_brought_from_outside(hub: Bench) -> None:
-    spoofed = [
-        (name, "x")
-        for name in ("x-client-certificate", "X-Forwarded-For", "x-forwarded-client-cert", "x-refused-by", "Forwarded", "x-real-ip")
-    ]
+    spoofed = [(name, "x") for name in OWNED]
     assert hub.connect("greenbank").ask(headers=[*hub.headers(), *spoofed]).status == 200
     assert not any(hub.backend.header(name.lower()) for name, _value in spoofed)
     underscored = hub.connect("greenbank").ask(headers=[*hub.headers(), ("x_client_certificate", "x")])
@@ -250,26 +248,61 @@ def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> No
     assert len(hub.authorization.seen) == 1
 
 
-def test_participants_door(bench: Bench) -> None:
-    hub, green = bench.door.callers[1], bench.clients["greenbank"]
+@pytest.fixture
+def participants(bench: Bench) -> Bench:
+    """The door of greenbank, at which the hub alone calls, with the certificate that bluebank has at the hub's."""
+    hub = bench.door.callers[1]
     caller = replace(hub, participant="hub", fspiop_id="switch", clients=(), roles=(), networks=(ip_network("127.0.0.11/32"),))
     door = bench.with_door(callers=(caller,), header_rule=HeaderRule.DESTINATION, tokens=None, token_endpoint=None, resources=())
     bench.install(replace(door, side="greenbank", fspiop_id="greenbank"))
-    assert bench.plan().findings == ()
     bench.clients["hub"] = bench.clients["bluebank"]
+    return bench
+
+
+TO_GREENBANK = [("fspiop-destination", "greenbank")]
+
+
+def test_participants_door_wants_its_own_name(participants: Bench) -> None:
+    assert participants.plan().findings == ()
     name = "fspiop-destination"
     for wrong in (
         [],
         [(name, "bluebank")],
         [(name, "greenbank"), (name, "greenbank")],
+        [(name, "greenbank"), (name, "bluebank")],
+        [(name, "bluebank"), (name, "greenbank")],
         [(name, "greenbank,bluebank")],
         [(name, "Greenbank")],
     ):
-        refused(bench, "destination-header", {"headers": wrong}, {"headers": [(name, "greenbank")]}, caller="hub")
-    right = [(name, "greenbank")]
-    refused(bench, "path-suspicious", {"headers": right, "path": "/parties/../x"}, {"headers": right}, caller="hub")
-    assert bench.connect("hub", identity=green).ask(headers=right).reason == "certificate-unknown"
-    assert bench.connect("hub", "127.0.0.12").ask(headers=right).reason == "address-mismatch"
+        refused(participants, "destination-header", {"headers": wrong}, {"headers": TO_GREENBANK}, caller="hub")
+
+
+def test_participants_door_lets_in_the_hub_alone(participants: Bench) -> None:
+    green, foreign = participants.clients["greenbank"], participants.authority("Hub CA").identity("hub")
+    assert participants.connect("hub", identity=green).ask(headers=TO_GREENBANK).reason == "certificate-unknown"
+    assert participants.connect("hub", "127.0.0.12").ask(headers=TO_GREENBANK).reason == "address-mismatch"
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        participants.connect("hub", identity=foreign).ask(headers=TO_GREENBANK)
+    assert participants.connect("hub").ask(headers=TO_GREENBANK).status == 200
+
+
+def test_participants_door_knows_addresses_of_others(participants: Bench) -> None:
+    hub = participants.door.callers[0]
+    other = replace(hub, participant="other", fspiop_id="other", certificates=("a" * 64,), networks=(ip_network("127.0.0.12/32"),))
+    participants.install(participants.with_door(callers=(hub, other)))
+    assert participants.connect("hub", "127.0.0.12").ask(headers=TO_GREENBANK).reason == "address-mismatch"
+    assert participants.connect("hub").ask(headers=TO_GREENBANK).status == 200
+
+
+def test_participants_door_refuses_suspicious_paths(participants: Bench) -> None:
+    for path in SUSPICIOUS:
+        wrong = {"headers": TO_GREENBANK, "path": path}
+        refused(participants, "path-suspicious", wrong, {"headers": TO_GREENBANK, "path": "/parties/M%20S/1..2"}, caller="hub")
+
+
+def test_participants_door_keeps_the_gateways_headers_to_itself(participants: Bench) -> None:
+    assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *((name, "x") for name in OWNED)]).status == 200
+    assert not any(participants.backend.header(name.lower()) for name in OWNED)
 
 
 def test_overlapping_networks_let_in_all_who_contain_the_address(bench: Bench) -> None:

@@ -16,6 +16,8 @@ TIMEOUT = 10.0
 """Seconds for one command and its answer."""
 COMMAND = 15000
 """Bytes of a command with a file: the buffer of 16 KiB less what HAProxy keeps free in it."""
+AT_ONCE = 20
+"""Commands in one line: a command is a few hundred bytes, and a line at most one buffer."""
 PAYLOAD = 8000
 """Bytes of one ``add map``: HAProxy 2.6 takes at most one buffer (16 KiB) a command."""
 
@@ -108,9 +110,9 @@ def failed_reloads(path: str) -> int:
 def withdraw(path: str, name: str, keys: Iterable[str]) -> None:
     """Take entries out of a map in every worker, so that live connections of draining ones are refused as well."""
     doomed = list(keys)
-    for worker in workers(path) if doomed else []:
-        for key in doomed:
-            ask(path, f"@!{worker} del map {name} {key}")
+    for process in workers(path) if doomed else []:
+        for start in range(0, len(doomed), AT_ONCE):
+            ask(path, "; ".join(f"@!{process} del map {name} {key}" for key in doomed[start : start + AT_ONCE]))
 
 
 def fingerprints(stats: str, kind: str, name: str) -> list[str]:
