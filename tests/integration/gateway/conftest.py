@@ -166,7 +166,7 @@ class Bench:
     authority: type[Authority] = Authority
     signer: type[TokenSigner] = TokenSigner
     digest = staticmethod(digest_of)
-    open: list[http.client.HTTPSConnection] = field(default_factory=list)
+    open: list[http.client.HTTPConnection] = field(default_factory=list)
 
     @property
     def door(self) -> Inbound:
@@ -315,3 +315,24 @@ def recorder() -> Iterator[Any]:
     for server in made:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def participants(bench: Bench) -> Bench:
+    """The door of greenbank, at which the hub alone calls, with the certificate that bluebank has at the hub's."""
+    hub = bench.door.callers[1]
+    caller = replace(hub, participant="hub", fspiop_id="switch", clients=(), roles=(), networks=(ip_network("127.0.0.11/32"),))
+    door = bench.with_door(callers=(caller,), header_rule=HeaderRule.DESTINATION, tokens=None, token_endpoint=None, resources=())
+    bench.install(replace(door, side="greenbank", fspiop_id="greenbank"))
+    bench.clients["hub"] = bench.clients["bluebank"]
+    return bench
+
+
+@pytest.fixture
+def permissive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose OpenSSL permits everything, old and weak, to the programs started from here: only their own rules hold."""
+    file = tmp_path / "openssl.cnf"
+    suites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256"
+    anything = f"MinProtocol = TLSv1\nCipherString = ALL:@SECLEVEL=0\nCiphersuites = {suites}\n"
+    file.write_text(f"openssl_conf = all\n[all]\nssl_conf = programs\n[programs]\nsystem_default = any\n[any]\n{anything}")
+    monkeypatch.setenv("OPENSSL_CONF", str(file))

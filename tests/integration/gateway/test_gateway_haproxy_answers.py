@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -31,16 +33,30 @@ class Refuser(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-@pytest.mark.parametrize(("name", "told"), [("backend", "signature-invalid"), ("gateway", ""), ("Gateway", ""), ("x, gateway", "")])
-def test_services_refuse_in_their_own_name_only(bench: Bench, name: str, told: str) -> None:
+NAMES = pytest.mark.parametrize(("name", "told"), [("backend", "signature-invalid"), ("gateway", ""), ("Gateway", ""), ("x, gateway", "")])
+
+
+@pytest.fixture
+def refuser(name: str) -> Iterator[Listener]:
+    """Services that refuse in a name."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Refuser)
     server.name = name  # type: ignore[attr-defined]
     server.daemon_threads = True
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        bench.install(bench.with_door(backend=Listener(bench.door.backend.address, server.server_port)))
-        answer = bench.connect("greenbank").ask(headers=bench.headers())
-        assert (answer.status, answer.reason) == (400, told)
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield Listener(ip_address("127.0.0.1"), server.server_port)
+    server.shutdown()
+    server.server_close()
+
+
+@NAMES
+def test_services_refuse_in_their_own_name_only(bench: Bench, refuser: Listener, name: str, told: str) -> None:  # noqa: ARG001
+    bench.install(bench.with_door(backend=refuser))
+    answer = bench.connect("greenbank").ask(headers=bench.headers())
+    assert (answer.status, answer.reason) == (400, told)
+
+
+@NAMES
+def test_services_of_a_participants_door_do_so_too(participants: Bench, refuser: Listener, name: str, told: str) -> None:  # noqa: ARG001
+    participants.install(participants.with_door(backend=refuser))
+    answer = participants.connect("hub").ask(headers=[("fspiop-destination", "greenbank")])
+    assert (answer.status, answer.reason) == (400, told)

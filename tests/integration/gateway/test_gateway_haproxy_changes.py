@@ -380,6 +380,19 @@ def test_outbound_chooses_by_header_and_verifies_each_counterpart_with_its_own_t
     assert impostor.seen == []
 
 
+def test_outbound_connection_that_is_kept_ends_with_an_answer_after_a_reload(bench: Bench) -> None:
+    import http.client  # noqa: PLC0415
+
+    bench.install()
+    kept = http.client.HTTPConnection("127.0.0.1", bench.model.outbound.listener.port, timeout=10)
+    bench.open.append(kept)
+    for closes in (False, True):
+        kept.request("GET", "/parties/1", headers={"FSPIOP-Destination": "redbank"})
+        answer = kept.getresponse()
+        assert (answer.status, answer.read() != b"", kept.sock is None) == (404, True, closes)
+        bench.install(bench.with_door(trusted=bench.door.trusted + bench.authority("Next hub CA").pem))
+
+
 def test_narrowed_run_keeps_the_other_destinations_files(bench: Bench, destination: Any, recorder: Any) -> None:  # noqa: ANN401
     authority = bench.authority("CA")
     server: Recorder = recorder(authority.identity("fspiop.greenbank.test", server=True), bench.root, authority.pem)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .conftest import Bench
 
 HOUR = 3600
+TO_GREENBANK = [("fspiop-destination", "greenbank")]
 SUSPICIOUS = (
     "//parties/1", "/parties//1", "/parties/./1", "/parties/../quotes/1", "/parties/..", "/parties/.", "/parties/%2e%2E/quotes",
     "/parties/a%2Fb", "/parties/a%5cb", "/parties/a\\b", "/parties/1;x=1", "/parties/%00", "/parties/%0d%0a", "/parties/%252e",
@@ -248,20 +249,6 @@ def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> No
     assert len(hub.authorization.seen) == 1
 
 
-@pytest.fixture
-def participants(bench: Bench) -> Bench:
-    """The door of greenbank, at which the hub alone calls, with the certificate that bluebank has at the hub's."""
-    hub = bench.door.callers[1]
-    caller = replace(hub, participant="hub", fspiop_id="switch", clients=(), roles=(), networks=(ip_network("127.0.0.11/32"),))
-    door = bench.with_door(callers=(caller,), header_rule=HeaderRule.DESTINATION, tokens=None, token_endpoint=None, resources=())
-    bench.install(replace(door, side="greenbank", fspiop_id="greenbank"))
-    bench.clients["hub"] = bench.clients["bluebank"]
-    return bench
-
-
-TO_GREENBANK = [("fspiop-destination", "greenbank")]
-
-
 def test_participants_door_wants_its_own_name(participants: Bench) -> None:
     assert participants.plan().findings == ()
     name = "fspiop-destination"
@@ -303,6 +290,16 @@ def test_participants_door_refuses_suspicious_paths(participants: Bench) -> None
 def test_participants_door_keeps_the_gateways_headers_to_itself(participants: Bench) -> None:
     assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *((name, "x") for name in OWNED)]).status == 200
     assert not any(participants.backend.header(name.lower()) for name in OWNED)
+
+
+def test_participants_door_ends_a_kept_connection_with_an_answer_after_a_reload(participants: Bench) -> None:
+    kept = participants.connect("hub")
+    assert kept.ask(headers=TO_GREENBANK).status == 200
+    assert kept.client.sock is not None
+    trusted = participants.door.trusted + participants.authority("Next CA").pem
+    assert participants.install(participants.with_door(trusted=trusted))["reloads"] == 1
+    assert kept.ask(headers=TO_GREENBANK).status == 200
+    assert kept.client.sock is None
 
 
 def test_overlapping_networks_let_in_all_who_contain_the_address(bench: Bench) -> None:
@@ -355,22 +352,6 @@ def test_sessions_are_never_resumed(hub: Bench, version: str) -> None:
     done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
     assert b"New, TLS" in done.stdout
     assert b"Reused, TLS" not in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("options", "accepted"),
-    [
-        (["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], False), (["-tls1_2", "-cipher", "AES128-GCM-SHA256"], False),
-        (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"], False), (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"], True),
-        (["-tls1_3"], True),
-    ],
-)  # fmt: skip
-def test_tls_versions_and_suites(hub: Bench, options: list[str], accepted: bool) -> None:  # noqa: FBT001
-    file, listener = hub.root / "c.pem", hub.door.listeners[0]
-    file.write_bytes(hub.clients["greenbank"].certificate + hub.clients["greenbank"].key)
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-cert", str(file), "-key", str(file), *options]
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
-    assert (b"BEGIN CERTIFICATE" in done.stdout) is accepted
 
 
 def test_listeners_of_both_families(bench: Bench) -> None:
