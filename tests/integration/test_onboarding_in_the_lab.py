@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.counting import record_count
 from support.playbooks import ROOT, Played, play
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -122,18 +123,24 @@ def test_6_afterwards_the_plan_is_empty(story: Story) -> None:
 
 
 def test_7_every_door_is_proved_with_real_traffic(story: Story) -> None:
-    run = story.play("verify.yml", "-e", f"junit={story.folder / 'verification.xml'}", "-v")
+    xml, page = story.folder / "verification.xml", story.folder / "verification.html"
+    run = story.play("verify.yml", "-e", f"junit={xml}", "-e", f"page={page}", "-v")
     assert run.status == 0, run.output
     (verification,) = run.of("verification")
     cases = verification["cases"]
     assert {case["verdict"] for case in cases} <= {"passed", "not-provable-from-here"}
     refused = [case for case in cases if case["control"]]
-    assert len(refused) >= 60
+    assert len(refused) >= 240
+    assert {case["key"] for case in cases if case["verdict"] != "passed"} == {"stranger"}, "the firewall of the self-hosted participant"
+    record_count("cases of verify.yml in the lab", len(cases))
+    record_count("refusals of verify.yml, each beside its accepted control", len(refused))
     assert all(case["refuser"] for case in refused if case["participant"] != "redbank")
     payers = {case["participant"] for case in cases if case["key"].startswith("payer-") and case["verdict"] == "passed"}
     assert payers == {"greenbank", "bluebank", "redbank"}
     assert "5 of 5 participants with every step done" in run.output
-    assert (story.folder / "verification.xml").read_text(encoding="utf-8").startswith("<?xml")
+    assert xml.read_text(encoding="utf-8").startswith("<?xml")
+    assert page.read_bytes() == (story.state / "evidence" / "verification.html").read_bytes()
+    assert page.read_text(encoding="utf-8").count("<details>") == len(cases)
 
 
 def test_8_a_fourth_participant_is_one_file_and_one_run(story: Story) -> None:

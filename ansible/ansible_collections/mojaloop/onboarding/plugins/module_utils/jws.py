@@ -72,7 +72,7 @@ def sign_request(key: PrivateKey, method: str, url: str, headers: Mapping[str, s
     lower |= {"fspiop-http-method": method.upper(), "fspiop-uri": fspiop_uri(url)}
     raw = canonical_body(body)
     protected = _encode(json.dumps(_protected_header(key, lower), separators=(",", ":"), ensure_ascii=False).encode())
-    signature = _encode(_sign(key, f"{protected}.{_encode(raw)}".encode()))
+    signature = _encode(signature_bytes(key, f"{protected}.{_encode(raw)}".encode()))
     lower["fspiop-signature"] = json.dumps({"protectedHeader": protected, "signature": signature}, separators=(",", ":"))
     return SignedRequest(lower, raw)
 
@@ -127,11 +127,12 @@ def _algorithm(key: PublicKey) -> str:
     raise ValueError(msg)
 
 
-def _sign(key: PrivateKey, data: bytes) -> bytes:
+def signature_bytes(key: PrivateKey, data: bytes) -> bytes:
+    """The signature of RS256 or ES256, as the key asks for (RFC 7518 sections 3.3, 3.4)."""
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
     first, second = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
-    return first.to_bytes(P256_BYTES, "big") + second.to_bytes(P256_BYTES, "big")  # RFC 7518 section 3.4: raw, not DER
+    return first.to_bytes(P256_BYTES, "big") + second.to_bytes(P256_BYTES, "big")
 
 
 def _verify(key: PublicKey, data: bytes, signature: bytes) -> None:

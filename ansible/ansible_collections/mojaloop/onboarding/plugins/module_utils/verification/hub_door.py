@@ -11,15 +11,18 @@ from http.client import HTTPException
 
 from ..description.model import HUB, Participant
 from ..errors import OnboardingError
-from ..jws import sign_request
+from ..jws import PrivateKey, sign_request
+from .forgeries import UNADDRESSED, forged_signatures, forged_tokens, signed_by
 from .material import Material
-from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Kind, Witness
+from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Kind, Offer, Witness
+from .offers import OUTDATED, obstacle
 from .probe import perform
+from .wrong_requests import BY_BACKEND, NO_TOKEN, PATHS, STATED, TAMPERED, Change, by_gateway, identity_header, with_header
 
 DIRECTION = "to the hub"
 TLS_REFUSED = Expected(Kind.TLS_REFUSED)
 DROPPED = Expected(Kind.DROPPED)
-FORBIDDEN, UNAUTHORIZED = (403,), (401,)
+Refusal = Callable[[str, str, Expected, Callable[[], Attempt], Witness | None], Case]
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,17 @@ class HubDoor:
 
     def _handshakes(self) -> Iterator[Case]:
         witness = self.material.site.handshake_witness(HUB)
-        own, material = self.participant, self.material
+        own, material, described = self.participant, self.material, self.material.run.description
         for key, title, identity in (
             ("no-certificate", "no client certificate", lambda: None),
             ("self-signed", "self-signed certificate with the right names", lambda: material.self_signed(own)),
             ("other-ca", "certificate of another CA of the same name", lambda: material.of_another_ca(own)),
             ("expired", "expired certificate of the right CA", lambda: material.expired(own, HUB)),
             ("not-yet-valid", "certificate of the right CA that is not valid yet", lambda: material.not_yet_valid(own, HUB)),
+            ("server-certificate", "server certificate of the right CA as client", lambda: material.server_identity(described.hub)),
         ):
             yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
+        yield from outdated(self._refusal, self._base, witness)
 
     def _identities(self) -> Iterator[Case]:
         """Another participant's certificate, token, source or address, each alone with the rest right."""
@@ -62,22 +67,23 @@ class HubDoor:
             return replace(self._base(), identity=material.identity(other, HUB))
 
         def with_token() -> Attempt:
-            return _with_header(self._base(), "authorization", f"Bearer {material.token(other)}")
+            return with_header("authorization", lambda _: f"Bearer {material.token(other)}")(self._base())
 
         def with_source() -> Attempt:
-            return _with_header(self._base(), "fspiop-source", other.fspiop_id)
+            return with_header("fspiop-source", lambda _: other.fspiop_id)(self._base())
 
         def from_address() -> Attempt:
             return replace(self._base(), machine=material.site.machine_of(other.name) or "", source=material.source(other))
 
-        yield self._refusal(
-            "other-certificate", "another participant's certificate", _by_gateway(FORBIDDEN, "address-mismatch"), with_certificate
-        )
-        yield self._refusal(
-            "other-token", "another participant's token", _by_gateway(UNAUTHORIZED, "token-binding", "token-client"), with_token
-        )
-        yield self._refusal("other-source", "another participant's FSPIOP-Source", _by_gateway(FORBIDDEN, "source-header"), with_source)
-        yield self._refusal("other-address", "another participant's address", _by_gateway(FORBIDDEN, "address-mismatch"), from_address)
+        for key, what, expected, attempt in (
+            ("other-certificate", "certificate", by_gateway(403, "address-mismatch"), with_certificate),
+            ("other-token", "token", by_gateway(401, "token-binding", "token-client"), with_token),
+            ("other-source", "FSPIOP-Source", by_gateway(403, "source-header"), with_source),
+            ("other-address", "address", by_gateway(403, "address-mismatch"), from_address),
+        ):
+            yield self._refusal(key, f"another participant's {what}", expected, attempt)
+        if "quotes" in self.participant.roles:
+            yield self._of_message("other-jws-key", "another participant's JWS key", self._signed_by_other)
 
     def _requests(self) -> Iterator[Case]:
         outside = next(name for name in self.material.run.description.profile.resources if name not in self.participant.roles)
@@ -85,25 +91,13 @@ class HubDoor:
         def outside_role() -> Attempt:
             return replace(self._base(), path=f"/{outside}/{uuid.uuid4()}")
 
-        def without_token() -> Attempt:
-            base = self._base()
-            return replace(base, headers=tuple(pair for pair in base.headers if pair[0] != "authorization"))
-
-        def tampered() -> Attempt:
-            signed = self._signed_attempt()
-            return replace(signed, body=signed.body.replace(b'"amount":"1"', b'"amount":"9"'))
-
-        yield self._refusal(
-            "outside-roles", f"a resource outside its roles ({outside})", _by_gateway(FORBIDDEN, "role-missing"), outside_role
-        )
-        yield self._refusal("no-token", "no token", _by_gateway(UNAUTHORIZED, "token-missing"), without_token)
+        yield self._refusal("outside-roles", f"a resource outside its roles ({outside})", by_gateway(403, "role-missing"), outside_role)
+        make = self.material.run.keys.make
+        for wrong in (NO_TOKEN, *forged_tokens(make), *identity_header("fspiop-source", "source-header"), *STATED, *PATHS):
+            yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
         if "quotes" in self.participant.roles:
-            expected = Expected(Kind.ANSWERED, (400,), "backend")
-            yield replace(
-                self._refusal("tampered-body", "body changed after signing", expected, tampered),
-                control=self._signed,
-                control_key=f"{self.participant.name} signed",
-            )
+            for wrong in (TAMPERED, *forged_signatures(make, self._jws_key), UNADDRESSED):
+                yield self._of_message(wrong.key, wrong.title, after(self._signed_attempt, wrong.change))
 
     def _stranger(self) -> Case:
         place = self.material.site.strangers()
@@ -147,6 +141,18 @@ class HubDoor:
         signed = sign_request(self.material.jws_key(self.participant), "POST", "/quotes", plain, body)
         return replace(base, method="POST", path="/quotes", headers=tuple(signed.headers.items()), body=signed.body)
 
+    def _jws_key(self) -> PrivateKey:
+        return self.material.jws_key(self.participant)
+
+    def _signed_by_other(self) -> Attempt:
+        other = self.other or self.participant
+        return signed_by(self.material.jws_key(other), self._signed_attempt())
+
+    def _of_message(self, key: str, title: str, attempt: Callable[[], Attempt]) -> Case:
+        """A refusal by the service behind the door, whose control is the signed message."""
+        case = self._refusal(key, title, BY_BACKEND, attempt)
+        return replace(case, control=self._signed, control_key=f"{self.participant.name} signed")
+
     def _with_identity(self, identity: Callable[[], Identity | None]) -> Callable[[], Attempt]:
         return lambda: replace(self._base(), identity=identity())
 
@@ -180,9 +186,18 @@ def guarded(action: Callable[[], Answer]) -> Callable[[], Answer]:
     return run
 
 
-def _by_gateway(statuses: tuple[int, ...], *reasons: str) -> Expected:
-    return Expected(Kind.ANSWERED, statuses, "gateway", reasons)
+def after(right: Callable[[], Attempt], change: Change) -> Callable[[], Attempt]:
+    """The right attempt, with one thing changed."""
+    return lambda: change(right())
 
 
-def _with_header(attempt: Attempt, name: str, value: str) -> Attempt:
-    return replace(attempt, headers=tuple((key, value if key == name else kept) for key, kept in attempt.headers))
+def outdated(refusal: Refusal, right: Callable[[], Attempt], witness: Witness | None) -> Iterator[Case]:
+    """Handshakes of clients that offer nothing the policy takes; not provable where this machine cannot make the offer."""
+    for key, title, offer in OUTDATED:
+        case = refusal(key, title, TLS_REFUSED, after(right, offering_only(offer)), witness)
+        yield replace(case, obstacle=obstacle(offer))
+
+
+def offering_only(offer: Offer) -> Change:
+    """The attempt by a client with this offer."""
+    return lambda attempt: replace(attempt, offer=offer)

@@ -27,11 +27,12 @@ class Impostors:
     participant: str
 
     def cases(self) -> Iterator[Case]:
-        """A self-signed impostor and one of another CA, each beside its control."""
+        """A self-signed impostor, one of another CA, and one with a client's certificate of the right CA, each beside its control."""
         material, target = self.material, self.target
         for key, title, identity in (
             ("self-signed", "self-signed with the right name", lambda: material.self_signed(target, "server")),
             ("other-ca", "of another CA, with the right name", lambda: material.of_another_ca(target, "server")),
+            ("client", "with a client certificate of the right CA", lambda: material.identity(self.caller, target.name)),
         ):
             yield self._case(f"impostor-{key}", f"impostor of {target.name}, {title}", identity)
 

@@ -10,10 +10,12 @@ from email.utils import formatdate
 
 from ..description.model import HUB, Participant
 from ..jws import sign_request
-from .hub_door import DROPPED, TLS_REFUSED, guarded
+from .forgeries import forged_signatures
+from .hub_door import DROPPED, TLS_REFUSED, after, guarded, outdated
 from .material import Material
-from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Kind, Witness
+from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Witness
 from .probe import perform
+from .wrong_requests import PATHS, TAMPERED, Wrong, identity_header
 
 DIRECTION = "from the hub"
 
@@ -41,10 +43,21 @@ class ParticipantDoor:
                 ("expired", "expired certificate of the right CA", lambda: material.expired(hub, own.name)),
                 ("not-yet-valid", "certificate of the right CA that is not valid yet", lambda: material.not_yet_valid(hub, own.name)),
             ]
+        if own.managed:
+            identities.append(("server-certificate", "its own server certificate as client", lambda: material.server_identity(own)))
         for key, title, identity in identities:
             yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
-        yield self._refusal("tampered-body", "body changed after signing", Expected(Kind.ANSWERED, (400,), "backend"), self._tampered)
+        yield from outdated(self._refusal, self._base, witness)
+        for wrong in (
+            TAMPERED,
+            *forged_signatures(material.run.keys.make, lambda: material.jws_key(material.run.description.hub)),
+            *(self._of_its_gateway() if own.gateways else ()),
+        ):
+            yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
         yield self._stranger()
+
+    def _of_its_gateway(self) -> tuple[Wrong, ...]:
+        return (*identity_header("fspiop-destination", "destination-header"), *PATHS)
 
     def _stranger(self) -> Case:
         place = self.material.site.strangers()
@@ -78,10 +91,6 @@ class ParticipantDoor:
             tuple(signed.headers.items()),
             signed.body,
         )
-
-    def _tampered(self) -> Attempt:
-        base = self._base()
-        return replace(base, body=base.body.replace(b'"amount":"1"', b'"amount":"9"'))
 
     def _with_identity(self, identity: Callable[[], Identity | None]) -> Callable[[], Attempt]:
         return lambda: replace(self._base(), identity=identity())
