@@ -7,6 +7,7 @@ real run then reports, with the earlier steps rehearsed and not yet carried out,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,11 +102,29 @@ TABLE: dict[tuple[str, int], tuple[Act, Act, Act]] = {
         Act("a participant is offboarded: its keys went in turn 1, nothing is left for turn 2", offboarded),
     ),
 }
+# Modules that work on more than files, each in a test file of its own.
+ELSEWHERE = {
+    "firewall": "test_module_states_hosts.py",
+    "gateway": "test_module_states_hosts.py",
+    "lab": "test_module_states_lab.py",
+    "oauth_clients": "test_module_states_oauth.py",
+    "onboarding_status": "test_module_states_status.py",
+    "verification": "test_module_states_verification.py",
+}
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+def test_every_module_passes_a_state_matrix() -> None:
+    folder = Path(description_check.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} == {name for name, _turn in TABLE} | {"description_check"} | set(ELSEWHERE)
+    texts = {file: Path(__file__).with_name(file).read_text(encoding="utf-8") for file in ELSEWHERE.values()}
+    assert [
+        name for name, file in ELSEWHERE.items() if not re.search(rf"def test_.*{name}.*_pass(es)?_the_state_matrix", texts[file])
+    ] == []
 
 
 @pytest.mark.parametrize(("name", "turn"), TABLE, ids=str)
