@@ -10,6 +10,7 @@ from hashlib import sha256
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from ..description.documents import shown
 from ..errors import StoreError
 from ..pki.certificates import received_certificate
 from ..store.interface import Unavailable
@@ -209,7 +210,7 @@ def _check_names(folder: str, names: Iterable[str]) -> None:
     for name in names:
         if name not in NAMES:
             what = f"has a name that no publication has; allowed: {', '.join(sorted(NAMES))}"
-            raise PublicationRefused("file-name", what, where=f"{folder}/{name!r}", remedy="Its sender removes it.")
+            raise PublicationRefused("file-name", what, where=f"{folder}/{shown(name)}", remedy="Its sender removes it.")
 
 
 def _certificates(files: Mapping[str, bytes], known: Sequence[x509.Certificate], address: Address) -> Sequence[x509.Certificate]:
@@ -235,7 +236,7 @@ def _digests(files: Mapping[str, bytes]) -> dict[str, str]:
 def _check_digests(manifest: Manifest, files: Mapping[str, bytes], address: Address) -> None:
     found = _digests(files)
     for name in sorted({*found, *manifest.files}):
-        where = f"{address.folder}/{name!r}"
+        where = f"{address.folder}/{shown(name)}"
         if name not in manifest.files:
             raise PublicationRefused("file-not-in-manifest", "is not in the manifest", where=where, remedy=_ASK)
         if name not in found:

@@ -19,7 +19,8 @@ from ..pki.authority import CHAIN_LIMIT, LONGEST_CHAIN, read_chain
 from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificates, received_certificate
 from ..pki.faults import Fault
 from ..pki.inputs import InputRefused, check_input
-from ..pki.keys import read_public_key
+from ..pki.keys import public_digest, read_public_key
+from ..pki.policy import RETIRED, ownership
 from ..pki.requests import read_request
 from ..pki.verification import Chain, authority_expiry, authority_marks, expiry_notice, received_authority_faults, received_server_faults
 from ..store import layout
@@ -135,9 +136,14 @@ class Reader:
         self._tell(relation, "server.pem", expiry_notice(certificate, rule=rule, holder=counterpart, chain=chain, now=run.now))
         return received_server_faults(certificate, rule=rule, counterpart=counterpart, chain=chain, now=run.now)
 
-    def _jws_key(self, _relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
-        read_public_key(files["jws.pem"], where="jws.pem", kinds=self._run.description.profile.rule("jws").key_kinds)
-        return []
+    def _jws_key(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
+        """Two holders of one key could each pass for the other, so it is this counterpart's for signatures, or nobody's yet."""
+        public = read_public_key(files["jws.pem"], where="jws.pem", kinds=self._run.description.profile.rule("jws").key_kinds)
+        name, owner = relation.counterpart.name, self._run.known_keys.owner(public_digest(public))
+        if owner in {None, ownership(name, "jws")}:
+            return []
+        reason = "key-retired" if owner == RETIRED else "key-used-elsewhere" if owner.startswith(f"{name} ") else "key-of-someone-else"
+        return [Fault(reason, f"is a key that is known already: {owner}; allowed: a key of {name} for signatures alone", "jws.pem")]
 
     def _others(self, chain: Chain, counterpart: str) -> dict[str, str]:
         """Which of this chain's names and keys are those of another side's CA: two sides must not share one."""
@@ -170,6 +176,8 @@ class Reader:
             for certificate in chain if kept.get("ca.pem") != files["ca.pem"] else ():
                 # The signing policy then knows them for what they are: no key for a leaf.
                 self._run.known_keys.claim(relation.counterpart.name, "ca", certificate_key(certificate)[1])
+        if "jws.pem" in files and kept.get("jws.pem") != files["jws.pem"]:
+            self._run.known_keys.claim(relation.counterpart.name, "jws", public_digest(read_public_key(files["jws.pem"], where="jws.pem")))
         if "endpoints.json" in files:
             compare_endpoints(self._run, relation, files["endpoints.json"])
 

@@ -16,7 +16,7 @@ from typing import IO
 
 from ..errors import StoreError
 from ..formats import FORMAT, read_json, refuse_newer
-from .files import make_folder, split_path, temporary, write_new
+from .files import DEEPEST, make_folder, split_path, temporary, write_new
 
 CONTENTS = "backup.json"
 """The last member: what the archive is of, and the SHA-256 of every file in it."""
@@ -139,6 +139,11 @@ def _walk(root: Path, parts: Collection[str], skip: frozenset[str]) -> Iterator[
     """Folders before what is in them, without what a killed run left and without what is not there."""
     for path in parts:
         place = root / path
+        if path.count("/") > DEEPEST:
+            what = "is deeper than anything that belongs here"
+            raise StoreError(
+                what, where="/".join(path.split("/")[:4]), remedy="Remove it, or have its maker remove it; no archive was made."
+            )
         if path in skip or not os.path.lexists(place):
             continue
         yield path

@@ -7,7 +7,6 @@ import ctypes
 import errno
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -20,6 +19,9 @@ DEEPEST = 12
 """Levels of folders below a state folder in which something unfinished may be: the exchange may hold more, of others' making."""
 NEXT = ".next-"
 """Prefix of a complete directory that is about to take its place: a commit that must be finished."""
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def check_path(path: str) -> str:
@@ -175,11 +177,39 @@ def is_committed(path: str) -> bool:
 
 def discard(path: str) -> None:
     """Remove a file, a link, or a folder with all that is in it; nothing happens when there is none."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
+    if not os.path.isdir(path) or os.path.islink(path):
         with suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
+        return
+    handle = os.open(path, _FOLDER)
+    try:
+        _empty(handle)
+    finally:
+        os.close(handle)
+    os.rmdir(path)
+
+
+def _empty(folder: int) -> None:
+    """Remove what is in a folder, following no link. Inner folders come up to it: others may have made them deeper than any path."""
+    while names := _without_files(folder):
+        for name in names:
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+            try:
+                for below in _without_files(inner):
+                    os.rename(below, f".{secrets.token_hex(8)}", src_dir_fd=inner, dst_dir_fd=folder)
+            finally:
+                os.close(inner)
+            os.rmdir(name, dir_fd=folder)
+
+
+def _without_files(folder: int) -> list[str]:
+    """Remove the files in a folder; the names of the folders in it."""
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=folder)
+    return [name for name, is_folder in found if is_folder]
 
 
 def sync(folder: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..formats import read_json
+from .files import DEEPEST
 from .journal import KeyRegister, KeyState, SequenceJournal
 from .layout import JWS_LIST_FOLDER, KEYS_FOLDER, LEASE_FOLDER
 from .tree import DiskTree
@@ -145,7 +146,7 @@ def _parsed(content: bytes) -> dict[str, object]:
 def _files(tree: DiskTree, folder: str) -> list[str]:
     """Paths of every plain file below a folder."""
     found: list[str] = []
-    for name in tree.names(folder):
+    for name in tree.names(folder) if folder.count("/") < DEEPEST else ():
         path = f"{folder}/{name}"
         status = tree.status(path)
         if status is not None and status.folder:
