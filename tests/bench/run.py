@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """CPU of the certificate part, beside a community.crypto playbook that makes the same files: whole commands, user + system.
 
-``python tests/bench/run.py`` measures this project for 10 and 100 participants and the peer for 10; ``PEER=10,100``
-measures the peer for 100 as well, which takes about half an hour; ``PEER=`` leaves it out. Ratios are what to read; seconds
-depend on the machine, and on what else it does: CPU time grows when its cores are shared.
-
+``python tests/bench/run.py`` measures this project and the peer for 10 and 100 participants; the peer's 100 take
+about half an hour: ``PEER=10`` leaves them out, ``PEER=`` the peer. Ratios are what to read; seconds depend on the machine,
+and on what else it does: CPU time grows when its cores are shared.
 This project also makes each side's exchange key (RSA 3072) and exchanges, signs and verifies everything between the sides.
 RSA key generation costs both the same for the same key, whoever asks for it: the last ratio leaves it out on both sides.
 """
@@ -66,23 +65,28 @@ INVENTORY = "plugin: mojaloop.onboarding.hub\n"
 
 
 def main() -> None:
-    """Measure, then print one line for each figure and the ratios."""
-    peer_sizes = [int(size) for size in os.environ.get("PEER", "10").split(",") if size]
+    """Measure and print one line for each figure, then the ratios."""
+    peer_sizes = [int(size) for size in os.environ.get("PEER", "10,100").split(",") if size]
     keys = {bits: key_generation(bits) for bits in (2048, 3072)}
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        figures = {("ours", size): measure(lambda size=size: ours(folder, size)) for size in SIZES}  # type: ignore[misc]
+        print("CPU seconds (user + system) of the whole command; P-256 TLS keys, RSA 2048 JWS keys")  # noqa: T201
+        figures = {("ours", size): shown("ours", size, lambda size=size: ours(folder, size)) for size in SIZES}  # type: ignore[misc]
         peer = peer_python() if peer_sizes else Path()
         for size in peer_sizes:
-            figures["peer", size] = measure(lambda size=size: community_crypto(folder, size, peer))  # type: ignore[misc]
+            figures["peer", size] = shown("peer", size, lambda size=size: community_crypto(folder, size, peer))  # type: ignore[misc]
     print("\n".join(report(figures, keys)))  # noqa: T201
 
 
+def shown(who: str, size: int, command: Callable[[], None]) -> tuple[float, float]:
+    """Measure and say so at once: the peer takes its time."""
+    first, second = measure(command)
+    print(f"{who:<6} {size:>5} participants   first run {first:8.2f} s   second run {second:8.2f} s", flush=True)  # noqa: T201
+    return first, second
+
+
 def report(figures: Mapping[tuple[str, int], tuple[float, float]], keys: Mapping[int, float]) -> Iterator[str]:
-    """The lines to print."""
-    yield "CPU seconds (user + system) of the whole command; P-256 TLS keys, RSA 2048 JWS keys"
-    for (who, size), (first, second) in figures.items():
-        yield f"{who:<6} {size:>5} participants   first run {first:8.2f} s   second run {second:8.2f} s"
+    """The ratios."""
     for size in SIZES:
         if ("peer", size) in figures:
             mine, theirs = figures["ours", size], figures["peer", size]
