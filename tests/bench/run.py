@@ -4,6 +4,7 @@
 ``python tests/bench/run.py`` measures this project and the peer for 10 and 100 participants; the peer's 100 take
 about half an hour: ``PEER=10`` leaves them out, ``PEER=`` the peer. Ratios are what to read; seconds depend on the machine,
 and on what else it does: CPU time grows when its cores are shared.
+
 This project also makes each side's exchange key (RSA 3072) and exchanges, signs and verifies everything between the sides.
 RSA key generation costs both the same for the same key, whoever asks for it: the last ratio leaves it out on both sides.
 """
