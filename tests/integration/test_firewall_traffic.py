@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tools.firewall_cases import model
-from tools.firewall_network import Machine, Network, network, still_receives, why_not
+from tools.firewall_network import REFUSED_AFTER, Machine, Network, Server, network, still_receives, why_not
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import FirewallModel, unmapped
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.nftables import desired_content, render
@@ -173,6 +173,28 @@ def test_a_refused_call_does_not_even_leave(net: Network, file: str) -> None:
         assert half_open(net.machines["stranger"]) == ""
 
 
+@pytest.mark.parametrize(("caller", "door"), [(BANK, HUB), (BANK6, HUB6)])
+def test_after_its_end_a_connection_gets_not_one_answer_from_the_door(net: Network, file: str, caller: str, door: str) -> None:
+    put(net.guarded, model({"greenbank": [caller]}), file)
+    with net.machines["bank"].connect(door, DOOR) as connection:
+        assert connection.recv(1) == b"."
+        assert answered(connection, net.servers[0])
+        put(net.guarded, model(), file)
+        assert not answered(connection, net.servers[0])
+
+
+@pytest.mark.parametrize(("door", "source"), [(BANK, HUB), (BANK6, HUB6)])
+def test_after_its_end_a_call_gets_not_one_answer_from_the_counterpart(net: Network, file: str, door: str, source: str) -> None:
+    server = net.serve(net.machines["bank"], door, DOOR)
+    other = (STRANGER, DOOR)
+    put(net.guarded, model(allowed_out={"greenbank": [(door, DOOR)], "redbank": [other]}), file)
+    with net.guarded.connect(door, DOOR, source=source) as connection:
+        assert connection.recv(1) == b"."
+        assert answered(connection, server)
+        put(net.guarded, model(allowed_out={"redbank": [other]}), file)
+        assert not answered(connection, server)
+
+
 def test_replacing_the_table_loses_no_connection(net: Network, file: str) -> None:
     with_one = model({"greenbank": [f"{BANK}/32"]})
     with_two = model({"bluebank": ["198.51.100.0/24"], "greenbank": [f"{BANK}/32"]})
@@ -201,6 +223,16 @@ def test_counters_go_on_after_a_replacement(net: Network, file: str) -> None:
     put(net.guarded, model({"bluebank": ["198.51.100.0/24"], "greenbank": [f"{BANK}/32"]}), file)
     assert net.guarded.counter("in_greenbank") >= before > 0
     assert net.guarded.counter("in_bluebank") == 0
+
+
+def answered(connection: socket.socket, server: Server) -> bool:
+    """Whether what the server sends now arrives; the caller itself is silent."""
+    connection.settimeout(REFUSED_AFTER)
+    server.held[-1].sendall(b"!")
+    try:
+        return connection.recv(1) == b"!"
+    except TimeoutError:
+        return False
 
 
 def half_open(machine: Machine) -> str:

@@ -12,26 +12,28 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import haproxy
-
 from support.mutation import Bench, Mutant
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import haproxy
 
 CASES = ("tests/integration/gateway",)
 DOOR, PARTICIPANT, OUTBOUND, PROCESS = "hub's door", "participant's door", "outbound", "process"
 MODELS = (
-    "test_certificate_that_is_not_mapped", "test_participants_door", "test_outbound_chooses",
+    "test_certificate_that_is_not_mapped", "test_participants_door_lets", "test_outbound_chooses", "test_outbound_of_a_participant",
     "test_base_path_is_cut_off",
 )  # fmt: skip
 """Parts of the names of cases that render, together, everything that a gateway may have."""
 AREAS: dict[str, tuple[str, ...]] = {
-    DOOR: ("haproxy_refusals.py", "haproxy_answers.py"),
+    DOOR: ("haproxy_refusals.py", "haproxy_answers.py", "tls_versions", "the_door_speaks", "change_under_load", "reload_loses"),
     PARTICIPANT: ("participants_door",),
-    OUTBOUND: ("outbound", "destination"),
-    PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway", "outbound_"),
+    OUTBOUND: ("outbound",),
+    PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway"),
 }
 """Where the cases for a kind of section are, by parts of their names."""
+DEAR: tuple[str, ...] = ()
 SURVIVORS: dict[str, str] = {}
 
 NO_RULE = (
@@ -51,6 +53,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     r" accept-proxy": ("", "accept-proxy"),
     r" ssl-min-ver \S+": (" ssl-min-ver TLSv1.0", "TLS floor"),
     r" no-tls-tickets": ("", "no-tls-tickets"),
+    r" no-ssl-reuse": ("", "no-ssl-reuse"),
 }
 """What is taken away from lines with options: pattern -> replacement, name."""
 _CONDITION = re.compile(r"(?P<head>.*) (?P<word>if|unless) (?P<tail>!?\{ .+ \})$")
@@ -174,7 +177,4 @@ def mutants(bench: Bench) -> Iterator[Mutant]:
     for rule in _SEAM.rules:
         for name, edit in edits(rule.line):
             seen = f"{rule.world}: {rule.line.strip()}{f' #{rule.number}' if rule.number > 1 else ''}{f' WITHOUT {name}' if name else ''}"
-            cases = AREAS[rule.world]
-            yield Mutant(
-                seen, name or rule.line, lambda rule=rule, edit=edit: _applied(rule, edit), cases, lambda: _SEAM.met  # type: ignore[misc]
-            )
+            yield Mutant(seen, name or rule.line, partial(_applied, rule, edit), AREAS[rule.world], lambda: _SEAM.met)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall import nftables
-
 from support.mutation import Bench, Mutant
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall import nftables
+
 CASES = ("tests/integration/test_firewall_traffic.py",)
+DEAR: tuple[str, ...] = ()
 SURVIVORS = {r".*limit rate .*": "logs, and refuses nothing; a kernel keeps no log of what happens in a namespace of a test"}
 
 Rule = tuple[nftables.Clause, ...]

@@ -3,8 +3,9 @@
 
 ``run_area`` starts that pytest once; in it the cases are collected once, and for every mutant the cases that share the most
 words with it are run until one fails. So the right case is usually the first. Each case that killed a mutant is run again
-without any: it counts only when it then passes. An area is a module in ``support`` with ``CASES`` (files), ``SURVIVORS``
-(pattern of mutants' names -> why no case can go red) and ``mutants(bench)``.
+without any: it counts only when it then passes. An area is a module in ``support`` with ``CASES`` (files), ``DEAR`` (parts of the names of
+cases that come last because they cost much), ``SURVIVORS`` (pattern of mutants' names -> why no case can go red) and
+``mutants(bench)``.
 """
 
 from __future__ import annotations
@@ -60,17 +61,19 @@ class Area(Protocol):
     """What a module in ``support`` that makes mutants has."""
 
     CASES: tuple[str, ...]
+    DEAR: tuple[str, ...]
     SURVIVORS: Mapping[str, str]
 
     def mutants(self, bench: Bench) -> Iterable[Mutant]:
         """All mutants; ``bench.control`` runs cases without any."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Bench:
     """The collected cases and how one is run."""
 
     session: pytest.Session
+    dear: tuple[str, ...] = ()
     items: dict[str, pytest.Item] = field(init=False)
     texts: dict[str, frozenset[str]] = field(init=False)
     weights: dict[str, float] = field(init=False)
@@ -106,7 +109,8 @@ class Bench:
         """The cases for a mutant, those first that share the most with it."""
         wanted = words(f"{mutant.name} {mutant.words}")
         names = [name for name in self.items if not mutant.cases or any(part in name for part in mutant.cases)]
-        return sorted(names, key=lambda name: -sum(self.weights[word] for word in wanted & self.texts[name]))[:MOST]
+        scores = {name: sum(self.weights[word] for word in wanted & self.texts[name]) for name in names}
+        return sorted(names, key=lambda name: (any(part in name for part in self.dear), -scores[name]))[:MOST]
 
     def judge(self, mutant: Mutant) -> Outcome:
         """Run cases until one goes red."""
@@ -156,9 +160,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Instead of all cases once: for every mutant the cases until one fails."""
     if not os.environ.get(AREA):
         return None
-    area: Area = importlib.import_module(os.environ[AREA])  # type: ignore[assignment]
+    area: Area = importlib.import_module(os.environ[AREA])
     bench = session.config.pluginmanager.get_plugin("mutation-bench")
     assert isinstance(bench, Bench)
+    bench.dear = area.DEAR
     told: dict[str, object] = {"problem": ""}
     try:
         told.update(_examine(area, bench))
@@ -214,10 +219,22 @@ class Judgement:
 
 
 def run_area(area: str, folder: Path, *, every: int, cases: Collection[str]) -> Judgement:
-    """The outcome of the module ``support.<area>``; ``every`` n-th mutant unless the run is deep. AssertionError with the end of the log."""
+    """The outcome of the module ``support.<area>``; ``every`` n-th mutant unless the run is deep; AssertionError with its log."""
     results, log = folder / "results.json", folder / "log.txt"
     settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(every), "PYTHONPATH": str(TESTS)}
-    options = ["-p", "support.mutation", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "-s", "-rN", "--tb=short", f"-otimeout={LONGEST_CASE}"]
+    options = [
+        "-p",
+        "support.mutation",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-q",
+        "-s",
+        "-rN",
+        "--tb=short",
+        f"-otimeout={LONGEST_CASE}",
+    ]
     command = [sys.executable, "-m", "pytest", *options, f"--basetemp={folder / 'cases'}", *cases]
     with log.open("wb") as output:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings

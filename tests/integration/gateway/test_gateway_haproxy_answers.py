@@ -49,14 +49,14 @@ def refuser(name: str) -> Iterator[Listener]:
 
 
 @NAMES
-def test_services_refuse_in_their_own_name_only(bench: Bench, refuser: Listener, name: str, told: str) -> None:  # noqa: ARG001
+def test_services_refuse_in_their_own_name_only(bench: Bench, refuser: Listener, name: str, told: str) -> None:
     bench.install(bench.with_door(backend=refuser))
     answer = bench.connect("greenbank").ask(headers=bench.headers())
     assert (answer.status, answer.reason) == (400, told)
 
 
 @NAMES
-def test_services_of_a_participants_door_do_so_too(participants: Bench, refuser: Listener, name: str, told: str) -> None:  # noqa: ARG001
+def test_services_of_a_participants_door_do_so_too(participants: Bench, refuser: Listener, name: str, told: str) -> None:
     participants.install(participants.with_door(backend=refuser))
     answer = participants.connect("hub").ask(headers=[("fspiop-destination", "greenbank")])
     assert (answer.status, answer.reason) == (400, told)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import HeaderRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable

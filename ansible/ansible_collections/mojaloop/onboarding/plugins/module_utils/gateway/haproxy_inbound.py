@@ -21,12 +21,13 @@ LEEWAY = 30
 """Seconds a token may be ahead of this host's clock."""
 ALGORITHMS = ("RS256", "ES256")
 """What ``jwt_verify`` of HAProxy 2.6 verifies with a public key; it has no RSA-PSS."""
-TLS_FLOOR = "ssl-min-ver TLSv1.2"
-
 CLOSING = ("token-signature",)
 """Threat: after a failed RSA verification HAProxy 2.6 leaves OpenSSL's error queue filled, and the next read of *any*
 connection of that thread is taken for broken (haproxy issue 2643): one caller's bad tokens cut the others off. Closing
 the caller's connection with the answer empties the queue."""
+
+NO_RESUMPTION = "no-ssl-reuse"
+"""Every connection to a server is a full handshake: on a resumed one its certificate is not looked at again."""
 
 PARTING = "    http-after-response set-header connection close if { stopping }"
 """After a reload the old process closes connections with an answer, never while they are idle: a caller's request may be on
@@ -77,14 +78,14 @@ def log_format(facts: str) -> str:
     return f'    log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B {facts} server=%[bc_err_str] %[ssl_bc_err_str]"'
 
 
-def refusal(reason: str, condition: str, status: int) -> list[str]:
-    """Two lines: the reason for the log, and the answer with an FSPIOP error body."""
+def refusal(reason: str, *conditions: str, status: int) -> list[str]:
+    """A line for each condition, with the reason for the log, and one for the answer with an FSPIOP error body."""
     code, text = _ANSWERS[status]
     body = f'{{"errorInformation":{{"errorCode":"{code}","errorDescription":"{text} ({reason})"}}}}'
     closing = " hdr connection close" if reason in CLOSING else ""
     challenge = " hdr www-authenticate 'Bearer error=\"invalid_token\"'" if status == 401 else ""  # noqa: PLR2004
     return [
-        f"    http-request set-var(txn.refused) str({reason}) {condition}",
+        *(f"    http-request set-var(txn.refused) str({reason}) {condition}" for condition in conditions),
         (
             f"    http-request return status {status} content-type application/json string '{body}' hdr x-refused-by gateway "
             f"hdr x-refused-because {reason}{challenge}{closing} if {{ var(txn.refused) -m found }}"
@@ -92,12 +93,15 @@ def refusal(reason: str, condition: str, status: int) -> list[str]:
     ]
 
 
-def clean_path(reason: str = "path-suspicious") -> list[str]:
+def clean_path(base_path: str = "") -> list[str]:
     """Refuse what another reader of the path may understand differently (RFC 3986 section 6.2.2; CWE-22)."""
-    return [
-        *refusal(reason, f"unless {{ url -m beg / }} {{ path -m reg '{_PATH}' }}", 404),
-        *refusal(reason, f"if {{ path -m sub // }} || {{ path -m reg '{_DOTS}' }} || {{ path -m reg -i '{_ENCODED}' }}", 404),
-    ]
+    return refusal(
+        "path-suspicious",
+        f"unless {{ url -m beg / }} {{ path -m reg '{_PATH}' }}",
+        f"if {{ path -m sub // }} || {{ path -m reg '{_DOTS}' }} || {{ path -m reg -i '{_ENCODED}' }}",
+        *([f"unless {{ path -m beg {base_path}/ }}"] if base_path else []),
+        status=404,
+    )
 
 
 def map_file(name: str) -> str:
@@ -110,7 +114,7 @@ def _bind(listener: Listener, *, proxy_protocol: bool) -> str:
     accept = " accept-proxy" if proxy_protocol else ""
     return (
         f'    bind {host}:{listener.port} ssl crt "{CURRENT}/server.pem" ca-file "{CURRENT}/callers-ca.pem" verify required '
-        f"{TLS_FLOOR} no-tls-tickets alpn http/1.1{accept}"
+        f"alpn http/1.1{accept}"
     )
 
 
@@ -124,10 +128,10 @@ def _identity() -> list[str]:
     return [
         "    http-request set-var(txn.fingerprint) ssl_c_der,sha2(256),hex,lower",
         f'    http-request set-var(txn.participant) "var(txn.fingerprint),map_str({map_file("fingerprints")})"',
-        *refusal("certificate-unknown", "unless { var(txn.participant) -m found }", 403),
+        *refusal("certificate-unknown", "unless { var(txn.participant) -m found }", status=403),
         f'    http-request set-var(txn.network) "src,map_ip({map_file("networks")})"',
         f'    http-request set-var(txn.allowed) "var(txn.participant),concat(|,txn.network),map_str({map_file("allowed")})"',
-        *refusal("address-mismatch", "unless { var(txn.network) -m found } { var(txn.allowed) -m found }", 403),
+        *refusal("address-mismatch", "unless { var(txn.network) -m found } { var(txn.allowed) -m found }", status=403),
     ]
 
 
@@ -135,8 +139,7 @@ def _path(base_path: str) -> list[str]:
     base = rules.checked(rules.BASE_PATH, base_path, what="base path")
     strip = f",bytes({len(base)})" if base else ""
     return [
-        *clean_path(),
-        *refusal("path-suspicious", f"unless {{ path -m beg {base}/ }}", 404),
+        *clean_path(base),
         f"    http-request set-var(txn.resource) path{strip},field(2,/)",
         f"    http-request set-var(txn.uri) pathq{strip}",
         "    http-request set-var(txn.method) method",
@@ -162,10 +165,10 @@ def _source(door: Inbound) -> list[str]:
     optional = [("uri-header", "fspiop-uri", "txn.uri"), ("method-header", "fspiop-http-method", "txn.method")]
     lines = [
         f'    http-request set-var(txn.fspiop) "var(txn.participant),map_str({map_file("sources")})"',
-        *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}", 403),
+        *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}", status=403),
     ]
     for reason, name, variable in optional:
-        lines += refusal(reason, f"unless {{ req.fhdr_cnt({name}) eq 0 }} || {_header_once(name, variable)}", 400)
+        lines += refusal(reason, f"unless {{ req.fhdr_cnt({name}) eq 0 }} || {_header_once(name, variable)}", status=400)
     return lines
 
 
@@ -173,14 +176,14 @@ def _destination(fspiop_id: str) -> list[str]:
     own = rules.checked(rules.FSPIOP_ID, fspiop_id, what="FSPIOP id")
     return [
         f"    http-request set-var(txn.fspiop) str({own})",
-        *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}", 403),
+        *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}", status=403),
     ]
 
 
 def _token(tokens: TokenRules) -> list[str]:
     return [
         "    http-request set-var(txn.bearer) http_auth_bearer",
-        *refusal("token-missing", "unless { req.fhdr_cnt(authorization) eq 1 } { var(txn.bearer),length gt 0 }", 401),
+        *refusal("token-missing", "unless { req.fhdr_cnt(authorization) eq 1 } { var(txn.bearer),length gt 0 }", status=401),
         *_signature(tokens),
         *_validity(),
         *_issue(tokens),
@@ -195,16 +198,20 @@ def _signature(tokens: TokenRules) -> list[str]:
     return [
         "    http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')",
         "    http-request set-var(txn.kid) var(txn.bearer),jwt_header_query('$.kid')",
-        *refusal("token-algorithm", f"unless {{ var(txn.alg) -m str {' '.join(ALGORITHMS)} }}", 401),
-        *refusal("token-algorithm", "if { var(txn.bearer),jwt_header_query('$.crit[0]') -m found }", 401),
+        *refusal(
+            "token-algorithm",
+            f"unless {{ var(txn.alg) -m str {' '.join(ALGORITHMS)} }}",
+            "if { var(txn.bearer),jwt_header_query('$.crit[0]') -m found }",
+            status=401,
+        ),
         *(f"    http-request set-var(txn.known) bool(true) if {{ var(txn.kid) -m str -- {name} }}" for name in names),
-        *refusal("token-key-unknown", "unless { var(txn.known) -m bool }", 401),
+        *refusal("token-key-unknown", "unless { var(txn.known) -m bool }", status=401),
         *(
             f'    http-request set-var(txn.signed) "var(txn.bearer),jwt_verify(txn.alg,{CURRENT}/tokens/{name}.pem)" '
             f"if {{ var(txn.kid) -m str -- {name} }}"
             for name in names
         ),
-        *refusal("token-signature", "unless { var(txn.signed) -m int eq 1 }", 401),
+        *refusal("token-signature", "unless { var(txn.signed) -m int eq 1 }", status=401),
     ]
 
 
@@ -216,11 +223,11 @@ def _validity() -> list[str]:
         f"    http-request set-var(txn.exp) {claim}('$.exp','int'),sub(txn.now)",
         f"    http-request set-var(txn.nbf) {claim}('$.nbf','int')",
         "    http-request set-var(txn.ahead) var(txn.nbf),sub(txn.now)",
-        *refusal("token-expired", "unless { var(txn.exp) -m int gt 0 }", 401),
+        *refusal("token-expired", "unless { var(txn.exp) -m int gt 0 }", status=401),
         *refusal(
             "token-not-yet-valid",
             f"unless !{{ {claim}('$.nbf') -m found }} || {{ var(txn.nbf) -m int gt 0 }} {{ var(txn.ahead) -m int le {LEEWAY} }}",
-            401,
+            status=401,
         ),
     ]
 
@@ -231,12 +238,12 @@ def _issue(tokens: TokenRules) -> list[str]:
     audience = rules.checked(rules.URL, tokens.audience, what="audience")
     places = ["$.aud", *(f"$.aud[{index}]" for index in range(AUDIENCES))]
     return [
-        *refusal("token-issuer", f"unless {{ var(txn.bearer),jwt_payload_query('$.iss') -m str -- {issuer} }}", 401),
+        *refusal("token-issuer", f"unless {{ var(txn.bearer),jwt_payload_query('$.iss') -m str -- {issuer} }}", status=401),
         *(
             f"    http-request set-var(txn.audience) bool(true) if {{ var(txn.bearer),jwt_payload_query('{place}') -m str -- {audience} }}"
             for place in places
         ),
-        *refusal("token-audience", "unless { var(txn.audience) -m bool }", 401),
+        *refusal("token-audience", "unless { var(txn.audience) -m bool }", status=401),
     ]
 
 
@@ -245,7 +252,7 @@ def _binding() -> list[str]:
     return [
         "    http-request set-var(txn.thumbprint) ssl_c_der,sha2(256),ub64enc",
         "    http-request set-var(txn.bound) var(txn.bearer),jwt_payload_query('$.cnf.x5t#S256')",
-        *refusal("token-binding", "unless { var(txn.bound),strcmp(txn.thumbprint) eq 0 }", 401),
+        *refusal("token-binding", "unless { var(txn.bound),strcmp(txn.thumbprint) eq 0 }", status=401),
     ]
 
 
@@ -257,17 +264,14 @@ def _client() -> list[str]:
             "if { var(txn.bearer),jwt_payload_query('$.client_id') -m found }"
         ),
         f'    http-request set-var(txn.owner) "var(txn.client),map_str({map_file("clients")})"',
-        *refusal("token-client", "unless { var(txn.owner),strcmp(txn.participant) eq 0 }", 401),
+        *refusal("token-client", "unless { var(txn.owner),strcmp(txn.participant) eq 0 }", status=401),
     ]
 
 
 def _roles(resources: tuple[str, ...], *, scoped: bool) -> list[str]:
-    lines = [
-        f'    http-request set-var(txn.role) "var(txn.participant),concat(|,txn.resource),map_str({map_file("roles")})"',
-        *refusal("role-missing", "unless { var(txn.role) -m found }", 403),
-    ]
+    lines = [f'    http-request set-var(txn.role) "var(txn.participant),concat(|,txn.resource),map_str({map_file("roles")})"']
     if not scoped:
-        return lines
+        return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found }", status=403)]
     lines.append("    http-request set-var(txn.scope) var(txn.bearer),jwt_payload_query('$.scope')")
     for resource in resources:
         word = rules.checked(rules.RESOURCE, resource, what="resource")
@@ -275,7 +279,7 @@ def _roles(resources: tuple[str, ...], *, scoped: bool) -> list[str]:
             f"    http-request set-var(txn.scoped) bool(true) if {{ var(txn.resource) -m str {word} }} "
             f"{{ var(txn.scope) -m reg '(^| ){word}( |$)' }}"
         )
-    return [*lines, *refusal("role-missing", "unless { var(txn.scoped) -m bool }", 403)]
+    return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found } { var(txn.scoped) -m bool }", status=403)]
 
 
 def _token_condition(base_path: str) -> str:
@@ -294,7 +298,7 @@ def _authorization_server(endpoint: TokenEndpoint) -> list[str]:
         "    http-request set-header x-client-certificate %[ssl_c_der,base64]",
         (
             f'    server authorization-server {host}:{endpoint.port} ssl verify required ca-file "{CURRENT}/token-ca.pem" '
-            f"verifyhost {name}{announced} {TLS_FLOOR} init-addr last,libc,none"
+            f"verifyhost {name}{announced} {NO_RESUMPTION} init-addr last,libc,none"
         ),
         "",
     ]

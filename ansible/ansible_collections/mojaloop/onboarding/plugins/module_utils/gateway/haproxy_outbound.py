@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from . import rules
-from .haproxy_inbound import CURRENT, PARTING, TLS_FLOOR, clean_path, log_format, map_file, refusal
+from .haproxy_inbound import CURRENT, NO_RESUMPTION, PARTING, clean_path, log_format, map_file, refusal
 from .model import Destination, Outbound
 
 
@@ -61,7 +61,7 @@ def _server(destination: Destination, address: IPv4Address | IPv6Address, source
     egress = f" source [{source}]" if ":" in source else f" source {source}" if source else ""
     return (
         f'    server at-{str(address).replace(":", "-")} {place}:{destination.port} ssl verify required ca-file "{folder}/ca.pem" '
-        f'verifyhost {destination.host} sni str({destination.host}) crt "{folder}/client.pem" {TLS_FLOOR}{egress}'
+        f'verifyhost {destination.host} sni str({destination.host}) crt "{folder}/client.pem" {NO_RESUMPTION}{egress}'
     )
 
 
@@ -73,4 +73,4 @@ def _choice(*, routed: bool) -> list[str]:
             "if { req.fhdr_cnt(fspiop-destination) eq 1 }"
         )
     ]
-    return [*(chosen if routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }", 404)]
+    return [*(chosen if routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }", status=404)]
