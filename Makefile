@@ -7,10 +7,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 
 NODE := tests/lab/node
-TESTS := $(wildcard $(addprefix tests/,unit integration interruption secrets faults hostile))
+TESTS := $(wildcard $(addprefix tests/,unit integration interruption secrets faults hostile mutation))
 PYTEST := pytest -n auto --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help venv system node check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest test test-deep demo bench docs format lock clean
+.PHONY: help venv system node check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest mutation test test-deep demo bench docs format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -58,6 +58,10 @@ molecule: system venv node
 
 pytest: system venv node
 	$(PYTEST) $(TESTS)
+
+mutation: export ONBOARDING_TEST_DEPTH := deep
+mutation: system venv node ## take every rule of gateway, firewall and certificate checks away, one at a time, and print which case notices
+	$(PYTEST) -rP tests/mutation
 
 test: system venv node ## everything, on a machine that has never seen the project; ends with the summary of all tests
 	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest

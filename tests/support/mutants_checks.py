@@ -27,6 +27,7 @@ MODULES = (
     "pki.chains", "pki.verification", "pki.artefacts", "pki.authority", "pki.keys", "pki.keystore",
 )  # fmt: skip
 CASES = ("tests/unit/pki", "tests/faults")
+MOST = 450
 DEAR: tuple[str, ...] = ("test_faults_",)
 SURVIVORS: dict[str, str] = {}
 

@@ -33,6 +33,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway"),
 }
 """Where the cases for a kind of section are, by parts of their names."""
+MOST = 40
 DEAR: tuple[str, ...] = ()
 SURVIVORS: dict[str, str] = {}
 

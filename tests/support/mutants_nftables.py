@@ -15,6 +15,7 @@ from support.mutation import Bench, Mutant
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall import nftables
 
 CASES = ("tests/integration/test_firewall_traffic.py",)
+MOST = 20
 DEAR: tuple[str, ...] = ()
 SURVIVORS = {r".*limit rate .*": "logs, and refuses nothing; a kernel keeps no log of what happens in a namespace of a test"}
 

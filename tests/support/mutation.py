@@ -4,7 +4,8 @@
 ``run_area`` starts that pytest once; in it the cases are collected once, and for every mutant the cases that share the most
 words with it are run until one fails. So the right case is usually the first. Each case that killed a mutant is run again
 without any: it counts only when it then passes. An area is a module in ``support`` with ``CASES`` (files), ``DEAR`` (parts of the names of
-cases that come last because they cost much), ``SURVIVORS`` (pattern of mutants' names -> why no case can go red) and
+cases that come last because they cost much), ``MOST`` (cases to try for one mutant: what survives so many of those that are
+nearest to it calls for a case of its own), ``SURVIVORS`` (pattern of mutants' names -> why no case can go red) and
 ``mutants(bench)``.
 """
 
@@ -29,8 +30,6 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 AREA, RESULTS, EVERY, ONLY = "MUTATION_AREA", "MUTATION_RESULTS", "MUTATION_EVERY", "MUTATION_ONLY"
-MOST = 30
-"""Cases that are tried for one mutant: what survives so many of those that are nearest to it calls for a case of its own."""
 LONGEST_CASE = 60
 """Seconds for one case: a mutant may make it wait for ever."""
 
@@ -62,6 +61,7 @@ class Area(Protocol):
 
     CASES: tuple[str, ...]
     DEAR: tuple[str, ...]
+    MOST: int
     SURVIVORS: Mapping[str, str]
 
     def mutants(self, bench: Bench) -> Iterable[Mutant]:
@@ -74,6 +74,7 @@ class Bench:
 
     session: pytest.Session
     dear: tuple[str, ...] = ()
+    most: int = 0
     items: dict[str, pytest.Item] = field(init=False)
     texts: dict[str, frozenset[str]] = field(init=False)
     weights: dict[str, float] = field(init=False)
@@ -110,7 +111,7 @@ class Bench:
         wanted = words(f"{mutant.name} {mutant.words}")
         names = [name for name in self.items if not mutant.cases or any(part in name for part in mutant.cases)]
         scores = {name: sum(self.weights[word] for word in wanted & self.texts[name]) for name in names}
-        return sorted(names, key=lambda name: (any(part in name for part in self.dear), -scores[name]))[:MOST]
+        return sorted(names, key=lambda name: (any(part in name for part in self.dear), -scores[name]))[: self.most]
 
     def judge(self, mutant: Mutant) -> Outcome:
         """Run cases until one goes red."""
@@ -163,7 +164,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     area: Area = importlib.import_module(os.environ[AREA])
     bench = session.config.pluginmanager.get_plugin("mutation-bench")
     assert isinstance(bench, Bench)
-    bench.dear = area.DEAR
+    bench.dear, bench.most = area.DEAR, area.MOST
     told: dict[str, object] = {"problem": ""}
     try:
         told.update(_examine(area, bench))

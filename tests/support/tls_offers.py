@@ -51,6 +51,13 @@ def offers() -> tuple[Offer, ...]:
     return (*old, *(Offer(version, suite) for version in ("tls1_2", "tls1_3") for suite in _suites(version)))
 
 
+def outside_at_once() -> tuple[Offer, ...]:
+    """The same outside the profile with a connection for each version: whatever is taken of it is one too many."""
+    outside = [offer for offer in offers() if not offer.permitted]
+    versions = dict.fromkeys(offer.version for offer in outside)
+    return tuple(Offer(version, ":".join(offer.suites for offer in outside if offer.version == version)) for version in versions)
+
+
 def _suites(version: str) -> list[str]:
     strong = [
         "-ciphersuites",
