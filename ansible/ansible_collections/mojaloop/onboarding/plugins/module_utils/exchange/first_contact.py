@@ -31,7 +31,7 @@ from ..pki.requests import read_request
 from ..store.journal import Numbered, SequenceJournal, damaged, find_record, render_record, write_changed
 from ..store.layout import contact_path, seen_path
 from ..store.tree import Tree
-from .publication import EXCHANGE_CERTIFICATE, Address, Publication, read_publication
+from .publication import EXCHANGE_CERTIFICATE, NEXT_EXCHANGE_CERTIFICATE, Address, Publication, read_publication
 from .refusal import PublicationRefused
 
 
@@ -123,12 +123,32 @@ def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:
     known = contact.certificates() if contact is not None and not trust.plain else []
     if known and trust.certificate is not None and trust.certificate not in known:
         known.append(trust.certificate)
-    publication = read_publication(tree, address, plain=trust.plain, known=known)
+    publication = _read(tree, address, trust, known)
     if publication is None:
         return None
     if contact is not None and publication.signer is not None:
         return Reception(publication, ContactStatus.ACCEPTED, contact.digest, provenance="signed", contact=contact)
     return replace(_judge(publication, trust, contact), contact=contact)
+
+
+def _read(tree: Tree, address: Address, trust: Trust, known: list[x509.Certificate]) -> Publication | None:
+    """As ``read_publication``; of a manifest that another key signed it is told how a person may let that key follow."""
+    try:
+        return read_publication(tree, address, plain=trust.plain, known=known)
+    except PublicationRefused as refusal:
+        if refusal.reason != "manifest-signature" or not known:
+            raise
+        published = read_publication(tree, address)
+        if published is None:
+            raise
+        end = max(certificate.not_valid_after_utc for certificate in known)
+        what = f"is signed by another exchange key of {address.sender} than the one known here, whose certificate ends on {end:%Y-%m-%d}"
+        remedy = (
+            f"If {address.sender} has renewed its key, nothing was received here while it announced the new one, or the key was lost: "
+            f"have its digest {first_publication_digest(published.files)} confirmed over another channel, then write it into the "
+            "description as its first publication. If it has not, somebody else wrote this."
+        )
+        raise PublicationRefused(refusal.reason, what, where=address.manifest_path, remedy=remedy) from refusal
 
 
 def accept(tree: Tree, address: Address, reception: Reception) -> bool:
@@ -168,15 +188,20 @@ def _judge(publication: Publication, trust: Trust, contact: Contact | None) -> R
 
 def _contact_after(reception: Reception) -> Contact:
     """What the counterpart is known by from now on."""
-    contact, signer = reception.contact, reception.publication.signer
-    announced = reception.publication.files.get(EXCHANGE_CERTIFICATE)
-    if contact is None or signer is None:
-        certificates = [] if announced is None else [received_certificate(announced, where=EXCHANGE_CERTIFICATE)]
-        return _contact(reception.digest, reception.provenance, certificates)
+    contact, publication = reception.contact, reception.publication
+    announced = [
+        received_certificate(publication.files[name], where=name) for name in _announcing(publication) if name in publication.files
+    ]
+    if contact is None or publication.signer is None:
+        return _contact(reception.digest, reception.provenance, announced)
     # A manifest signed by the key in use announces the next one; signed by the next one, it ends the one before.
-    following = signer if announced is None else received_certificate(announced, where=EXCHANGE_CERTIFICATE)
-    rotating = public_digest(following.public_key()) != public_digest(signer.public_key())
-    return _contact(contact.digest, contact.provenance, [signer, following] if rotating else [following])
+    known = {public_digest(certificate.public_key()): certificate for certificate in (publication.signer, *announced)}
+    return _contact(contact.digest, contact.provenance, list(known.values()))
+
+
+def _announcing(publication: Publication) -> tuple[str, ...]:
+    """Plain files announce nothing: nobody has signed for the next key."""
+    return (EXCHANGE_CERTIFICATE,) if publication.manifest is None else (EXCHANGE_CERTIFICATE, NEXT_EXCHANGE_CERTIFICATE)
 
 
 def _contact(digest: str, provenance: str, certificates: list[x509.Certificate]) -> Contact:

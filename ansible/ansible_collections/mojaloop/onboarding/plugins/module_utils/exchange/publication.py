@@ -15,15 +15,21 @@ from ..errors import StoreError
 from ..pki.certificates import received_certificate
 from ..store.interface import Unavailable
 from ..store.journal import Numbered, SequenceJournal
+from ..store import layout
 from ..store.layout import publication_folder, published_path, seen_path
 from ..store.tree import Entry, Tree
 from .manifest import LIMIT, MANIFEST, MOST_FILES, Manifest, read_manifest, sign_manifest, verify_manifest
 from .refusal import PublicationRefused
 
 EXCHANGE_CERTIFICATE = "exchange.pem"
+NEXT_EXCHANGE_CERTIFICATE = "exchange-next.pem"
+"""The certificate of the key that will sign manifests next: announced under the signature of the one in use."""
+OWN_CLIENT = layout.OWN_CLIENT
+"""The certificates with which the sender calls the reader, where the reader did not sign them: in use, then announced."""
 NAMES = frozenset({
     "ca.pem", "server.pem", "exchange.pem", "jws.pem", "endpoints.json", "oauth.p7m", "client.csr", "client.pem",
     "client-chain.pem", "server.csr", "signed-server.pem", "signed-server-chain.pem",
+    "exchange-next.pem", "own-client.pem",
 })  # fmt: skip
 """The files that a publication may hold, beside its manifest."""
 _ASK = "Ask its sender to publish again, and over another channel what happened."

@@ -117,10 +117,17 @@ class _View:
         return self.tree.read(f"{layout.received_folder(self.side.name, counterpart)}/{name}")
 
     def fingerprints(self, counterpart: str) -> tuple[str, ...]:
-        """Of the client certificates with which a counterpart may come: the one in force, and the one before while both are accepted."""
+        """Of the client certificates with which a counterpart may come: the one in force, and the one before while both are accepted.
+
+        Signed by this side; without a CA of its own, as the counterpart published them.
+        """
         paths = [layout.issued_path(self.side.name, counterpart, name) for name in ("client", "client.previous")]
+        if not has_authority(self.description, self.side.name):
+            received = layout.received_folder(self.side.name, counterpart)
+            paths = [f"{received}/{name}" for name in (layout.OWN_CLIENT, layout.PREVIOUS_OWN_CLIENT)]
         found = [(path, self.tree.read(path)) for path in paths]
-        return tuple(rules.fingerprint(_certificates(pem, path)[0]) for path, pem in found if pem is not None)
+        prints = [rules.fingerprint(one) for path, pem in found if pem is not None for one in _certificates(pem, path)]
+        return tuple(dict.fromkeys(prints))
 
 
 def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:

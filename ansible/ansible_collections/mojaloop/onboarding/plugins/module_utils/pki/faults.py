@@ -27,7 +27,7 @@ _MAKE = (
 )  # fmt: skip
 _RENEW = (
     "certificate-expired", "certificate-expires-soon", "lifetime-too-long", "key-usage", "extended-key-usage", "san", "subject",
-    "signature-algorithm",
+    "signature-algorithm", "key-retired",
 )  # fmt: skip
 REMEDIES: dict[str, str] = {**dict.fromkeys(_MAKE, MAKE), **dict.fromkeys(_RENEW, RENEW)}
 """Every reason that a run may act on by itself. All others, a lost or damaged private key first, wait for a person."""

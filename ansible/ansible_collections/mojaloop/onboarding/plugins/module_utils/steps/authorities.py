@@ -16,6 +16,7 @@ from ..pki.keys import private_pem, public_digest, read_own_key
 from ..pki.signers import CertificateSigner, LocalSigner, OfflineSigner
 from ..pki.verification import Chain, authority_expiry
 from ..store import layout
+from .registers import key_of
 from .run import OPERATOR, Run
 
 STEP = "tls-1"
@@ -109,7 +110,9 @@ def _import(run: Run, side: Side, folder: str) -> None:
 
 
 def _write(run: Run, side: Side, folder: str, key_pem: bytes, chain: Chain) -> None:
-    run.known_keys.claim(side.name, "ca", public_digest(chain[0].public_key()))
+    following = public_digest(chain[0].public_key())
+    run.known_keys.claim(side.name, "ca", following)
+    run.known_keys.retire(side.name, key_of({"certificate.pem": run.tree.read(f"{folder}/certificate.pem") or b""}), following)
     run.tree.write_folder(
         folder,
         {

@@ -22,6 +22,7 @@ from ..pki.signers import AwaitingSignature, CertificateSigner
 from ..pki.verification import Chain, certificate_faults, duplicate_serials
 from ..store import layout
 from .authorities import authority_chain, pem_of, signer_of
+from .registers import key_of
 from .run import Relation, Run
 
 
@@ -158,6 +159,8 @@ class Desk:
         replaced = self._run.tree.read(path)
         if replaced is not None:
             self._run.tree.write(layout.issued_path(self._side.name, holder, f"{name}.previous"), replaced)
+            before, following = key_of({"certificate.pem": replaced}), public_digest(certificate.public_key())
+            self._run.known_keys.retire(holder, before, following)
         self._run.tree.write(path, pem_of((certificate,)))
 
     def _note(

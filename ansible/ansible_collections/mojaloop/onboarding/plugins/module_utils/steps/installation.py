@@ -16,6 +16,7 @@ from ..pki.keys import KeyUnusable, public_digest, read_own_key
 from ..pki.verification import Chain, certificate_faults, received_certificate_faults
 from ..store import layout
 from .authorities import OF_ANOTHER_CA, pem_of, received_chain
+from .registers import key_of
 from .run import Relation, Run
 
 NOT_SERIOUS = "certificate-expires-soon"
@@ -80,6 +81,9 @@ def _put(run: Run, relation: Relation, artefact: Artefact, source: str, certific
         return
     replaced = run.tree.status(f"{current}/certificate.pem") is not None
     _note(run, relation, artefact, Fault("replaced" if replaced else "not-installed"), Disposition.CHANGE)
+    if source != current:
+        before = {name: entry.content or b"" for name, entry in run.tree.folder(current).items()}
+        run.known_keys.retire(artefact.holder, key_of(before), key_of(files))
     run.tree.write_folder(current, {**files, **certificates})
     if source != current:
         run.tree.remove(source)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from cryptography import x509
 
 from ..description.model import HUB, Side
-from ..description.profiles import CertificateRule
 from ..description.trust import SELF, Artefact, artefacts_of
 from ..findings import Disposition, Finding
 from ..pki.artefacts import folder_faults
@@ -24,7 +24,7 @@ from ..pki.signers import AwaitingSignature
 from ..pki.verification import Chain, artefact_faults
 from ..store import layout
 from .authorities import OF_ANOTHER_CA, authority_chain, keep_authority, lost_key, pem_of, received_chain, signer_of
-from .registers import held_artefacts, note_held
+from .registers import held_artefacts, key_of, note_held
 from .run import Run
 
 
@@ -113,7 +113,11 @@ class Workshop:
             found = [lost_key()]
         if elsewhere:
             found = [fault for fault in found if not self._of_the_signer(artefact, fault)]
-        files = {name: entry.content for name, entry in run.tree.folder(folder).items() if entry.content is not None} if found else {}
+        # A key that waits for its certificate is looked at as well: nobody would sign a retired one.
+        doubtful = bool(found) or (elsewhere and run.tree.status(f"{folder}/certificate.pem") is None)
+        files = {name: entry.content for name, entry in run.tree.folder(folder).items() if entry.content is not None} if doubtful else {}
+        if files and run.known_keys.retired(key_of(files)):
+            found.append(Fault("key-retired", "was taken out of use, and a retired key is not certified again", "key.pem"))
         return Piece(artefact, folder, layout.upcoming_folder(*name), files, tuple(found), elsewhere)
 
     def _of_the_signer(self, artefact: Artefact, fault: Fault) -> bool:
@@ -138,7 +142,7 @@ class Workshop:
             self._put(artefact, waiting, files if beside else {**_certificates(piece), **files}, piece.faults[0])
             return
         try:
-            certificate, chain = self._certificate(piece, key)
+            certificate, chain = self._certificate(piece, key, files.get("certificate.pem"))
         except AwaitingSignature as awaiting:
             self._put(artefact, waiting, files, piece.faults[0])
             self._note(artefact, Fault("awaiting-signature", str(awaiting)), Disposition.PENDING, "the offline CA")
@@ -146,24 +150,47 @@ class Workshop:
         files |= {"certificate.pem": pem_of((certificate,)), "chain.pem": pem_of(chain)}
         if artefact.rule.name == "jws":
             files |= _keystore(self._side, key, certificate, chain)
+        until = self._announced_until(piece, certificate) if beside else None
+        if until is not None:
+            self._announce(piece, files, until)
+            return
         self._put(artefact, piece.folder, files, piece.faults[0])
         if self._run.tree.status(piece.upcoming) is not None:
             self._run.tree.remove(piece.upcoming)
+
+    def _announced_until(self, piece: Piece, certificate: x509.Certificate) -> datetime | None:
+        """Until when a new key is only announced, under the one in use: whoever is not of this run must learn of it first.
+
+        The counterparts have half of the time before the end to receive once. None: it comes into use now.
+        """
+        run, artefact, rule = self._run, piece.artefact, piece.artefact.rule
+        told = rule.name == "exchange" or (artefact.counterpart and artefact.counterpart not in run.sides)
+        too_late = rule.name != "exchange" and any(fault.reason == "certificate-expired" for fault in piece.faults)
+        until = certificate.not_valid_before_utc + timedelta(days=rule.renew_before_days / 2)
+        lost = any(remedy(fault) == "person" for fault in piece.faults)
+        return until if told and not too_late and not lost and run.now < until else None
+
+    def _announce(self, piece: Piece, files: dict[str, bytes], until: datetime) -> None:
+        side, artefact = self._side.name, piece.artefact
+        self._put(artefact, piece.upcoming, files, piece.faults[0])
+        who = artefact.counterpart or ("the participants" if side == HUB else HUB)
+        detail = f"its successor is announced, and comes into use on {until:%Y-%m-%d}: receive it there before"
+        self._note(artefact, Fault("successor-announced", detail), Disposition.PENDING, who)
 
     def _prepared(self, piece: Piece, waiting: str) -> tuple[PrivateKey, dict[str, bytes]]:
         """The new key and its request: those of an earlier run that still wait for their certificate, or new ones."""
         run, rule = self._run, piece.artefact.rule
         found = {name: entry.content or b"" for name, entry in run.tree.folder(piece.upcoming).items()} if waiting == piece.upcoming else {}
         # The key in use, where a run was killed after it had put a prepared one in its place, is not prepared any more.
-        if found and found.get("key.pem") != piece.files.get("key.pem") and not self._unusable(waiting, rule):
+        if found and found.get("key.pem") != piece.files.get("key.pem") and not self._unusable(piece, waiting):
             return read_own_key(found["key.pem"], where=f"{waiting}/key.pem"), found
         key = run.keys.make(getattr(self._side.keys, rule.key_choice))
         run.known_keys.claim(self._side.name, rule.name, public_digest(key.public_key()))
         return key, self._files(piece, key, private_pem(key))
 
-    def _unusable(self, folder: str, rule: CertificateRule) -> bool:
-        tree, now = self._run.tree, self._run.now
-        return bool(artefact_faults(tree, folder, rule=rule, holder=self._side, issuer_chain=(), now=now, prepared=True))
+    def _unusable(self, piece: Piece, folder: str) -> bool:
+        tree, rule, chain, now = self._run.tree, piece.artefact.rule, self._chain(piece.artefact), self._run.now
+        return bool(artefact_faults(tree, folder, rule=rule, holder=self._side, issuer_chain=chain, now=now, prepared=True))
 
     def _kept(self, piece: Piece) -> tuple[PrivateKey, dict[str, bytes]]:
         """The key as it is, and its request unless that is what is wrong."""
@@ -178,10 +205,11 @@ class Workshop:
         files = {"key.pem": pem, "request.pem": make_request(key, rule=piece.artefact.rule, side=self._side)}
         return files | ({"public.pem": public_pem(key.public_key())} if piece.artefact.rule.name == "jws" else {})
 
-    def _certificate(self, piece: Piece, key: PrivateKey) -> tuple[x509.Certificate, Chain]:
+    def _certificate(self, piece: Piece, key: PrivateKey, prepared: bytes | None) -> tuple[x509.Certificate, Chain]:
         artefact, side, run = piece.artefact, self._side, self._run
-        if not piece.new_certificate:
-            return read_certificate(piece.files["certificate.pem"]), self._chain(artefact)
+        made = prepared if piece.new_certificate else piece.files["certificate.pem"]
+        if made is not None:
+            return read_certificate(made), self._chain(artefact)
         profile, rule = run.description.profile, artefact.rule
         if artefact.issuer == SELF:
             return self_signed(key, rule=rule, profile=profile, holder=side, now=run.now), ()
@@ -200,20 +228,29 @@ class Workshop:
         return received_chain(self._run, artefact.holder, artefact.issuer)
 
     def _put(self, artefact: Artefact, folder: str, files: dict[str, bytes], fault: Fault) -> None:
-        """Write the folder unless it is so already: what waits for a signature is not made twice."""
-        if {name: entry.content for name, entry in self._run.tree.folder(folder).items()} == files:
+        """Write the folder unless it is so already: what waits for a signature is not made twice. A key that goes is retired."""
+        before = {name: entry.content or b"" for name, entry in self._run.tree.folder(folder).items()}
+        if before == files:
             return
         self._note(artefact, fault)
+        if before.get("key.pem") != files["key.pem"]:
+            self._run.known_keys.retire(self._side.name, key_of(before), key_of(files))
         self._run.tree.write_folder(folder, files)
 
     def _report(self, artefact: Artefact, found: list[Fault]) -> None:
         folder = layout.store_folder(self._side.name, artefact.rule.name, artefact.counterpart)
         for fault in found:
-            detail = (
-                f"{folder}/{fault.file}: {fault.detail}. Restore it from the backup, "
-                f"or permit a new key with allow_rekey: {self._side.name}/{artefact.label}."
-            )
+            detail = f"{folder}/{fault.file}: {fault.detail}. {self._remedy(artefact, fault)}"
             self._note(artefact, Fault(fault.reason, detail), Disposition.FAULT)
+
+    def _remedy(self, artefact: Artefact, fault: Fault) -> str:
+        side = self._side.name
+        if fault.reason in OF_ANOTHER_CA and artefact.issuer == side:
+            return (
+                f"If the CA of {side} was replaced on purpose, confirm it with allow_rekey: {side}/ca: whatever the CA before signed "
+                "is then signed again, with the same keys. If not, restore the CA from the backup."
+            )
+        return f"Restore it from the backup, or permit a new key with allow_rekey: {side}/{artefact.label}."
 
     def _note(self, artefact: Artefact, fault: Fault, disposition: Disposition = Disposition.CHANGE, pending_on: str = "") -> None:
         side, step = self._side.name, artefact.rule.steps[0]

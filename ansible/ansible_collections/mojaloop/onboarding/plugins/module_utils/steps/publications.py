@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..description.model import HUB, Side
-from ..description.trust import issuer_of
+from ..description.trust import has_authority, issuer_of
 from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
-from ..exchange.publication import Address, publish
+from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, Address, publish
 from ..findings import Finding
 from ..pki.certificates import CertificateUnreadable, read_certificate
 from ..pki.keys import read_own_key
@@ -24,12 +24,14 @@ STEP_OF_FILE: Mapping[str, str] = {
     "ca.pem": "tls-2",
     "server.pem": "tls-2",
     "exchange.pem": "tls-2",
+    "exchange-next.pem": "tls-2",
     "client.csr": "tls-4",
     "server.csr": "tls-4",
     "client.pem": "tls-6",
     "client-chain.pem": "tls-6",
     "signed-server.pem": "tls-6",
     "signed-server-chain.pem": "tls-6",
+    "own-client.pem": "tls-6",
     "jws.pem": "jws-2",
     "endpoints.json": "endpoints-1",
     "oauth.p7m": "oauth",
@@ -57,6 +59,8 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
         # A reader that signed it has it already.
         "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem") if own_server else None,
         "exchange.pem": run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
+        NEXT_EXCHANGE_CERTIFICATE: run.tree.read(f"{layout.upcoming_folder(side.name, 'exchange')}/certificate.pem"),
+        OWN_CLIENT: None if has_authority(run.description, counterpart.name) else _own_client(run, side, counterpart),
         "jws.pem": run.tree.read(f"{store(side.name, 'jws')}/public.pem"),
         "endpoints.json": _endpoints(side),
         "oauth.p7m": run.tree.read(layout.sealed_credentials_path(counterpart.name)) if side.name == HUB else None,
@@ -71,6 +75,13 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
             found[f"{artefact.published}.pem"] = signed
             found[f"{artefact.published}-chain.pem"] = found["ca.pem"]
     return {name: content for name, content in found.items() if content is not None}
+
+
+def _own_client(run: Run, side: Side, counterpart: Side) -> bytes | None:
+    """The certificates with which a side calls a counterpart that has not signed them: the one in use, then the announced one."""
+    folders = [place(side.name, "client", counterpart.name) for place in (layout.store_folder, layout.upcoming_folder)]
+    found = [run.tree.read(f"{folder}/certificate.pem") for folder in folders]
+    return b"".join(pem for pem in found if pem is not None and _readable(pem)) or None
 
 
 def _readable(certificate: bytes) -> bool:

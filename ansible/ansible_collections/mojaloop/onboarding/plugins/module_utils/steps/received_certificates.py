@@ -13,7 +13,7 @@ from ..description.model import HUB, Approval, Side
 from ..description.trust import has_authority, issuer_of
 from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
-from ..exchange.publication import Address
+from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, Address
 from ..findings import Disposition, Finding
 from ..pki.authority import CHAIN_LIMIT, LONGEST_CHAIN, read_chain
 from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificates, received_certificate
@@ -22,11 +22,19 @@ from ..pki.inputs import InputRefused, check_input
 from ..pki.keys import public_digest, read_public_key
 from ..pki.policy import RETIRED, ownership
 from ..pki.requests import read_request
-from ..pki.verification import Chain, authority_expiry, authority_marks, expiry_notice, received_authority_faults, received_server_faults
+from ..pki.verification import (
+    Chain,
+    authority_expiry,
+    authority_marks,
+    certificate_faults,
+    expiry_notice,
+    received_authority_faults,
+    received_server_faults,
+)
 from ..store import layout
 from .approvals import compare_endpoints, hold_back, read_endpoints, tell_contact
 from .authorities import authority_chain, received_chain
-from .installation import install_signed
+from .installation import NOT_SERIOUS, install_signed
 from .jws_keys import JwsKeys
 from .publications import STEP_OF_FILE
 from .run import Relation, Run
@@ -35,6 +43,7 @@ STEP = "tls-3"
 
 
 FORMS: Mapping[str, Callable[[bytes], object]] = {
+    NEXT_EXCHANGE_CERTIFICATE: partial(received_certificate, where=NEXT_EXCHANGE_CERTIFICATE),
     "client.csr": partial(read_request, where="client.csr"),
     "server.csr": partial(read_request, where="server.csr"),
     "client.pem": partial(received_certificate, where="client.pem"),
@@ -102,7 +111,7 @@ class Reader:
 
     def _judge(self, relation: Relation, files: Mapping[str, bytes]) -> dict[str, list[Fault]]:
         """The faults of each file that must not be kept."""
-        judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key}
+        judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key, OWN_CLIENT: self._callers}
         found: dict[str, list[Fault]] = {}
         for file in files:
             try:
@@ -145,6 +154,21 @@ class Reader:
         reason = "key-retired" if owner == RETIRED else "key-used-elsewhere" if owner.startswith(f"{name} ") else "key-of-someone-else"
         return [Fault(reason, f"is a key that is known already: {owner}; allowed: a key of {name} for signatures alone", "jws.pem")]
 
+    def _callers(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
+        """With these the counterpart calls a side that has no CA to sign them; a side that has one lets in what it signed."""
+        run, counterpart = self._run, relation.counterpart
+        if has_authority(run.description, relation.side.name):
+            return [Fault("file-unwanted", "is for sides without a CA of their own")]
+        check_input(files[OWN_CLIENT], labels=("CERTIFICATE",), most=2, limit=CHAIN_LIMIT, where=OWN_CLIENT)
+        chain = read_chain(files["ca.pem"], where="ca.pem") if "ca.pem" in files else ()
+        rule, now = run.description.profile.rule("client"), run.now
+        return [
+            fault
+            for certificate in read_certificates(files[OWN_CLIENT])
+            for fault in certificate_faults(certificate, rule=rule, holder=counterpart, chain=chain, now=now)
+            if fault.reason != NOT_SERIOUS
+        ]
+
     def _others(self, chain: Chain, counterpart: str) -> dict[str, str]:
         """Which of this chain's names and keys are those of another side's CA: two sides must not share one."""
         if not self._owners:
@@ -169,7 +193,13 @@ class Reader:
                 step = STEP if name == "ca.pem" else STEP_OF_FILE[name]
                 self._note(relation, step, f"received/{name}", "replaced" if name in kept else "not-installed")
         if kept != {**kept, **files}:
-            self._run.tree.write_folder(folder, {**kept, **files})
+            # As where this side signs: the one before stays known, so that its door accepts both for a while.
+            before = (
+                {layout.PREVIOUS_OWN_CLIENT: kept[OWN_CLIENT]}
+                if files.get(OWN_CLIENT) != kept.get(OWN_CLIENT, files.get(OWN_CLIENT))
+                else {}
+            )
+            self._run.tree.write_folder(folder, {**kept, **files, **before})
         if "ca.pem" in files:
             chain = read_chain(files["ca.pem"], where="ca.pem")
             self._own(relation.counterpart.name, chain)
@@ -238,5 +268,7 @@ def _expected(run: Run, relation: Relation) -> set[str]:
     names = {"jws.pem", "exchange.pem"} if counterpart.name == HUB else {"jws.pem"}
     if has_authority(run.description, counterpart.name):
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}
+    if not has_authority(run.description, side.name) and side.endpoint is not None:
+        names.add(OWN_CLIENT)
     names |= {f"{artefact.rule.name}.csr" for artefact in run.requests_between(counterpart, side)}
     return names | {f"{artefact.published}.pem" for artefact in run.requests_between(side, counterpart)}

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificate
+from ..pki.keys import KeyUnusable, public_digest, read_own_key
 from ..store import layout
-from ..store.journal import Issuance, KeyRegister, SerialJournal, find_record, render_record
+from ..store.journal import Issuance, KeyRegister, KeyState, SerialJournal, find_record, render_record
 from ..store.tree import Tree
 
 
@@ -26,6 +29,17 @@ class KnownKeys:
         """Register a key before its first use."""
         KeyRegister(self.tree).claim(public_digest, side, artefact)
 
+    def retired(self, public_digest: str) -> bool:
+        """Whether this key was taken out of use."""
+        entry = KeyRegister(self.tree).owner(public_digest)
+        return entry is not None and entry.state is KeyState.RETIRED
+
+    def retire(self, side: str, public_digest: str, successor: str) -> None:
+        """Take a key of this side out of use for good, ahead of what replaces it; nothing when the key stays or is another's."""
+        entry = KeyRegister(self.tree).owner(public_digest)
+        if entry is not None and entry.owner == side and public_digest != successor:
+            KeyRegister(self.tree).retire(public_digest)
+
 
 @dataclass(frozen=True)
 class IssuingJournal:
@@ -42,6 +56,17 @@ class IssuingJournal:
         """Note what was signed."""
         signed = replace(self.issuance, fingerprint=record.get("fingerprint", ""), not_after=record.get("not_after", ""))
         SerialJournal(self.tree).record(serial, signed)
+
+
+def key_of(files: Mapping[str, bytes]) -> str:
+    """Digest of the public key that a folder of the store is about; empty when neither its key nor its certificate can be read."""
+    with suppress(KeyUnusable):
+        if "key.pem" in files:
+            return public_digest(read_own_key(files["key.pem"]).public_key())
+    with suppress(CertificateUnreadable):
+        if "certificate.pem" in files:
+            return certificate_key(read_certificate(files["certificate.pem"]))[1]
+    return ""
 
 
 def held_artefacts(tree: Tree, side: str) -> frozenset[str]:

@@ -10,6 +10,9 @@ from ..description.model import HUB
 
 JWS_LIST_FOLDER = "exchange/jws"
 """The hub's signed list of every side's JWS key."""
+OWN_CLIENT = "own-client.pem"
+PREVIOUS_OWN_CLIENT = "own-client.previous.pem"
+"""Among what was received: with what a counterpart calls a side that has no CA to sign it, and what that replaced."""
 LEASE_FOLDER = "journal/lease"
 KEYS_FOLDER = "journal/keys"
 SERIALS_FOLDER = "journal/serials"
