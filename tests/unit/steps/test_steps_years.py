@@ -74,7 +74,7 @@ def keys(made: Site) -> dict[str, str]:
     found = {}
     for path in made.path("store").rglob("certificate.pem"):
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
-        found[str(path.parent.relative_to(made.state))] = public_digest(certificate.public_key())  # type: ignore[arg-type]
+        found[str(path.parent.relative_to(made.state))] = public_digest(certificate.public_key())
     return {name: digest for name, digest in found.items() if not name.endswith(".next")}
 
 
@@ -94,7 +94,8 @@ def in_time(made: Site, now: datetime) -> None:
 
 @PROFILES
 def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profile: str) -> None:
-    made, last, replaced, runs = apart(tmp_path, profile), {}, 0, 0
+    made, replaced, runs = apart(tmp_path, profile), 0, 0
+    last: dict[str, str] = {}
     retired: set[str] = set()
     for now in moments(20 if DEEP else 40):
         for side in ("hub", "greenbank"):
