@@ -261,7 +261,8 @@ def endpoints() -> Iterator[Attempt]:
     for text in (*TEMPLATES, *SHELL, *HAPROXY, *NFT, *CONTROLS, "https://evil.example"):
         for key, value in (("url", text), ("egress_addresses", [text])):
             content = json.dumps(right | {key: value}).encode()
-            yield Attempt(f"the {key} {text!a}", with_file("endpoints.json", content), "endpoints.json", "awaiting-approval")
+            reason = "awaiting-approval" if (key, text) == ("url", "https://evil.example") else "unreadable"
+            yield Attempt(f"the {key} {text!a}", with_file("endpoints.json", content), "endpoints.json", reason)
     many = json.dumps(right | {"egress_addresses": [f"10.{n // 256}.{n % 256}.0/24" for n in range(4000)]}, separators=(",", ":")).encode()
     yield Attempt(
         "4,000 addresses",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -211,8 +212,37 @@ def test_what_is_published_differs_from_what_is_approved(hub: Site) -> None:
     assert {(f.step, f.pending_on) for f in found} == {("endpoints-1", "the hub operator"), ("endpoints-2", "the hub operator")}
     assert "192.0.2.66/32" in found[0].detail
     assert "203.0.113.41/32" in found[0].detail
-    publish(hub, good() | {"endpoints.json": b"{}"})
-    assert ("hub", "endpoints.json", "unreadable") in faults(hub.run())
+
+
+RIGHT = {"format": 1, "fspiop_id": "redbank", "url": "https://redbank.example:443", "egress_addresses": ["203.0.113.41/32"]}
+WRONG: dict[str, tuple[dict[str, object], str]] = {
+    "an unknown field": ({"admin": True}, "unknown fields: ['admin']"),
+    "plain HTTP": ({"url": "http://redbank.example"}, "is not https://<host>"),
+    "a name with a blank": ({"url": "https://redbank example"}, "is not https://<host>"),
+    "an account in the URL": ({"url": "https://hub@redbank.example"}, "is not https://<host>"),
+    "an address that is none": ({"egress_addresses": ["203.0.113.999"]}, "203.0.113.999"),
+    "a prefix with host bits": ({"egress_addresses": ["203.0.113.41/24"]}, "host bits"),
+    "one text for a list": ({"addresses": "203.0.113.40"}, "addresses is not a list"),
+    "a number for a URL": ({"url": 7}, "url is not a text"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_endpoints_of_another_form_are_refused_with_what_is_wrong(hub: Site, wrong: str) -> None:
+    changed, told = WRONG[wrong]
+    publish(hub, good() | {"endpoints.json": json.dumps(RIGHT | changed).encode()})
+    found = hub.run()
+    assert set(faults(found)) == {("hub", "endpoints.json", "unreadable")}
+    assert any(told in f.detail for f in found if f.artefact == "endpoints.json")
+    publish(hub, good() | {"endpoints.json": json.dumps(RIGHT).encode()})
+    again = hub.run()
+    assert (faults(again), [f for f in again if f.reason == "awaiting-approval"]) == ([], [])
+
+
+def test_an_id_that_is_not_the_approved_one_awaits_a_person(hub: Site) -> None:
+    publish(hub, good() | {"endpoints.json": json.dumps(RIGHT | {"fspiop_id": "bluebank"}).encode()})
+    (found,) = [f for f in hub.run() if f.reason == "awaiting-approval"]
+    assert "'bluebank'; approved: 'redbank'" in found.detail
 
 
 def test_an_altered_publication_of_a_known_side_is_refused(hub: Site) -> None:

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from ..description.documents import shown
 from ..errors import StoreError
 from ..pki.certificates import received_certificate
+from ..store import layout
 from ..store.interface import Unavailable
 from ..store.journal import Numbered, SequenceJournal
-from ..store import layout
 from ..store.layout import publication_folder, published_path, seen_path
 from ..store.tree import Entry, Tree
 from .manifest import LIMIT, MANIFEST, MOST_FILES, Manifest, read_manifest, sign_manifest, verify_manifest

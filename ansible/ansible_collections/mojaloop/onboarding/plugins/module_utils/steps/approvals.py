@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
+
 from ..description.model import HUB
 from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
 from ..findings import Disposition, Finding
-from ..formats import read_json
+from ..formats import read_json, refuse_newer
 from ..pki.authority import read_chain
 from ..pki.certificates import fingerprint
 from ..pki.inputs import InputRefused
@@ -15,6 +19,14 @@ from ..store import layout
 from .publications import STEP_OF_FILE
 from .run import OPERATOR, Relation, Run
 
+ENDPOINTS = {
+    "fspiop_id": ("endpoints-1", "FSPIOP id"),
+    "egress_addresses": ("endpoints-1", "egress addresses"),
+    "addresses": ("endpoints-2", "addresses of the door"),
+    "url": ("endpoints-2", "url"),
+}
+"""The fields of ``endpoints.json``: the document step that each is for, and what it is called."""
+_HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 IDENTITY = ("ca.pem", "jws.pem")
 """What a counterpart is known by. (Its exchange key changes by itself: the old key's signature announces the new one.)"""
 
@@ -49,30 +61,51 @@ def hold_back(run: Run, relation: Relation, reception: Reception, *, automatic: 
     return held_back
 
 
-def read_endpoints(content: bytes) -> tuple[set[str], str]:
-    """The egress addresses and the URL that a counterpart states, as text to compare and show; InputRefused (``unreadable``)."""
+def read_endpoints(content: bytes) -> dict[str, set[str]]:
+    """What a counterpart states of its endpoints, as text to compare and show, by field; InputRefused (``unreadable``), NewerFormat."""
     try:
         published = read_json(content)
-        addresses, url = published["egress_addresses"], published["url"]
+        refuse_newer(published, where="endpoints.json")
+        unknown = set(published) - {"format", *ENDPOINTS}
+        stated = {name: published[name] for name in ENDPOINTS if name in published or name in {"url", "egress_addresses"}}
+        found = {name: _stated(name, value) for name, value in stated.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise InputRefused("unreadable", f"is not the expected JSON ({error})", where="endpoints.json") from error
-    if not isinstance(url, str) or not isinstance(addresses, list) or not all(isinstance(address, str) for address in addresses):
-        raise InputRefused("unreadable", "is not a url and a list of egress_addresses", where="endpoints.json")
-    return set(addresses), url
+    if unknown:
+        what = f"has unknown fields: {ascii(sorted(unknown))[:200]}; allowed: format, {', '.join(ENDPOINTS)}"
+        raise InputRefused("unreadable", what, where="endpoints.json")
+    return found
 
 
 def compare_endpoints(run: Run, relation: Relation, content: bytes) -> None:
-    """Report where the published addresses and URL differ from those of the description, which count."""
-    stated, url = read_endpoints(content)
+    """Report where the published id, addresses and URL differ from those of the description, which count."""
     side = relation.counterpart
-    approved = {str(network) for network in side.egress_addresses}
-    for step, what, says, has in (
-        ("endpoints-1", "egress addresses", stated, approved),
-        ("endpoints-2", "url", {url}, {side.endpoint.url if side.endpoint else ""}),
-    ):
+    approved = {
+        "fspiop_id": {side.fspiop_id},
+        "egress_addresses": {str(network) for network in side.egress_addresses},
+        "url": {side.endpoint.url if side.endpoint else ""},
+    }
+    stated = read_endpoints(content)
+    for name, has in approved.items():
+        says = stated.get(name, has)
         if says != has:
-            detail = f"{what} published: {', '.join(sorted(says))[:500]!r}; approved: {', '.join(sorted(has))[:500]!r}"
-            _await_approval(run, relation, step, "endpoints.json", detail)
+            detail = f"{ENDPOINTS[name][1]} published: {', '.join(sorted(says))[:500]!r}; approved: {', '.join(sorted(has))[:500]!r}"
+            _await_approval(run, relation, ENDPOINTS[name][0], "endpoints.json", detail)
+
+
+def _stated(name: str, value: object) -> set[str]:
+    """The texts of one field; ValueError for another type, for what is no address, and for a URL that is not that of a door."""
+    if name in {"addresses", "egress_addresses"}:
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise ValueError(f"{name} is not a list of texts")
+        read = ip_address if name == "addresses" else ip_network
+        return {str(read(one)) for one in value}
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is not a text")  # noqa: TRY004 -- all that is wrong with a file is one refusal
+    url = urlsplit(value)
+    if name == "url" and value and (url.scheme != "https" or not _HOST.fullmatch(url.netloc)):
+        raise ValueError(f"the url {ascii(value)[:200]} is not https://<host>[:<port>]")
+    return {value}
 
 
 def _identity(file: str, content: bytes) -> set[str]:

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from ..description.model import HUB
+from ..findings import Disposition, Finding
 from ..oauth.onboarding import STEP, onboard_clients
 from ..oauth.records import read_registration
 from ..oauth.signing_keys import follow_signing_keys
+from ..store import layout
 from .run import Run
 
 
@@ -17,7 +19,18 @@ def register_clients(run: Run) -> None:
     participants = [one for one in run.chosen if run.online or read_registration(run.tree, one.name) is None]
     for finding in onboard_clients(description=run.description, participants=participants, tree=run.tree, now=run.now, check=run.rehearsal):
         run.note(finding)
+    _tell_forgotten(run)
     if run.online:
         with run.guarded(HUB, STEP, HUB, "signing-keys"):
             for finding in follow_signing_keys(description=run.description, tree=run.tree):
                 run.note(finding)
+
+
+def _tell_forgotten(run: Run) -> None:
+    """A client whose participant nobody describes any more: a lost file takes no client away, and the next run would say nothing."""
+    described = {participant.name for participant in run.description.participants}
+    names = run.tree.names(layout.registrations_folder())
+    known = {name.removesuffix(".json") for name in names if name.endswith(".json") and not name.endswith(".intent.json")}
+    detail = "its file is gone, and its client at the authorization server is not; restore it, or set its state to offboarded and run again"
+    for name in sorted(known - described):
+        run.note(Finding(name, STEP, HUB, "client", "participant-unknown", Disposition.FAULT, detail=detail))

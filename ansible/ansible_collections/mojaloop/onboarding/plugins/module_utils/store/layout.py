@@ -49,9 +49,14 @@ def passphrase_path(side: str) -> str:
     return f"store/{side}/ca.passphrase"
 
 
+def registrations_folder() -> str:
+    """The hub's records of OAuth clients."""
+    return f"store/{HUB}/oauth"
+
+
 def registration_path(participant: str) -> str:
     """The hub's record of a participant's OAuth client; holds no client secret."""
-    return f"store/{HUB}/oauth/{participant}.json"
+    return f"{registrations_folder()}/{participant}.json"
 
 
 def credentials_path(participant: str) -> str:

@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who is suspended or has left is let in by nothing any more; what a lost file leaves behind is told; a CA that went is confirmed once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from unit.steps.conftest import NOW, Site, changes, faults, marks
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
+
+HUB_GATEWAY: dict[str, Any] = {
+    "host": "hub-gateway",
+    "inbound": [{"address": "203.0.113.10", "port": 8443}],
+    "inbound_backend": {"address": "127.0.0.1", "port": 3000},
+    "outbound": {"address": "127.0.0.1", "port": 3100},
+}
+
+
+def doors(made: Site) -> dict[str, str]:
+    """Everything that the doors of all sides let in and call: the maps and files of each gateway, the sets of each firewall."""
+    description = load_description(made.root / "description", state=str(made.state))
+    found = {}
+    for side in ("hub", "bluebank", "greenbank"):
+        for gateway in description.side(side).gateways:
+            release = render(gateway_model(description, side, gateway, DiskTree(made.state)))
+            found[f"gateway/{side}"] = json.dumps({name: dict(entries) for name, entries in release.maps.items()}) + str(
+                sorted(release.files)
+            )
+        model = firewall_model(description, side)
+        found[f"firewall/{side}"] = str((model.allowed_in, model.allowed_out))
+    return found
+
+
+@pytest.mark.parametrize("state", ["suspended", "offboarded"])
+def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site, state: str) -> None:
+    made = finished_by_profile
+    made.hub["hub"]["gateways"] = [HUB_GATEWAY]
+    made.describe()
+    before = doors(made)
+    assert set(before) == {f"{kind}/{side}" for kind in ("gateway", "firewall") for side in ("hub", "bluebank", "greenbank")}
+    assert {name for name, text in before.items() if "greenbank" in text} >= {"gateway/hub", "firewall/hub"}
+    assert "bluebank" in before["gateway/hub"]
+
+    made.participants["greenbank"]["state"] = state
+    made.describe()
+    assert faults(made.together()) == []
+    after = doors(made)
+    assert {name for name, text in after.items() if "greenbank" in text and not name.endswith("/greenbank")} == set()
+    # Control: the others stay. The one that left lets in nobody and calls nobody.
+    assert after["gateway/bluebank"] == before["gateway/bluebank"]
+    assert "bluebank" in after["gateway/hub"]
+    assert '"hub"' not in after["gateway/greenbank"]
+    assert "destinations" not in after["gateway/greenbank"].rpartition("}")[2]
+    for side in ("hub", "bluebank"):
+        assert sorted(path.stem for path in made.path(f"store/{side}/jws-keys").iterdir()) == ["bluebank", "switch"]
+    assert set(json.loads(made.read("exchange/jws/list.json"))["list"]["keys"]) == {"bluebank", "switch"}
+    state_before = marks(made.state)
+    assert made.together() == []
+    assert marks(made.state) == state_before
+
+    made.participants["greenbank"]["state"] = "active"
+    made.describe()
+    assert faults(made.together()) == []
+    assert doors(made) == before
+    assert made.together() == []
+
+
+def test_a_client_whose_participant_is_described_no_more_is_told(finished: Site) -> None:
+    record = {"format": 1, "client_id": "x", "registration_client_uri": "", "registration_access_token": "", "issued": "", "scope": ""}
+    for name in ("greenbank", "yellowbank"):
+        finished.path("store/hub/oauth").mkdir(mode=0o700, exist_ok=True)
+        finished.path(f"store/hub/oauth/{name}.json").write_text(json.dumps(record))
+        finished.path(f"store/hub/oauth/{name}.json").chmod(0o600)
+    for check in (True, False):
+        (found,) = [f for f in finished.together(check=check) if f.disposition.value == "fault"]
+        assert (found.participant, found.artefact, found.reason) == ("yellowbank", "client", "participant-unknown")
+        assert "offboarded" in found.detail
+
+
+def test_a_ca_that_was_replaced_alone_is_confirmed_once_for_all_that_hung_on_it(finished: Site) -> None:
+    other = finished.path("store/hub/ca")
+    keys = {name: finished.read(f"store/hub/{name}/key.pem") for name in ("server", "jws")}
+    # As a run leaves it that was killed after the CA: everything that hangs on it is of the CA before.
+    (other / "key.pem").unlink()
+    finished.participants = {}
+    finished.describe()
+    kept = {name: finished.read(f"store/hub/{name}/certificate.pem") for name in ("server", "jws")}
+    finished.step("own_certificates", sides=["hub"], rekey=["hub/ca"], now=NOW)
+    for name, content in kept.items():
+        finished.path(f"store/hub/{name}/certificate.pem").write_bytes(content)
+    told = [f for f in finished.step("own_certificates", sides=["hub"]) if f.reason == "issuer-is-not-ours"]
+    assert {f.artefact for f in told} == {"server", "jws"}
+    assert all("allow_rekey: hub/ca" in f.detail and "allow_rekey: hub/server" not in f.detail for f in told)
+    authority = finished.read("store/hub/ca/certificate.pem")
+    mended = finished.step("own_certificates", sides=["hub"], rekey=["hub/ca"])
+    assert faults(mended) == []
+    assert {artefact for _side, artefact, _reason in changes(mended)} == {"server", "jws"}
+    assert finished.read("store/hub/ca/certificate.pem") == authority
+    assert {name: finished.read(f"store/hub/{name}/key.pem") for name in keys} == keys
