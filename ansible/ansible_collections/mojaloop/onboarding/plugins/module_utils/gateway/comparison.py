@@ -72,7 +72,7 @@ def vanished(model: GatewayModel, observed: Mapping[str, Any], known: Collection
     """A fault for everyone who is still let in or called and whom nobody describes any more: a lost file closes no door."""
     owners = {owner_of(name, key, value) for name, entries in observed["maps"].items() for key, value in entries.items()}
     owners |= {_owner(name) for name in observed["files"]}
-    detail = "its file is gone; restore it, or set its state to offboarded and run offboard.yml"
+    detail = "its file is gone: describe it again with state: offboarded, run onboard.yml, then remove its file"
     about = (model.side, f"gateway/{model.host}", "participant-unknown", Disposition.FAULT)
     return [Finding(name, "endpoints-1", *about, detail=detail) for name in sorted(owners - {"", *known})]
 
