@@ -3,7 +3,8 @@
 
 Two kinds, both found by reading the product: an entry of an ordered list of checks (``POLICY``, ``OWN`` …), and a place in
 a function of ``pki`` where a fault is told or something is refused. Lists are changed in every module of the product that
-has them, functions by their code; the tests' own names for them stay whole.
+has them, functions by their code; the tests' own names for them stay whole. Which cases meet a check that objects is seen
+in one run of all of them; only those are tried when it is taken away.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import ast
 import importlib
 import inspect
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -27,23 +29,105 @@ MODULES = (
     "pki.chains", "pki.verification", "pki.artefacts", "pki.authority", "pki.keys", "pki.keystore",
 )  # fmt: skip
 CASES = ("tests/unit/pki", "tests/faults")
-MOST = 450
+MOST = 40
 DEAR: tuple[str, ...] = ("test_faults_",)
 SURVIVORS: dict[str, str] = {}
 
 
-def mutants(_bench: Bench) -> Iterator[Mutant]:
-    """Every check of every module."""
+HIT = "_a_check_objects"
+"""The name by which instrumented code tells that it was met."""
+
+
+def mutants(bench: Bench | None) -> Iterator[Mutant]:
+    """Every check of every module; without a bench nobody knows which cases meet it."""
+    made, marks = _all()
+    met = _met(bench, marks) if bench else {}
+    for mutant in made:
+        yield replace(mutant, exact=tuple(met.get(mutant.name, ())))
+
+
+def _all() -> tuple[list[Mutant], list[Mark]]:
     counted: Counter[str] = Counter()
+    made: list[Mutant] = []
+    marks: list[Mark] = []
     for name in MODULES:
         module = importlib.import_module(PRODUCT + name)
-        for mutant in (*_of_lists(name, module), *_of_functions(name, module)):
+        for mutant, mark in (*_of_lists(name, module), *_of_functions(name, module)):
             counted[mutant.name] += 1
             number = counted[mutant.name]
-            yield mutant if number == 1 else Mutant(f"{mutant.name} #{number}", mutant.words, mutant.applied)
+            unique = mutant if number == 1 else replace(mutant, name=f"{mutant.name} #{number}")
+            made.append(unique)
+            marks.append(replace(mark, name=unique.name))
+    return made, marks
 
 
-def _of_lists(name: str, module: ModuleType) -> Iterator[Mutant]:
+def _met(bench: Bench, marks: list[Mark]) -> dict[str, list[str]]:
+    """Which cases make which check object, those first that make the fewest do so: they are about it."""
+    by_case: dict[str, set[str]] = {}
+    with ExitStack() as stack:
+        told: set[str] = set()
+        for mark in marks:
+            mark.entered(stack, told.add)
+        for module in {mark.module.__name__: mark.module for mark in marks}.values():
+            _instrument(module, [mark for mark in marks if mark.module is module and mark.place], told.add, stack)
+        for name in bench.items:
+            if not any(part in name for part in DEAR):
+                told.clear()
+                bench.control([name])
+                by_case[name] = set(told)
+    met: defaultdict[str, list[str]] = defaultdict(list)
+    for name in sorted(by_case, key=lambda name: len(by_case[name])):
+        for one in by_case[name]:
+            met[one].append(name)
+    return met
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where to see that a check objects: an entry of a list (by its index), or a place in a function."""
+
+    module: ModuleType
+    listed: str = ""
+    entry: int = 0
+    place: _Place | None = None
+    name: str = ""
+
+    def entered(self, stack: ExitStack, tell: Callable[[str], None]) -> None:
+        """Instrument an entry of a list; later entries of the same list find this one in its place."""
+        if self.listed:
+            old = getattr(self.module, self.listed)
+            reason, check = old[self.entry]
+
+            def asked(case: object) -> object:
+                answer = check(case)
+                if answer:
+                    tell(self.name)
+                return answer
+
+            stack.enter_context(_replaced(old, (*old[: self.entry], (reason, asked), *old[self.entry + 1 :])))
+
+
+def _instrument(module: ModuleType, marks: list[Mark], tell: Callable[[str], None], stack: ExitStack) -> None:
+    """All places of a module's functions at once."""
+
+    def hit(name: str, value: Any = True) -> Any:  # noqa: ANN401, FBT002 -- whatever stands in the code
+        if value and not (isinstance(value, tuple) and (value[-1] is None or value[-1] is True)):
+            tell(name)
+        return value
+
+    tree = ast.parse(inspect.getsource(module))
+    nodes = list(ast.walk(tree))
+    for mark in marks:
+        assert mark.place
+        mark.place.change(nodes[mark.place.number], mark.name)
+    vars(module)[HIT] = hit
+    stack.callback(vars(module).pop, HIT)
+    code = compile(ast.fix_missing_locations(tree), str(module.__file__), "exec")
+    for path in {mark.place.function for mark in marks if mark.place}:
+        stack.enter_context(_with_code(_function(module, path), code))
+
+
+def _of_lists(name: str, module: ModuleType) -> Iterator[tuple[Mutant, Mark]]:
     """The entries ``(reason code, function)`` of tuples that the module itself assigns; private ones are parts of those."""
     for target in _assigned(module):
         if target.startswith("_"):
@@ -53,7 +137,8 @@ def _of_lists(name: str, module: ModuleType) -> Iterator[Mutant]:
             for place, (reason, check) in enumerate(listed):
                 shorter = listed[:place] + listed[place + 1 :]
                 words = f"{reason} {inspect.getsource(check)}"
-                yield Mutant(f"{name}.{target}: {reason} ({check.__name__})", words, lambda old=listed, new=shorter: _replaced(old, new))  # type: ignore[misc]
+                made = Mutant(f"{name}.{target}: {reason} ({check.__name__})", words, partial(_replaced, listed, shorter))
+                yield made, Mark(module, target, place)
 
 
 def _assigned(module: ModuleType) -> list[str]:
@@ -101,16 +186,16 @@ class _Place:
     number: int
     function: str
     text: str
-    change: Callable[[ast.AST], None]
+    change: Callable[[ast.AST, str], None]
+    """Takes it away, or marks it with a name."""
 
 
-def _of_functions(name: str, module: ModuleType) -> Iterator[Mutant]:
+def _of_functions(name: str, module: ModuleType) -> Iterator[tuple[Mutant, Mark]]:
     source = inspect.getsource(module)
     for place in _places(ast.parse(source)):
         text = " ".join(place.text.split())[:110]
-        around = inspect.getsource(_function(module, place.function))
-        words = f"{text} {around}"
-        yield Mutant(f"{name}.{place.function}: {text}", words, lambda place=place: _recoded(module, source, place))  # type: ignore[misc]
+        made = Mutant(f"{name}.{place.function}: {text}", text, partial(_recoded, module, source, place))
+        yield made, Mark(module, place=place)
 
 
 def _function(module: ModuleType, path: str) -> FunctionType:
@@ -127,10 +212,15 @@ def _function(module: ModuleType, path: str) -> FunctionType:
 def _recoded(module: ModuleType, source: str, place: _Place) -> Iterator[None]:
     """The function with other code, wherever it has been imported to."""
     tree = ast.parse(source)
-    place.change(list(ast.walk(tree))[place.number])
-    function = _function(module, place.function)
-    code = _code(compile(ast.fix_missing_locations(tree), str(module.__file__), "exec"), function.__code__.co_qualname)
-    whole, function.__code__ = function.__code__, code
+    place.change(list(ast.walk(tree))[place.number], "")
+    with _with_code(_function(module, place.function), compile(ast.fix_missing_locations(tree), str(module.__file__), "exec")):
+        yield
+
+
+@contextmanager
+def _with_code(function: FunctionType, module: CodeType) -> Iterator[None]:
+    whole = function.__code__
+    function.__code__ = _code(module, whole.co_qualname)
     _forget()
     try:
         yield
@@ -163,7 +253,11 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
             yield from ((f"{node.name}.{inner.name}", inner) for inner in node.body if isinstance(inner, ast.FunctionDef))
 
 
-Change = tuple[ast.AST, Callable[[ast.AST], None], str]
+Change = tuple[ast.AST, Callable[[ast.AST, str], None], str]
+
+
+def _told(name: str, *value: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(HIT, ast.Load()), [ast.Constant(name), *value], [])
 
 
 def _changes(node: ast.AST, function: ast.FunctionDef) -> Iterator[Change]:
@@ -190,16 +284,18 @@ def _of_statement(parent: ast.AST, child: ast.stmt) -> Iterator[Change]:
         if isinstance(body, list) and child in body:
             place = body.index(child)
 
-            def drop(found: ast.AST, field: str = field, place: int = place) -> None:
-                getattr(found, field)[place] = ast.Pass()
+            def change(found: ast.AST, name: str, field: str = field, place: int = place) -> None:
+                statement = getattr(found, field)[place]
+                getattr(found, field)[place] = ast.If(_told(name), [statement], []) if name else ast.Pass()
 
-            yield parent, drop, ast.unparse(child)
+            yield parent, change, ast.unparse(child)
 
 
-def _returns_none(found: ast.AST) -> None:
+def _returns_none(found: ast.AST, name: str) -> None:
     """The list of faults is empty."""
     assert isinstance(found, ast.Return)
-    found.value = ast.List([], ast.Load())
+    assert found.value
+    found.value = _told(name, found.value) if name else ast.List([], ast.Load())
 
 
 def _of_list(child: ast.Tuple | ast.List, function: ast.FunctionDef) -> Iterator[Change]:
@@ -210,10 +306,21 @@ def _of_list(child: ast.Tuple | ast.List, function: ast.FunctionDef) -> Iterator
         starred = isinstance(element, ast.Starred) and function.returns is not None and "Fault" in ast.unparse(function.returns)
         if named or worded or starred or (isinstance(element, ast.Call) and _names_fault(element)):
 
-            def drop(found: ast.AST, place: int = place) -> None:
-                del found.elts[place]  # type: ignore[attr-defined]
+            def change(found: ast.AST, name: str, place: int = place) -> None:
+                assert isinstance(found, ast.Tuple | ast.List)
+                if name:
+                    found.elts[place] = _marked(name, found.elts[place])
+                else:
+                    del found.elts[place]
 
-            yield child, drop, ast.unparse(element)
+            yield child, change, ast.unparse(element)
+
+
+def _marked(name: str, element: ast.expr) -> ast.expr:
+    if isinstance(element, ast.Starred):
+        every = ast.List([ast.Starred(element.value, ast.Load())], ast.Load())
+        return ast.Starred(_told(name, every), ast.Load())
+    return _told(name, element)
 
 
 def _names_fault(node: ast.AST) -> bool:

@@ -42,6 +42,8 @@ class Mutant:
     words: str
     applied: Callable[[], AbstractContextManager[None]] = field(repr=False)
     cases: tuple[str, ...] = ()
+    exact: tuple[str, ...] = ()
+    """The very cases to try, in this order, where they are known."""
     seen: Callable[[], bool] = field(default=lambda: True, repr=False)
     """Whether the case that ran met the mutated rule at all."""
 
@@ -108,6 +110,8 @@ class Bench:
 
     def chosen(self, mutant: Mutant) -> list[str]:
         """The cases for a mutant, those first that share the most with it."""
+        if mutant.exact:
+            return list(mutant.exact[: self.most])
         wanted = words(f"{mutant.name} {mutant.words}")
         names = [name for name in self.items if not mutant.cases or any(part in name for part in mutant.cases)]
         scores = {name: sum(self.weights[word] for word in wanted & self.texts[name]) for name in names}
@@ -148,7 +152,8 @@ def words(text: str) -> frozenset[str]:
 
 
 def _short(nodeid: str) -> str:
-    return nodeid.rsplit("/", 1)[-1]
+    path, bracket, parameters = nodeid.partition("[")
+    return path.rsplit("/", 1)[-1] + bracket + parameters
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -131,7 +131,7 @@ def _identity() -> list[str]:
         *refusal("certificate-unknown", "unless { var(txn.participant) -m found }", status=403),
         f'    http-request set-var(txn.network) "src,map_ip({map_file("networks")})"',
         f'    http-request set-var(txn.allowed) "var(txn.participant),concat(|,txn.network),map_str({map_file("allowed")})"',
-        *refusal("address-mismatch", "unless { var(txn.network) -m found } { var(txn.allowed) -m found }", status=403),
+        *refusal("address-mismatch", "unless { var(txn.allowed) -m found }", status=403),
     ]
 
 
