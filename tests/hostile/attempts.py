@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# ruff: noqa: E501, PTH -- one attempt a line; calls that pathlib has no words for
 """What a participant may try with its publication, and how the hub must answer; each is the good publication with one thing wrong."""
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def request_for(names: list[str], common_name: str) -> bytes:
 
 
 class Nobody:
-    def owner(self, public_digest: str) -> str | None:
+    def owner(self, public_digest: str) -> str | None:  # noqa: ARG002 -- the register knows no key
         return None
 
 
@@ -365,7 +365,7 @@ PARSERS: dict[str, tuple[Callable[[str], object], str]] = {
 def test_any_text_for_an_address(kind: str, data: st.DataObject) -> None:
     parse, right = PARSERS[kind]
     edits = mutated(right.encode()).map(lambda content: content.decode("utf-8", "replace"))
-    text = data.draw(edits | st.text(st.sampled_from("0123456789abcdef:./[]%-x٣￼‮ \n"), max_size=30) | st.text(max_size=30))
+    text = data.draw(edits | st.text(st.sampled_from("0123456789abcdef:./[]%-x\u0663\ufffc\u202e \n"), max_size=30) | st.text(max_size=30))
 
     def once() -> object:
         try:

@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# ruff: noqa: E501, PTH -- one case a line; calls that pathlib has no words for
 """Signed publications and the hub's list of signing keys: forged, replayed, misdirected, and odd in every member."""
 
 from __future__ import annotations

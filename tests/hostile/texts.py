@@ -1,4 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# ruff: noqa: E501, RUF001, S104 -- lists of texts
 """Texts that mean something to whatever they may end up in: templates, shells, configurations, paths, terminals."""
 
 from __future__ import annotations
