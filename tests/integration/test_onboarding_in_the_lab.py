@@ -7,12 +7,18 @@ The tests of this file are the acts of one story and run in their order.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.counting import record_count
 from support.playbooks import ROOT, Played, play
+from support.tls_offers import Offer, offers, outside_at_once, taken, with_curves
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.vantage import enter_command
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -164,3 +170,65 @@ def test_8_a_fourth_participant_is_one_file_and_one_run(story: Story) -> None:
     proof = story.play("verify.yml", "-e", "participants=yellowbank")
     assert proof.status == 0, proof.output
     assert story.play("onboard.yml").changed == []
+
+
+DOORS = {  # where it is, and a place that its firewall lets in
+    "hub": ("203.0.113.10", "greenbank-gateway", "203.0.113.21"),
+    "hub over IPv6": ("[2001:db8:6d6f::10]", "greenbank-gateway", "[2001:db8:6d6f::21]"),
+    "greenbank": ("203.0.113.20", "hub-gateway", "203.0.113.11"),
+    "bluebank": ("203.0.113.30", "hub-gateway", "203.0.113.11"),
+    "redbank": ("203.0.113.40", "hub-gateway", "203.0.113.11"),
+}
+
+
+def test_9_every_door_takes_mozillas_intermediate_profile_and_nothing_else(story: Story) -> None:
+    for name, (address, machine, source) in DOORS.items():
+        prefix = enter_command(story.state, machine)
+
+        def ask(offer: Offer, place: str = f"{address}:8443", bind: str = f"{source}:0", prefix: list[str] = prefix) -> str:
+            return taken(offer, place, "-bind", bind, prefix=prefix)
+
+        outside = [*outside_at_once(), *with_curves(("X448", "P-521"))]
+        assert [str(offer) for offer in outside if ask(offer)] == [], name
+        within = [offer for offer in offers() if offer.permitted]
+        accepted = [offer.suites for offer in within if ask(offer) == offer.suites]
+        assert len(accepted) == 6, f"{name}: three suites of TLS 1.3, and three of TLS 1.2 with its kind of key"
+        record_count("TLS offers to the doors of the lab", len(outside) + len(within))
+
+
+def test_10_who_is_suspended_is_shut_out_at_once_and_comes_back(story: Story) -> None:
+    file = story.description / "participants" / "greenbank.yml"
+    described = file.read_text(encoding="utf-8")
+    with live(story) as ask:
+        assert ask() == "202"
+        file.write_text(f"{described}state: suspended\n", encoding="utf-8")
+        assert story.play("onboard.yml").status == 0
+        assert ask() == "silence", "the live connection, with certificate, token and address as they were"
+    assert story.play("verify.yml", "-e", "participants=bluebank").status == 0
+    file.write_text(described, encoding="utf-8")
+    assert story.play("onboard.yml").status == 0
+    with live(story) as ask:
+        assert ask() == "202"
+
+
+@contextmanager
+def live(story: Story) -> Iterator[Callable[[], str]]:
+    """Greenbank's right request, again and again on one connection; what is asked ends with a status or in silence."""
+    words = [sys.executable, "-m", "support.live_connection", str(story.description), str(story.state), "greenbank"]
+    command = [*enter_command(story.state, "controller"), "env", f"PYTHONPATH={ROOT / 'tests'}", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            assert process.stdout.readline().strip() == "connected"
+
+            def ask() -> str:
+                assert process.stdin
+                assert process.stdout
+                process.stdin.write("again\n")
+                process.stdin.flush()
+                return process.stdout.readline().strip()
+
+            yield ask
+        finally:
+            process.kill()

@@ -21,27 +21,34 @@ INTERMEDIATE = frozenset(
 """Mozilla's intermediate profile (Server Side TLS, guidelines 5.7) without its suites of finite-field Diffie-Hellman."""
 
 
+CURVES = ("X25519", "P-256", "P-384")
+"""The same profile's curves."""
+OTHER_CURVES = ("X448", "P-521", "secp256k1", "brainpoolP256r1", "secp224r1", "ffdhe2048")
+
+
 @dataclass(frozen=True)
 class Offer:
     """One version, and the suites that go with it."""
 
     version: str
     suites: str
+    curve: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
         """For ``openssl s_client``; old versions and weak suites need its lowest level of security."""
+        curve = ("-groups", self.curve) if self.curve else ()
         if self.version == "tls1_3":
-            return ("-tls1_3", "-ciphersuites", self.suites)
-        return (f"-{self.version}", "-cipher", f"{self.suites}:@SECLEVEL=0")
+            return ("-tls1_3", "-ciphersuites", self.suites, *curve)
+        return (f"-{self.version}", "-cipher", f"{self.suites}:@SECLEVEL=0", *curve)
 
     @property
     def permitted(self) -> bool:
         """Whether a door may take it."""
-        return self.version in {"tls1_2", "tls1_3"} and self.suites in INTERMEDIATE
+        return self.version in {"tls1_2", "tls1_3"} and self.suites in INTERMEDIATE and self.curve in {"", *CURVES}
 
     def __str__(self) -> str:
-        return f"{self.version} {self.suites}"
+        return f"{self.version} {self.suites} {self.curve}"
 
 
 @cache
@@ -49,6 +56,12 @@ def offers() -> tuple[Offer, ...]:
     """Everything that this machine's OpenSSL can offer: old versions with all they have, newer ones suite by suite."""
     old = tuple(Offer(version, "ALL") for version in ("tls1", "tls1_1"))
     return (*old, *(Offer(version, suite) for version in ("tls1_2", "tls1_3") for suite in _suites(version)))
+
+
+def with_curves(names: Sequence[str]) -> list[Offer]:
+    """A good suite of each good version (for servers with a key of either kind) with one curve alone."""
+    suites = {"tls1_2": "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256", "tls1_3": "TLS_AES_128_GCM_SHA256"}
+    return [Offer(version, suite, name) for version, suite in suites.items() for name in names]
 
 
 def outside_at_once() -> tuple[Offer, ...]:

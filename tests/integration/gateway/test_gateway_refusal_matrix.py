@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.counting import record_count
 from support.depth import sample
-from support.tls_offers import Offer, offers, taken
+from support.tls_offers import CURVES, OTHER_CURVES, Offer, offers, outside_at_once, taken, with_curves
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
 
@@ -163,6 +163,9 @@ def resumable(bench: Bench, file: Path, version: ssl.TLSVersion) -> Iterator[Any
     yield ask
 
 
+EVERY_CURVE = ("-groups", ":".join((*CURVES, "X448", "P-521", "secp256k1", "brainpoolP256r1", "secp224r1")))
+
+
 @contextmanager
 def permissive(bench: Bench, *identities: Identity) -> Iterator[str]:
     """OpenSSL's own server that takes everything it knows: whoever is refused elsewhere is accepted here."""
@@ -172,7 +175,7 @@ def permissive(bench: Bench, *identities: Identity) -> Iterator[str]:
         file.write_bytes(identity.certificate + identity.key)
         words += [f"-{word}cert", str(file), f"-{word}key", str(file)]
     suites = ["-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0", "-ciphersuites", ":".join(_strong())]
-    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", "-dhparam", str(_dh(bench)), *words, *suites]
+    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-quiet", *EVERY_CURVE, "-dhparam", str(_dh(bench)), *words, *suites]
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert until(lambda: _answers(port))
@@ -210,8 +213,7 @@ def test_every_version_and_suite_outside_the_policy_is_refused_and_every_one_wit
     within = [offer for offer in offers() if offer.permitted and f"-{foreign}-" not in offer.suites]
     assert [offer for offer in within if taken(offer, door) != offer.suites] == []
     outside = [offer for offer in offers() if not offer.permitted]
-    all_at_once = Offer("tls1_2", ":".join(offer.suites for offer in outside if offer.version == "tls1_2"))
-    chosen = [*sample(outside, 5), *(offer for offer in outside if offer.version != "tls1_2"), all_at_once]
+    chosen = [*sample(outside, 5), *outside_at_once()]
     with permissive(bench, ec_key, rsa_key) as control:
         proved = [offer for offer in dict.fromkeys(chosen) if taken(offer, control)]
     assert {offer.version for offer in proved} == {"tls1", "tls1_1", "tls1_2", "tls1_3"}
@@ -220,3 +222,15 @@ def test_every_version_and_suite_outside_the_policy_is_refused_and_every_one_wit
     assert ended(bench, len(proved))
     record_count("TLS versions and suites refused, each taken by a permissive server", len(proved))
     record_count("TLS suites of the policy accepted", len(within))
+
+
+def test_curves_outside_the_policy_are_refused_in_both_tls_versions(bench: Bench) -> None:
+    ec_key, rsa_key = (bench.hub_ca.identity("api.hub.test", server=True, key=key) for key in (None, rsa.generate_private_key(65537, 2048)))
+    bench.install(bench.with_door(identity=rsa_key))
+    door = f"127.0.0.1:{bench.door.listeners[0].port}"
+    assert [str(offer) for offer in with_curves(CURVES) if not taken(offer, door)] == []
+    with permissive(bench, ec_key, rsa_key) as control:
+        proved = [offer for offer in with_curves(OTHER_CURVES) if taken(offer, control)]
+    assert {offer.curve for offer in proved} >= {"X448", "P-521"}
+    assert [str(offer) for offer in proved if taken(offer, door)] == []
+    record_count("curves refused, each taken by a permissive server", len(proved))

@@ -187,6 +187,7 @@ async function control(request, response) {
 // What the gateways offer: forward secrecy and authenticated encryption only; Node.js alone would take CBC suites too.
 const POLICY = {
   minVersion: 'TLSv1.2',
+  ecdhCurve: 'X25519:P-256:P-384',
   ciphers: [
     'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
     'ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384',
