@@ -32,6 +32,12 @@ PKCS8, TRADITIONAL, OPENSSH = (
 )
 PLAIN = serialization.NoEncryption()
 FOLDER = "exchange/redbank/participant"
+CURVES: dict[str, ec.EllipticCurve] = {
+    "ec-p224": ec.SECP224R1(),
+    "ec-p521": ec.SECP521R1(),
+    "ec-k256": ec.SECP256K1(),
+    "ec-p256": ec.SECP256R1(),
+}
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,7 @@ class Attempt:
 def kept_key(kind: str) -> Key:
     """Keys are made once."""
     if kind.startswith("ec-"):
-        return ec.generate_private_key(
-            {"ec-p224": ec.SECP224R1, "ec-p521": ec.SECP521R1, "ec-k256": ec.SECP256K1, "ec-p256": ec.SECP256R1}[kind]()
-        )
+        return ec.generate_private_key(CURVES[kind])
     return rsa.generate_private_key({"rsa-e3": 3}.get(kind, 65537), {"rsa-1024": 1024}.get(kind, 2048))
 
 
@@ -315,16 +319,16 @@ def folders() -> Iterator[Attempt]:
         ".",
     ):
         yield each(f"a link to {target}", link(target))
-    yield each("a pipe", lambda folder, _: ((folder / "jws.pem").unlink(), os.mkfifo(folder / "jws.pem"))[1])
-    yield each("a folder", lambda folder, _: ((folder / "jws.pem").unlink(), (folder / "jws.pem").mkdir())[1])
+    yield each("a pipe", _pipe)
+    yield each("a folder", _folder)
     yield each("a socket", _socket)
     yield each("a second name of a private key", _hard_link, "private-key-received")
     yield each("a file of a gigabyte", lambda folder, _: os.truncate(folder / "jws.pem", 1 << 30), "too-large")
-    yield each("1,000 files", lambda folder, _: [(folder / f"{n}.pem").touch() for n in range(1000)] and None, "file-name")
+    yield each("1,000 files", _crowd, "file-name")
     yield each("folders 1,500 levels deep", _deep)
     yield each(
         "folders 1,500 levels deep beside it",
-        lambda folder, site: (_deep(folder.parent, site), (folder / "jws.pem").write_bytes(b""))[1:] and None,
+        _deep_beside,
         "unreadable",
     )
     yield each("a link in the place of its folder", _linked_folder)
@@ -334,11 +338,38 @@ def folders() -> Iterator[Attempt]:
     yield each("a link above its folder", lambda folder, site: _link_to(folder.parent, site.path("exchange/bluebank")))
     for text in (*TEMPLATES[:4], *SHELL, *CONTROLS, "..pem", "client.csr ", "CLIENT.CSR", "x" * 255, "-x", "\udcff\udcfe"):
         if "/" not in text and "\0" not in text and len(os.fsencode(text)) < 256 and text != ".":
-            yield each(f"a file named {text[:40]!a}", lambda folder, _, text=text: (folder / text).write_bytes(b"x"), "file-name")
+            yield each(f"a file named {text[:40]!a}", _named(text), "file-name")
+
+
+def _pipe(folder: Path, _site: Site) -> None:
+    (folder / "jws.pem").unlink()
+    os.mkfifo(folder / "jws.pem")
+
+
+def _folder(folder: Path, _site: Site) -> None:
+    (folder / "jws.pem").unlink()
+    (folder / "jws.pem").mkdir()
+
+
+def _crowd(folder: Path, _site: Site) -> None:
+    for number in range(1000):
+        (folder / f"{number}.pem").touch()
+
+
+def _deep_beside(folder: Path, site: Site) -> None:
+    _deep(folder.parent, site)
+    (folder / "jws.pem").write_bytes(b"")
+
+
+def _named(name: str) -> Callable[[Path, Site], None]:
+    def act(folder: Path, _site: Site) -> None:
+        (folder / name).write_bytes(b"x")
+
+    return act
 
 
 def _socket(folder: Path, _site: Site) -> None:
-    here = os.getcwd()
+    here = Path.cwd()
     (folder / "jws.pem").unlink()
     with socket.socket(socket.AF_UNIX) as made:
         # The name of a socket may have 108 bytes only.
@@ -358,7 +389,7 @@ def _deep(folder: Path, _site: Site) -> None:
     made = str(folder)
     for _ in range(1500):
         made += "/d"
-        os.mkdir(made)
+        Path(made).mkdir()
 
 
 def _linked_folder(folder: Path, _site: Site) -> None:

@@ -43,14 +43,20 @@ def told(call: Callable[[], object]) -> object:
     try:
         return call()
     except OnboardingError as error:
-        _WATCH.on = False
-        text = str(error)
-        assert text.replace("\n", "").isprintable(), "an error that a terminal would interpret"
-        assert len(text) < LONGEST_TOLD
-        assert error.what
-        return error
+        refused = error
     finally:
         _WATCH.on = False
+    text = str(refused)
+    assert text.replace("\n", "").isprintable(), "an error that a terminal would interpret"
+    assert len(text) < LONGEST_TOLD
+    assert refused.what
+    return refused
+
+
+def huge(path: Path) -> None:
+    """A file of a gigabyte that takes no room."""
+    path.touch()
+    os.truncate(path, 1 << 30)
 
 
 def mutated(original: bytes) -> st.SearchStrategy[bytes]:

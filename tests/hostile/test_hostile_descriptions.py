@@ -9,12 +9,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hostile.fuzzing import huge
 from hostile.texts import ADDRESSES, CANARY, PATHS, SHELL, TEMPLATES, TEXTS, URLS
 from support.counting import record_count
 from support.depth import sample
@@ -153,13 +154,13 @@ def test_every_name_of_a_file(tmp_path: Path, canary: Path, name: str) -> None:
     record_count("hostile descriptions", 1)
 
 
-SPECIAL = {
+SPECIAL: dict[str, Callable[[Path], object]] = {
     "a link to a secret": lambda path: path.symlink_to("/etc/shadow"),
     "a link to a device": lambda path: path.symlink_to("/dev/zero"),
     "a link to itself": lambda path: path.symlink_to(path.name),
     "a pipe": os.mkfifo,
     "a folder": Path.mkdir,
-    "a gigabyte": lambda path: (path.touch(), os.truncate(path, 1 << 30)),
+    "a gigabyte": huge,
     "a bomb": lambda path: path.write_text("a: &a [x,x,x,x,x]\nb: &b [*a,*a,*a]\nc: [*b,*b]\n"),
     "an object": lambda path: path.write_text("!!python/object/apply:os.system ['id']\n"),
     "deep nesting": lambda path: path.write_text("[" * 100_000),
@@ -217,7 +218,7 @@ def inventory_of(text: str) -> object:
 
 
 @pytest.fixture
-def attacked(tmp_path: Path) -> Iterator[tuple[Folder, Path]]:
+def attacked(tmp_path: Path) -> tuple[Folder, Path]:
     made, canary = Folder.made(tmp_path / "inventories" / "live"), tmp_path / "executed"
     made.write("hosts.yml", "plugin: mojaloop.onboarding.hub\n")
     made.write("hub.yml", (made.path / "hub.yml").read_text().replace("kind: production", "kind: lab"))
@@ -237,7 +238,7 @@ def attacked(tmp_path: Path) -> Iterator[tuple[Folder, Path]]:
             number += 1
             made.write(f"participants/bank{number}.yml", yaml.safe_dump(content, allow_unicode=True))
     record_count("hostile descriptions", number)
-    yield made, canary
+    return made, canary
 
 
 def program(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

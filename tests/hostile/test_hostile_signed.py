@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from hostile.fuzzing import huge
 from hostile.texts import CONTROLS, PATHS, SHELL, TEMPLATES
 from support.counting import record_count
 from support.sides import rsa_key
@@ -60,6 +61,10 @@ def listed(name: str, content: bytes = b"x", *, there: bool = True) -> Act:
     return act
 
 
+def changed(change: dict[str, object], *, own_key: bool = True) -> Act:
+    return manifest(lambda _: change, own_key=own_key)
+
+
 def text(old: str, new: str, path: str = f"{BLUE}/manifest.json") -> Act:
     def act(site: Site) -> None:
         content = site.path(path).read_text(encoding="utf-8")
@@ -70,7 +75,10 @@ def text(old: str, new: str, path: str = f"{BLUE}/manifest.json") -> Act:
 
 
 def put(path: str, content: bytes) -> Act:
-    return lambda site: site.path(path).write_bytes(content) and None
+    def act(site: Site) -> None:
+        site.path(path).write_bytes(content)
+
+    return act
 
 
 def manifests() -> Iterator[tuple[str, Act, str]]:
@@ -78,12 +86,9 @@ def manifests() -> Iterator[tuple[str, Act, str]]:
         there = "/" not in name and name not in {"", ".", ".."} and len(name) < 250 and "\0" not in name
         yield f"a file named {name[:40]!a}", listed(name, there=there), "file-name" if there else "file-missing"
     yield "files of others", listed("../../greenbank/participant/jws.pem", there=False), "file-missing"
-    for title, change, reason in (
-        ("a forged manifest", {"sequence": 99}, "manifest-signature"),
-        ("a manifest of nobody", {"from": "mallory", "sequence": 99}, "manifest-signature"),
-    ):
-        yield title, manifest(lambda _, change=change: change, own_key=False), reason
-    for title, change, reason in (
+    yield "a forged manifest", changed({"sequence": 99}, own_key=False), "manifest-signature"
+    yield "a manifest of nobody", changed({"from": "mallory", "sequence": 99}, own_key=False), "manifest-signature"
+    odd: tuple[tuple[str, dict[str, object], str], ...] = (
         ("in the name of greenbank", {"from": "greenbank", "sequence": 99}, "manifest-misdirected"),
         ("for greenbank", {"to": "greenbank", "sequence": 99}, "manifest-misdirected"),
         ("for another environment", {"environment": "production", "sequence": 99}, "manifest-misdirected"),
@@ -102,8 +107,9 @@ def manifests() -> Iterator[tuple[str, Act, str]]:
         ("a newer format", {"format": 2}, "format-newer"),
         ("format 0", {"format": 0}, "manifest-unreadable"),
         ("the same number again", {"previous": "ab" * 32}, "sequence-reused"),
-    ):
-        yield title, manifest(lambda _, change=change: change), reason
+    )
+    for title, change, reason in odd:
+        yield title, changed(change), reason
     yield "another history", manifest(lambda old: {"sequence": int(str(old["sequence"])) + 1, "previous": "ab" * 32}), "manifest-chain"
     yield "an older number", manifest(lambda _: {"sequence": 1, "previous": ""}), "sequence-rolled-back"
     yield "a key twice", text('"sequence":', '"sequence": 99, "sequence":'), "manifest-unreadable"
@@ -207,11 +213,11 @@ LISTS: list[tuple[str, Act, str]] = [
     ("2 MB", put(f"{JWS}/list.json", b" " * (2 << 20)), "too-large"),
     ("a gigabyte", lambda site: os.truncate(site.path(f"{JWS}/list.json"), 1 << 30), "too-large"),
     ("nothing", put(f"{JWS}/list.json", b""), "list-unreadable"),
-    ("a pipe as list", replaced(lambda path: os.mkfifo(path), f"{JWS}/list.json"), "not-a-plain-file"),
+    ("a pipe as list", replaced(os.mkfifo, f"{JWS}/list.json"), "not-a-plain-file"),
     ("a link as list", replaced(lambda path: path.symlink_to("/etc/passwd"), f"{JWS}/list.json"), "not-a-plain-file"),
-    ("a folder as list", replaced(lambda path: path.mkdir(), f"{JWS}/list.json"), "not-a-plain-file"),
+    ("a folder as list", replaced(Path.mkdir, f"{JWS}/list.json"), "not-a-plain-file"),
     ("a link as key", replaced(lambda path: path.symlink_to("greenbank.pem"), f"{JWS}/bluebank.pem"), "file-altered"),
-    ("a pipe as key", replaced(lambda path: os.mkfifo(path), f"{JWS}/bluebank.pem"), "file-altered"),
+    ("a pipe as key", replaced(os.mkfifo, f"{JWS}/bluebank.pem"), "file-altered"),
     ("a link as folder", linked_folder, "not-a-plain-file"),
 ]  # fmt: skip
 
@@ -238,7 +244,12 @@ def deep(folder: Path) -> None:
     made = str(folder)
     for _ in range(1500):
         made += "/d"
-        os.mkdir(made)
+        Path(made).mkdir()
+
+
+def linked_away(folder: Path) -> None:
+    folder.rmdir()
+    folder.symlink_to("/etc")
 
 
 REPORTS: dict[str, Callable[[Path], None]] = {
@@ -247,8 +258,8 @@ REPORTS: dict[str, Callable[[Path], None]] = {
     "a pipe": lambda folder: os.mkfifo(folder / "jws.pem"),
     "a name that is no text": lambda folder: (folder / "\udcff").touch(),
     "deep folders": deep,
-    "a gigabyte": lambda folder: ((folder / "jws.pem").touch(), os.truncate(folder / "jws.pem", 1 << 30))[1],
-    "a link in its place": lambda folder: (folder.rmdir(), folder.symlink_to("/etc"))[1],
+    "a gigabyte": lambda folder: huge(folder / "jws.pem"),
+    "a link in its place": linked_away,
 }
 
 
@@ -275,7 +286,7 @@ def test_what_fills_the_hubs_own_folder_is_replaced(hub: Site) -> None:
     (outside / "precious").touch()
     (folder / "d" / "y").symlink_to(outside)
     assert ("hub", "d", "publication-unwanted") in changes(hub.together())
-    assert "d" not in os.listdir(folder)
+    assert not (folder / "d").exists()
     assert (outside / "precious").exists()
     # A commit of somebody else's: what it holds is judged as any publication is.
     shutil.copytree(hub.path(BLUE), hub.path("exchange/bluebank/.next-participant"))
