@@ -147,8 +147,24 @@ def _place(chosen: argparse.Namespace) -> tuple[Path, Path, str]:
     from ..description.loading import default_state, load_description  # noqa: PLC0415 -- read when needed
 
     folder = _folder(chosen)
-    environment = load_description(folder, state=chosen.state).environment
-    return folder, Path(chosen.state or default_state(folder, environment)), environment
+    named = chosen.state or _state_named_in(Path(chosen.inventory))
+    environment = load_description(folder, state=named).environment
+    return folder, Path(named or default_state(folder, environment)), environment
+
+
+def _state_named_in(inventory: Path) -> str:
+    """The state folder that an inventory file names, as the inventory plugin reads it; empty when it names none."""
+    if not inventory.is_file():
+        return ""
+    import yaml  # noqa: PLC0415 -- read when needed
+
+    try:
+        content = yaml.safe_load(inventory.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        msg = "is no YAML"
+        raise OnboardingError(msg, where=str(inventory), remedy="ansible-inventory -i names the place.") from error
+    named = content.get("state") if isinstance(content, dict) else None
+    return os.path.normpath(inventory.parent.absolute() / Path(named).expanduser()) if isinstance(named, str) and named else ""
 
 
 def _folder(chosen: argparse.Namespace) -> Path:
