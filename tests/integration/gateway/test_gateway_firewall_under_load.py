@@ -70,12 +70,13 @@ def test_allowlists_change_in_firewall_and_gateway_without_loss(inside: Bench, n
         for number in range(CHANGES):
             one_change(load, net.guarded, inside, file, (f"198.51.{number}.0/24", f"2001:db8:{number:x}::/48"))
     assert load.losses == {}
-    assert net.guarded.counter("refused_in") == 0
     assert net.guarded.counter("in_greenbank") > 0
+    dropped = net.guarded.counter("refused_in")  # a packet may meet two generations of the table; TCP sends it again
+    record_count("under load, firewall set and gateway map: packets dropped and sent again", dropped)
     inside.model = inside.with_door(callers=with_caller(inside, "bluebank", networks=()))
     allow(net.guarded, inside, file)
     assert not net.machines["bluebank"].passes(HUB, 8443), "the control: who is taken off the list is dropped"
-    assert net.guarded.counter("refused_in") > 0
+    assert net.guarded.counter("refused_in") > dropped
 
 
 def one_change(load: Load, guarded: Machine, bench: Bench, file: Path, more: tuple[str, ...]) -> None:
