@@ -148,3 +148,30 @@ def test_an_answer_of_another_ca_is_refused(tmp_path: Path, authority: Path) -> 
     (request / "certificate.pem").write_bytes(right)
     assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == []
     assert made.path("store/hub/server/certificate.pem").exists()
+
+
+def test_an_answer_to_an_older_request_is_refused(tmp_path: Path, authority: Path) -> None:
+    made = site(tmp_path, "greenbank")
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    (desk / "ca.pem").write_bytes((authority / "ca.pem").read_bytes() + (authority / "root.pem").read_bytes())
+    made.hub["hub"]["ca"] = {"kind": "offline", "offline_folder": str(desk)}
+    made.describe().step("own_certificates", now=now(), sides=["hub"])
+    (request,) = desk.glob("hub-server-*")
+    answer(authority, request)
+    older = (request / "certificate.pem").read_bytes()
+    (request / "certificate.pem").unlink()
+    # The description changes before the answer is there: the request is written anew, once.
+    made.hub["hub"]["endpoint"]["url"] = "https://other.switch.example"
+    made.describe().step("own_certificates", now=now(), sides=["hub"])
+    (request,) = desk.glob("hub-server-*")
+    asked = marks(desk)
+    again = made.step("own_certificates", now=now(), sides=["hub"])
+    assert (changes(again), faults(again), marks(desk)) == ([], [], asked)
+    (request / "certificate.pem").write_bytes(older)
+    assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == [("hub", "server", "serial")]
+    assert not made.path("store/hub/server/certificate.pem").exists()
+    (request / "certificate.pem").unlink()
+    answer(authority, request)
+    assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == []
+    assert made.path("store/hub/server/certificate.pem").exists()
