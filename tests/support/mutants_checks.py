@@ -31,7 +31,12 @@ MODULES = (
 CASES = ("tests/unit/pki", "tests/faults")
 MOST = 40
 DEAR: tuple[str, ...] = ("test_faults_",)
-SURVIVORS: dict[str, str] = {}
+SURVIVORS = {
+    r"pki\.signers\.OfflineSigner\.sign: raise AwaitingSignature.*request\.json'\)": "what was not asked for has no answer yet, and the "
+    "next line awaits that",
+    r"pki\.signers\.OfflineSigner\._comparison: \('(key-does-not-match|subject)'.*": "issuing inspects what any signer returned and "
+    "refuses it for the same reason",
+}
 
 
 HIT = "_a_check_objects"

@@ -43,7 +43,7 @@ class Mutant:
     applied: Callable[[], AbstractContextManager[None]] = field(repr=False)
     cases: tuple[str, ...] = ()
     exact: tuple[str, ...] = ()
-    """The very cases to try, in this order, where they are known."""
+    """The cases that meet it, in the order in which to try them, where they are known."""
     seen: Callable[[], bool] = field(default=lambda: True, repr=False)
     """Whether the case that ran met the mutated rule at all."""
 
@@ -110,12 +110,11 @@ class Bench:
 
     def chosen(self, mutant: Mutant) -> list[str]:
         """The cases for a mutant, those first that share the most with it."""
-        if mutant.exact:
-            return list(mutant.exact[: self.most])
         wanted = words(f"{mutant.name} {mutant.words}")
         names = [name for name in self.items if not mutant.cases or any(part in name for part in mutant.cases)]
         scores = {name: sum(self.weights[word] for word in wanted & self.texts[name]) for name in names}
-        return sorted(names, key=lambda name: (any(part in name for part in self.dear), -scores[name]))[: self.most]
+        rest = sorted(names, key=lambda name: (any(part in name for part in self.dear), -scores[name]))
+        return list(dict.fromkeys([*mutant.exact, *rest]))[: self.most]
 
     def judge(self, mutant: Mutant) -> Outcome:
         """Run cases until one goes red."""

@@ -270,6 +270,7 @@ def test_participants_door_lets_in_the_hub_alone(participants: Bench) -> None:
     with pytest.raises((ssl.SSLError, ConnectionError)):
         participants.connect("hub", identity=foreign).ask(headers=TO_GREENBANK)
     assert participants.connect("hub").ask(headers=TO_GREENBANK).status == 200
+    assert "participant=hub refused=- GET resource=parties " in log(participants, "resource=parties")
 
 
 def test_participants_door_knows_addresses_of_others(participants: Bench) -> None:

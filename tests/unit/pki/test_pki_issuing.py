@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.pki.bench import (
@@ -21,6 +22,7 @@ from unit.pki.bench import (
     ISSUERS,
     NOW,
     Journal,
+    authority,
     ca,
     chain_of,
     key,
@@ -37,7 +39,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import make_authority
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.certificates import certificate_pem, extension, fingerprint
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.contents import usages
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.issuing import issue, self_signed
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.issuing import issue, issue_out_of_time, self_signed
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import private_pem, public_digest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.policy import SigningCase, check
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.requests import read_request
@@ -188,6 +190,48 @@ def test_whatever_a_request_asks_what_comes_out_is_the_rules(asked: list[x509.Ex
     assert not constraints.ca
     assert usage
     assert not usage.key_cert_sign
+
+
+def issued_by(one: LocalSigner, journal: Journal) -> x509.Certificate:
+    client = rule("client")
+    return issue(one, rule=client, profile=MOJALOOP, holder=GREEN, public_key=PUBLIC, now=NOW, serials=journal, why="test")
+
+
+def test_a_ca_that_has_not_begun_signs_nothing() -> None:
+    for held, reason in ((ca("later", days=(10, 3650)), "issuer-not-yet-valid"), (ca("ended", days=(-1000, -1)), "issuer-expired")):
+        with pytest.raises(SigningRefused) as refused:
+            issued_by(LocalSigner(held.certificate, held.chain, held.key), Journal())
+        assert refused.value.reason == reason
+    begun = ca("begun", days=(0, 3650))
+    assert issued_by(LocalSigner(begun.certificate, begun.chain, begun.key), Journal())
+
+
+def test_what_a_signer_did_wrong_does_not_go_out() -> None:
+    held, journal = authority("hub"), Journal()
+    with pytest.raises(SigningRefused) as refused:
+        issued_by(LocalSigner(held.certificate, held.chain, key("ec-p256", "not the hub's")), journal)
+    assert refused.value.reason == "issuer-signature"
+    assert journal.order == ["reserve"]
+    with pytest.raises(SigningRefused) as refused:
+        signed("client", ec.generate_private_key(ec.SECP224R1()).public_key())
+    assert refused.value.reason == "key-kind"
+    assert issued_by(signer("hub"), journal)
+    assert journal.order == ["reserve", "reserve", "record"]
+
+
+def test_a_certificate_out_of_time_is_never_one_that_works() -> None:
+    today = datetime.now(tz=UTC)
+
+    def made(begin: int, end: int) -> x509.Certificate:
+        period, client = (today + begin * DAY, today + end * DAY), rule("client")
+        return issue_out_of_time(
+            signer("hub"), rule=client, profile=MOJALOOP, holder=GREEN, public_key=PUBLIC, period=period, serials=Journal(), why="test"
+        )
+
+    with pytest.raises(SigningRefused) as refused:
+        made(-1, 1)
+    assert refused.value.reason == "in-time"
+    assert made(-2, -1).not_valid_after_utc < today < made(1, 2).not_valid_before_utc
 
 
 class Offline:

@@ -136,6 +136,7 @@ def test_a_chain_is_put_in_order_whatever_order_it_comes_in() -> None:
         (b"", "unreadable"),
         (certificate_pem(ROOT.certificate)[:300] + b"\n-----END CERTIFICATE-----\n", "unreadable"),
         (certificate_pem(ROOT.certificate).replace(b"CERTIFICATE", b"PUBLIC KEY"), "unreadable"),
+        (certificate_pem(*ISSUING.chain) + b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "unreadable"),
     ],
 )
 def test_a_chain_that_is_refused(pem: bytes, reason: str) -> None:

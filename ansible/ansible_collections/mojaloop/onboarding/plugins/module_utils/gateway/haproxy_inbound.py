@@ -141,8 +141,6 @@ def _path(base_path: str) -> list[str]:
     return [
         *clean_path(base),
         f"    http-request set-var(txn.resource) path{strip},field(2,/)",
-        f"    http-request set-var(txn.uri) pathq{strip}",
-        "    http-request set-var(txn.method) method",
     ]
 
 
@@ -163,7 +161,10 @@ def _header_once(name: str, variable: str) -> str:
 
 def _source(door: Inbound) -> list[str]:
     optional = [("uri-header", "fspiop-uri", "txn.uri"), ("method-header", "fspiop-http-method", "txn.method")]
+    base = door.base_path
     lines = [
+        f"    http-request set-var(txn.uri) pathq{f',bytes({len(base)})' if base else ''}",
+        "    http-request set-var(txn.method) method",
         f'    http-request set-var(txn.fspiop) "var(txn.participant),map_str({map_file("sources")})"',
         *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}", status=403),
     ]
