@@ -1,0 +1,92 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every fault that our own, a received and a published certificate may all have is told of each, and of none without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from unit.pki.bench import BLUE, GREEN, ISSUERS, NOW, authority, ca, chain_of, forged, key, rule
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import Authority
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.contents import id_uri, usages
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import public_digest
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verification import (
+    certificate_faults,
+    received_certificate_faults,
+    received_server_faults,
+)
+
+SHA_256, SHA_224 = (bytes.fromhex(f"06082a8648ce3d04030{last}") for last in (2, 1))
+"""ecdsa-with-SHA256 and ecdsa-with-SHA224 (RFC 5758 section 3.2) in DER."""
+OF_OTHERS = x509.SubjectAlternativeName([x509.DNSName("greenbank.test"), x509.UniformResourceIdentifier(id_uri(BLUE))])
+Maker = Callable[[str], x509.Certificate]
+
+
+def changed(certificate: x509.Certificate, old: bytes, new: bytes) -> x509.Certificate:
+    """The certificate with other bytes; its signature fits no longer."""
+    return x509.load_der_x509_certificate(certificate.public_bytes(Encoding.DER).replace(old, new))
+
+
+def by_another_key(name: str) -> x509.Certificate:
+    right = authority(ISSUERS[name])
+    return forged(name, by=Authority(right.certificate, right.chain, key("ec-p256", "not the CA's")))
+
+
+FAULTS: dict[str, Maker] = {
+    "key-kind": lambda name: forged(name, public=ec.generate_private_key(ec.SECP224R1()).public_key()),
+    "issuer-is-not-ours": lambda name: forged(name, by=ca("another")),
+    "signature-algorithm": lambda name: changed(forged(name), SHA_256, SHA_224),
+    "issuer-signature": by_another_key,
+    "not-yet-valid": partial(forged, days=(1, 300)),
+    "certificate-expired": partial(forged, days=(-300, -1)),
+    "basic-constraints": partial(forged, extensions=[x509.BasicConstraints(ca=True, path_length=None)]),
+    "key-usage": partial(forged, extensions=[usages("key_cert_sign", "digital_signature")]),
+    "extended-key-usage": partial(forged, without=[x509.ExtendedKeyUsage]),
+}
+
+
+def own(certificate: x509.Certificate, key_digest: str = "") -> set[str]:
+    found = certificate_faults(certificate, rule=rule("client"), holder=GREEN, chain=chain_of("client"), now=NOW, key_digest=key_digest)
+    return {fault.reason for fault in found}
+
+
+def received(certificate: x509.Certificate, key_digest: str = "") -> set[str]:
+    facts = {"rule": rule("client"), "holder": GREEN, "chain": chain_of("client"), "now": NOW}
+    return {fault.reason for fault in received_certificate_faults(certificate, key_digest=key_digest, **facts)}  # type: ignore[arg-type]
+
+
+def published(certificate: x509.Certificate) -> set[str]:
+    found = received_server_faults(certificate, rule=rule("server"), counterpart=GREEN, chain=chain_of("server"), now=NOW)
+    return {fault.reason for fault in found}
+
+
+@pytest.mark.parametrize("reason", FAULTS)
+@pytest.mark.parametrize(("name", "judge"), [("client", own), ("client", received), ("server", published)])
+def test_a_fault_is_told_whoever_signed(reason: str, name: str, judge: Callable[[x509.Certificate], set[str]]) -> None:
+    assert reason in judge(FAULTS[reason](name))
+    assert judge(forged(name)) == set()
+
+
+@pytest.mark.parametrize("judge", [own, received])
+def test_a_certificate_for_another_key_is_told(judge: Callable[[x509.Certificate, str], set[str]]) -> None:
+    held, other = (public_digest(key("ec-p256", use).public_key()) for use in ("client", "somebody else's"))
+    assert judge(forged("client"), other) == {"key-does-not-match"}
+    assert judge(forged("client"), held) == set()
+
+
+@pytest.mark.parametrize(("name", "judge"), [("client", received), ("server", published)])
+def test_the_identity_of_another_is_told(name: str, judge: Callable[[x509.Certificate], set[str]]) -> None:
+    assert judge(forged(name, extensions=[OF_OTHERS])) == {"subject"}
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which")
+def test_a_serial_number_that_is_not_positive_is_told() -> None:
+    good = forged("client", serial=0x7F << 152)
+    negative = changed(good, bytes.fromhex("02147f"), bytes.fromhex("0214ff"))
+    assert "serial" in own(negative)
+    assert own(good) == set()
