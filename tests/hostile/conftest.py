@@ -24,7 +24,7 @@ pytest.register_assert_rewrite("hostile.attempts", "hostile.fuzzing", "hostile.t
 MEMORY = "/dev/shm"  # noqa: S108 -- folders made by mkdtemp in there: hundreds of trees are copied and synced
 
 # The same examples in every run: what fails for one fails for all.
-settings.register_profile("hostile", derandomize=True, database=None, deadline=None, max_examples=1000 if DEEP else 300)
+settings.register_profile("hostile", derandomize=True, database=None, deadline=None, max_examples=1000 if DEEP else 120)
 
 
 @cache

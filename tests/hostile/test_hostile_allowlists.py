@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tracemalloc
 from ipaddress import ip_address, ip_network
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hostile.texts import ADDRESSES
 from support.counting import record_count
 from tools.description_files import Folder
@@ -47,7 +47,7 @@ DENIED = {
     "a range": ["45.60.3.21-45.60.3.30"],
     "a mask": ["45.60.3.0/255.255.255.0"],
     "the hub's own": ["45.60.1.11"],
-    "around the hub's own": ["45.60.0.0/16"],
+    "around the hub's own": ["45.60.1.0/24"],
     "greenbank's": ["45.60.2.21"],
     "around greenbank's": ["45.60.2.0/24"],
     "within greenbank's": ["2c0f:fe38:2::7/128"],
@@ -57,8 +57,8 @@ DENIED = {
 
 
 def written(folder: Folder, networks: list[str]) -> list[str]:
-    right = yaml.safe_load((folder.path / RED).read_text(encoding="utf-8"))
-    folder.write(RED, yaml.safe_dump(right | {"egress_addresses": networks}))
+    kept = (folder.path / RED).read_text(encoding="utf-8").partition("egress_addresses:")[0]
+    folder.write(RED, kept + "egress_addresses: " + json.dumps(networks) + "\n")
     return [problem for problem in folder.problems() if problem.startswith(RED)]
 
 
@@ -123,7 +123,7 @@ def test_an_address_of_both_forms_is_one_address(hub: Site) -> None:
     assert "::ffff" not in render(mapped)
 
 
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.deep)])
 def test_very_many_entries_are_exact_in_bounded_memory(count: int) -> None:
     owners = {f"bank{n}": [ip_network((0x2D000000 + (n * 100 + each) * 256, 24)) for each in range(100)] for n in range(count // 100)}
     tracemalloc.start()
@@ -144,5 +144,5 @@ def test_the_largest_file_of_addresses_is_refused_in_one_line(tmp_path: Path) ->
     (problem,) = written(folder, [f"46.{n // 65536}.{n // 256 % 256}.{n % 256}/32" for n in range(100_000)])
     assert problem == f"{RED}:1: file: found more than 256 KiB; allowed: at most 256 KiB"
     (problem,) = written(folder, [f"46.{n // 65536}.{n // 256 % 256}.{n % 256}" for n in range(10_000)])
-    assert problem == f"{RED}:1: egress_addresses: found 10000 entries; allowed: 0 to 200 entries"
+    assert problem == f"{RED}:7: egress_addresses: found 10000 entries; allowed: 0 to 200 entries"
     record_count("allowlist cases", 2)
