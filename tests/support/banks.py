@@ -7,6 +7,7 @@ import base64
 import json
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ TokenSigner = Any
 Inside = Callable[[Callable[[], None]], None]
 KEPT, NEW = 0.02, 0.04
 """Seconds between two requests of one caller."""
+LASTING = 86400
+"""Seconds for which a token is good: no token may expire during the load, which is another matter."""
 ADDRESS = {"greenbank": "127.0.0.21", "bluebank": "127.0.0.31"}
 
 
@@ -61,7 +64,11 @@ class Bank:
 
     def made_token(self) -> str:
         thumbprint = b64(self.bench.digest(self.identity.certificate))
-        return str(self.signer.token(self.bench.claims(self.name, client_id=self.client, cnf={"x5t#S256": thumbprint})))
+        return str(
+            self.signer.token(
+                self.bench.claims(self.name, client_id=self.client, exp=int(time.time()) + LASTING, cnf={"x5t#S256": thumbprint})
+            )
+        )
 
     def dial(self) -> Session:
         """A connection with the present certificate; it is current as long as that is."""
