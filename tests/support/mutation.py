@@ -85,7 +85,7 @@ class Bench:
     def __post_init__(self) -> None:
         """Weigh the words: the rarer, the more it says."""
         self.items = {_short(item.nodeid): item for item in self.session.items}
-        self.texts = {name: words(f"{name} {inspect.getsource(item.function)}") for name, item in self.items.items()}  # type: ignore[attr-defined]
+        self.texts = {name: words(f"{name} {_text(item)}") for name, item in self.items.items()}
         counted = Counter(word for text in self.texts.values() for word in text)
         self.weights = {word: math.log((len(self.items) + 1) / count) for word, count in counted.items()}
 
@@ -143,6 +143,13 @@ class _Rest:
 
     def listchain(self) -> list[pytest.Session]:
         return [self.session]
+
+
+def _text(item: pytest.Item) -> str:
+    """The source of a case, and the constants of its module that it speaks of."""
+    function = item.function  # type: ignore[attr-defined]
+    named = (function.__globals__.get(name) for name in function.__code__.co_names)
+    return " ".join([inspect.getsource(function), *(repr(value) for value in named if isinstance(value, str | tuple | list | dict))])
 
 
 def words(text: str) -> frozenset[str]:
