@@ -15,7 +15,7 @@ SHELL = ("$(touch @CANARY@)", "`touch @CANARY@`", "x; touch @CANARY@", "x|touch 
          "'x'", '"x"', "x\\", "~root", "*", "x > /tmp/x")  # fmt: skip
 HAPROXY = ("x }\n  http-request allow", "x\n  server evil 192.0.2.66:80", "x # comment", "%[src]", "%[env(HOME)]", "x if TRUE", "x unless FALSE",
            "lua(x)", "zz,lower", "x|y", "x y")  # fmt: skip
-NFT = ("x }; flush ruleset; table inet x {", "accept;", "jump evil", "@set", "x, 0.0.0.0/0", 'include "/etc/passwd"', 'x comment "y"')
+NFT = ("x }; flush ruleset; table inet x {", "evil accept;", "jump evil", "@set", "x, 0.0.0.0/0", 'include "/etc/passwd"', 'x comment "y"')
 YAML = ("!!python/object/apply:os.system ['touch @CANARY@']", "&a [*a]", "*a", "x: y", "- x", "? x", "| x", "> x", "x #y", "%YAML 1.1",
         "yes", "null", "~", "0x1f", "1e3", "2026-01-01", "[", "{", "---", "...", "<<")  # fmt: skip
 PATHS = (
