@@ -180,7 +180,9 @@ def test_after_its_end_a_connection_gets_not_one_answer_from_the_door(net: Netwo
         assert connection.recv(1) == b"."
         assert answered(connection, net.servers[0])
         put(net.guarded, model(), file)
+        assert net.guarded.counter("refused_in") == 0
         assert not answered(connection, net.servers[0])
+        assert net.guarded.counter("refused_in") > 0
 
 
 @pytest.mark.parametrize(("door", "source"), [(BANK, HUB), (BANK6, HUB6)])
@@ -192,7 +194,9 @@ def test_after_its_end_a_call_gets_not_one_answer_from_the_counterpart(net: Netw
         assert connection.recv(1) == b"."
         assert answered(connection, server)
         put(net.guarded, model(allowed_out={"redbank": [other]}), file)
+        assert net.guarded.counter("refused_out") == 0
         assert not answered(connection, server)
+        assert net.guarded.counter("refused_out") > 0
 
 
 def test_replacing_the_table_loses_no_connection(net: Network, file: str) -> None:

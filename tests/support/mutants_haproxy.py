@@ -64,6 +64,11 @@ OPTIONS: dict[str, tuple[str, str]] = {
     r" no-ssl-reuse": ("", "no-ssl-reuse"),
 }
 """What is taken away from lines with options: pattern -> replacement, name."""
+_SAME = {
+    r"fspiop\.\w+\.test": "<host>", r"to-\w+": "to-<name>", r"/destinations/\w+/": "/destinations/<name>/",
+    r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]|<host>):\d+|:\d+": "<address>",
+}  # fmt: skip
+"""What differs from case to case."""
 _CONDITION = re.compile(r"(?P<head>.*) (?P<word>if|unless) (?P<tail>!?\{ .+ \})$")
 _TERM = re.compile(r"(\|\| )?!?\{ .*? \}(?= |$)")
 
@@ -117,8 +122,9 @@ def located(text: str) -> Iterator[tuple[Rule, str]]:
         name = section.split(" ")[-1]
         world = OUTBOUND if name == "outbound" or name.startswith("to-") else PARTICIPANT if participant else DOOR
         world = world if section and section != "defaults" else PROCESS
-        same = re.sub(r"to-\w+", "to-<name>", re.sub(r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]|fspiop\.\w+\.test):\d+|:\d+", "<address>", line))
-        same = re.sub(r"/destinations/\w+/", "/destinations/<name>/", same)
+        same = line
+        for pattern, instead in _SAME.items():
+            same = re.sub(pattern, instead, same)
         counted[world, same] += 1
         yield Rule(world, same, counted[world, same]), line
 
