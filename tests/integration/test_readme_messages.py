@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shutil
 import subprocess
@@ -13,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from support.playbooks import ROOT
-from unit.firewall.test_firewall_comparison import found, installed, observation, without
+from tools.firewall_cases import observation, without
+from unit.firewall.test_firewall_comparison import found, installed
 from unit.steps.conftest import Site, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main import main
@@ -132,11 +135,10 @@ def backup_there(folder: Path) -> str:
     (folder / "backup.tar").write_bytes(b"")
     shutil.copytree(folder / "description", folder / "env")
     (folder / "env/hosts.yml").write_text(f"plugin: mojaloop.onboarding.hub\nstate: {made.state}\n", encoding="utf-8")
-    words: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.stderr, "write", lambda text: words.append(text) or len(text))
+    words = io.StringIO()
+    with contextlib.redirect_stderr(words):
         main(["backup", str(folder / "backup.tar"), "-i", str(folder / "env/hosts.yml")])
-    return "".join(words)
+    return words.getvalue()
 
 
 PROVOKED: list[Callable[[Path], str]] = [
