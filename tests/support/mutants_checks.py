@@ -48,7 +48,7 @@ def mutants(bench: Bench | None) -> Iterator[Mutant]:
     made, marks = _all()
     met = _met(bench, marks) if bench else {}
     for mutant in made:
-        yield replace(mutant, exact=tuple(met.get(mutant.name, ())))
+        yield replace(mutant, exact=tuple(met.get(mutant.name, ())) if bench else None)
 
 
 def _all() -> tuple[list[Mutant], list[Mark]]:
@@ -78,11 +78,12 @@ def _met(bench: Bench, marks: list[Mark]) -> dict[str, list[str]]:
             mark.entered(stack, told.add)
         for module in {mark.module.__name__: mark.module for mark in marks}.values():
             _instrument(module, [mark for mark in marks if mark.module is module and mark.place], told.add, stack)
-        for name in bench.items:
-            if not any(part in name for part in DEAR):
-                told.clear()
-                if not bench.run(name):
-                    by_case[name] = set(told)
+        for name in [name for name in bench.items if not any(part in name for part in DEAR)]:
+            told.clear()
+            if bench.run(name):
+                del bench.items[name]
+            else:
+                by_case[name] = set(told)
     met: defaultdict[str, list[str]] = defaultdict(list)
     for name in sorted(by_case, key=lambda name: len(by_case[name])):
         for one in by_case[name]:

@@ -42,8 +42,8 @@ class Mutant:
     words: str
     applied: Callable[[], AbstractContextManager[None]] = field(repr=False)
     cases: tuple[str, ...] = ()
-    exact: tuple[str, ...] = ()
-    """The cases that meet it, in the order in which to try them, where they are known."""
+    exact: tuple[str, ...] | None = None
+    """The cases that meet it, in the order in which to try them; with those in ``DEAR`` behind, no others are tried."""
     seen: Callable[[], bool] = field(default=lambda: True, repr=False)
     """Whether the case that ran met the mutated rule at all."""
 
@@ -114,7 +114,9 @@ class Bench:
         names = [name for name in self.items if not mutant.cases or any(part in name for part in mutant.cases)]
         scores = {name: sum(self.weights[word] for word in wanted & self.texts[name]) for name in names}
         rest = sorted(names, key=lambda name: (any(part in name for part in self.dear), -scores[name]))
-        return list(dict.fromkeys([*mutant.exact, *rest]))[: self.most]
+        if mutant.exact is not None:
+            rest = [*mutant.exact, *(name for name in rest if any(part in name for part in self.dear))]
+        return rest[: self.most]
 
     def judge(self, mutant: Mutant) -> Outcome:
         """Run cases until one goes red."""
@@ -154,7 +156,7 @@ def _text(item: pytest.Item) -> str:
 
 def words(text: str) -> frozenset[str]:
     """The words of a rule or of a case."""
-    return frozenset(re.findall(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*", text.lower()))
+    return frozenset(re.findall(r"[a-z0-9]+(?:[-_.][a-z0-9]+)*", text.lower()) + re.findall(r"[a-z0-9]+", text.lower()))
 
 
 def _short(nodeid: str) -> str:
