@@ -122,19 +122,26 @@ def test_a_token_signed_with_the_public_key_as_a_shared_secret(bench: Bench) -> 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["tls-1.2", "tls-1.3"])
 @pytest.mark.parametrize("how", ["suspended", "revoked"])
-def test_who_is_shut_out_is_refused_on_live_resumed_and_new_connections(bench: Bench, how: str, version: ssl.TLSVersion) -> None:
+def test_who_is_shut_out_is_refused_on_live_resumed_and_new_connections(
+    bench: Bench,
+    recorder: Any,  # noqa: ANN401
+    how: str,
+    version: ssl.TLSVersion,
+) -> None:
     file = bench.root / "client.pem"
     file.write_bytes(bench.clients["greenbank"].certificate + bench.clients["greenbank"].key)
     bench.install()
     right, green, blue = bench.headers(), bench.door.callers[0], bench.door.callers[1]
+    willing: Recorder = recorder(bench.hub_ca.identity("api.hub.test", server=True), bench.root, b"")
     with resumable(bench, file, version) as ask:
+        assert [ask(right, willing.server_port) for _ in range(2)] == [(200, False), (200, True)], "the client would resume"
         live, other = bench.connect("greenbank"), bench.connect("bluebank")
-        assert (live.ask(headers=right).status, ask(right), other.ask(headers=bench.headers("bluebank")).status) == (200, 200, 200)
+        assert (live.ask(headers=right).status, ask(right), other.ask(headers=bench.headers("bluebank")).status) == (200, (200, False), 200)
         passed = len(bench.backend.seen)
         renewed = replace(green, certificates=(bench.digest(bench.hub_ca.identity("greenbank").certificate).hex(),))
         bench.install(bench.with_door(callers=(blue,) if how == "suspended" else (renewed, blue)))
         assert live.ask(headers=right).reason == "certificate-unknown"
-        assert ask(right) == 403
+        assert ask(right) == (403, False)
         assert bench.connect("greenbank").ask(headers=right).reason == "certificate-unknown"
         assert len(bench.backend.seen) == passed
         assert other.ask(headers=bench.headers("bluebank")).status == 200, "the other one's live connection goes on"
@@ -144,21 +151,21 @@ def test_who_is_shut_out_is_refused_on_live_resumed_and_new_connections(bench: B
 
 @contextmanager
 def resumable(bench: Bench, file: Path, version: ssl.TLSVersion) -> Iterator[Any]:
-    """Asks on a new connection that offers the last one's session, by id and by ticket; it is never taken up."""
+    """Asks on a new connection that offers the last one's session, by id or ticket; tells the status and whether it was taken up."""
     context = ssl.create_default_context(cadata=bench.hub_ca.pem.decode())
     context.load_cert_chain(file)
     context.minimum_version = context.maximum_version = version
-    kept: list[ssl.SSLSession] = []
+    kept: dict[int, ssl.SSLSession | None] = {}
+    door = bench.door.listeners[0].port
 
-    def ask(headers: list[tuple[str, str]]) -> int:
-        raw = socket.create_connection(("127.0.0.1", bench.door.listeners[0].port), 10, ("127.0.0.21", 0))
-        with context.wrap_socket(raw, server_hostname="api.hub.test", session=kept[-1] if kept else None) as stream:
+    def ask(headers: list[tuple[str, str]], port: int = door) -> tuple[int, bool]:
+        raw = socket.create_connection(("127.0.0.1", port), 10, ("127.0.0.21", 0))
+        with context.wrap_socket(raw, server_hostname="api.hub.test", session=kept.get(port)) as stream:
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
             stream.sendall(f"GET /parties/1 HTTP/1.1\r\nhost: api.hub.test\r\n{lines}\r\n".encode())
             answer = stream.recv(65536)
-            assert not stream.session_reused
-            kept.extend([stream.session] if stream.session else [])
-        return int(answer.split()[1])
+            kept[port] = stream.session
+            return int(answer.split()[1]), bool(stream.session_reused)
 
     yield ask
 
