@@ -148,10 +148,13 @@ def test_a_live_call_ends_with_its_door_although_the_counterpart_keeps_sending(n
     staying.close()
 
 
-def test_a_call_from_a_counterparts_own_port_number_to_another_service_is_answered(net: Network, file: str) -> None:
-    net.serve(net.guarded, HUB, 22)
-    put(net.guarded, model(allowed_out={"greenbank": [(BANK, DOOR)]}), file)
-    with net.machines["stranger"].call(lambda: _from_port(DOOR, HUB, 22)) as connection:
+@pytest.mark.parametrize(("own", "counterparts"), [(HUB, BANK), (HUB6, BANK6)])
+def test_a_call_from_a_counterparts_own_port_number_to_another_service_is_answered(
+    net: Network, file: str, own: str, counterparts: str
+) -> None:
+    net.serve(net.guarded, own, 22)
+    put(net.guarded, model(allowed_out={"greenbank": [(counterparts, DOOR)]}), file)
+    with net.machines["stranger"].call(lambda: _from_port(DOOR, own, 22)) as connection:
         assert connection.recv(1) == b"."
 
 

@@ -33,6 +33,8 @@ AREAS: dict[str, tuple[str, ...]] = {
     PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway"),
 }
 """Where the cases for a kind of section are, by parts of their names."""
+ANSWERS = ("haproxy_answers.py",)
+"""And for rules about answers."""
 MOST = 40
 DEAR: tuple[str, ...] = ()
 SURVIVORS = {
@@ -191,4 +193,5 @@ def mutants(bench: Bench) -> Iterator[Mutant]:
     for rule in _SEAM.rules:
         for name, edit in edits(rule.line):
             seen = f"{rule.world}: {rule.line.strip()}{f' #{rule.number}' if rule.number > 1 else ''}{f' WITHOUT {name}' if name else ''}"
-            yield Mutant(seen, name or rule.line, partial(_applied, rule, edit), AREAS[rule.world], seen=lambda: _SEAM.met)
+            cases = ANSWERS if rule.line.strip().startswith("http-response") else AREAS[rule.world]
+            yield Mutant(seen, name or rule.line, partial(_applied, rule, edit), cases, seen=lambda: _SEAM.met)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +131,7 @@ def test_a_chain_is_put_in_order_whatever_order_it_comes_in() -> None:
         (certificate_pem(ISSUING.certificate), "chain-incomplete"),
         (certificate_pem(*ISSUING.chain, ROGUE.certificate), "chain-unrelated"),
         (certificate_pem(*ISSUING.chain, ca("sibling", above=ROOT).certificate), "chain-unrelated"),
+        (certificate_pem(*ISSUING.chain, ca("root", days=(-1, 3000)).certificate), "chain-unrelated"),
         (certificate_pem(*ISSUING.chain, forged(by=ISSUING)), "authority-not-ca"),
         (certificate_pem(*ISSUING.chain) + private_pem(ISSUING.key), "private-key-received"),
         (certificate_pem(*[ROOT.certificate] * 7), "too-many"),
@@ -255,12 +258,27 @@ def test_faults_of_an_own_ca(tree: DiskTree) -> None:
     assert seeded({}) == []
     (tree.root / "ca/key.pem").chmod(0o644)
     assert own(tree) == ["mode"]
+    seeded({})
+    other_kind = authority_faults(tree, "ca", rule=replace(AUTHORITY, key_kinds=("rsa-4096",)), now=NOW)
+    assert [fault.reason for fault in other_kind] == ["authority-key-kind"]
     tree.remove("ca")
     assert own(tree) == ["missing"]
 
 
 GREEN_CA = authority("greenbank").certificate
 _NO_LISTS = [x509.BasicConstraints(ca=True, path_length=None), usages("key_cert_sign")]
+
+
+def test_a_file_of_an_own_ca_that_cannot_be_read(tree: DiskTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def refused(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "chain.pem":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))  # root may read everything: played here
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refused)
+    assert own(tree) == ["unreadable"]
 
 
 def test_a_ca_whose_key_is_elsewhere(tree: DiskTree) -> None:

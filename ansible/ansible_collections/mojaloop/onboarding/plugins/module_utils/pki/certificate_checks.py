@@ -201,7 +201,11 @@ RECEIVED: tuple[Check, ...] = (
     ("subject", names_nobody_else),
 )
 DUE: tuple[Check, ...] = (("certificate-expires-soon", not_due),)
-SERVER: tuple[Check, ...] = (*(check for check in RECEIVED if check[0] != "certificate-expires-soon"), ("san", names_the_door))
+SERVER: tuple[Check, ...] = (
+    *(check for check in RECEIVED if check[0] not in {"certificate-expires-soon", "key-does-not-match"}),
+    ("san", names_the_door),
+)
+"""Neither a reason to use it no longer, nor is its key known from elsewhere."""
 
 
 def examine(checks: tuple[Check, ...], seen: Examined) -> list[Fault]:
