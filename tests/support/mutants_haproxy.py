@@ -42,6 +42,8 @@ SURVIVORS = {
     r".* WITHOUT verifyhost": "HAProxy holds the certificate against the announced name (sni) where no other is given",
     r"process: ssl-default-(bind|server)-options ssl-min-ver TLSv1.2( no-tls-tickets WITHOUT TLS floor| WITHOUT TLS floor)?": "the suites "
     "that are permitted exist from TLS 1.2 on: either rule alone would do",
+    r"hub's door: http-request set-var\(txn\.signed\) .*tokens/key-1\.pem.* WITHOUT all conditions": "whose key is another's is judged "
+    "anew by the line of that key, which comes later",
     r".*: http-after-response set-header connection close if \{ stopping \}.*": "refuses nothing; that its absence loses requests has a "
     "test of its own (test_without_the_parting_answer_a_reload_loses_requests_that_may_be_repeated)",
 }
