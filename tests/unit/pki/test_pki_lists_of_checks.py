@@ -5,21 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from unit.pki.bench import BLUE, GREEN, ISSUERS, NOW, authority, ca, chain_of, forged, key, rule
+from unit.pki.bench import BLUE, DAY, GREEN, ISSUERS, NOW, artefact, authority, ca, chain_of, forged, key, rule
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import Authority
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.contents import id_uri, usages
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import public_digest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verification import (
+    artefact_faults,
     certificate_faults,
+    chain_faults,
     received_certificate_faults,
     received_server_faults,
 )
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 SHA_256, SHA_224 = (bytes.fromhex(f"06082a8648ce3d04030{last}") for last in (2, 1))
 """ecdsa-with-SHA256 and ecdsa-with-SHA224 (RFC 5758 section 3.2) in DER."""
@@ -90,3 +94,24 @@ def test_a_serial_number_that_is_not_positive_is_told() -> None:
     negative = changed(good, bytes.fromhex("02147f"), bytes.fromhex("0214ff"))
     assert "serial" in own(negative)
     assert own(good) == set()
+
+
+def test_a_ca_below_a_root_that_is_signed_with_a_weak_hash_is_told() -> None:
+    root = ca("root")
+    issuing = ca("issuing", above=root, path_length=0).certificate
+    weak = changed(issuing, SHA_256, SHA_224)
+    assert "authority-signature-algorithm" in {fault.reason for fault in chain_faults((weak, root.certificate), NOW)}
+    assert chain_faults((issuing, root.certificate), NOW) == ()
+
+
+def test_a_stored_chain_is_looked_at_itself(tmp_path: Path) -> None:
+    tree = DiskTree(tmp_path)
+    tree.write_folder("server", artefact("server"))
+    facts = {"rule": rule("server"), "holder": GREEN, "issuer_chain": chain_of("server")}
+
+    def of_the_chain(days: int) -> list[str]:
+        found = artefact_faults(tree, "server", now=NOW + days * DAY, **facts)  # type: ignore[arg-type]
+        return [fault.reason for fault in found if fault.file == "chain.pem"]
+
+    assert of_the_chain(10_000) == ["authority-expired"]
+    assert of_the_chain(1) == []
