@@ -118,6 +118,14 @@ def test_token_in_another_shape_passes(hub: Bench, claims: dict[str, Any]) -> No
     assert hub.connect("greenbank").ask(headers=hub.headers(**claims)).status == 200
 
 
+def test_our_audience_may_stand_anywhere_among_the_first_eight(hub: Bench) -> None:
+    connection, listed = hub.connect("greenbank"), [f"https://{number}.test" for number in range(9)]
+    for place in range(9):
+        aud = [*listed[:place], "https://api.hub.test", *listed[place + 1 :]]
+        answer = connection.ask(headers=hub.headers(aud=aud))
+        assert (answer.status, answer.reason) == ((200, "") if place < 8 else (401, "token-audience"))
+
+
 def test_token_itself(hub: Bench) -> None:
     claims, first = hub.claims("greenbank"), hub.signers[0]
     good = {"headers": hub.headers()}

@@ -88,6 +88,10 @@ def test_the_identity_of_another_is_told(name: str, judge: Callable[[x509.Certif
     assert judge(forged(name, extensions=[OF_OTHERS])) == {"subject"}
 
 
+def test_a_received_certificate_that_ends_soon_is_told() -> None:
+    assert received(forged("client", days=(-300, 10))) == {"certificate-expires-soon"}
+
+
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which")
 def test_a_serial_number_that_is_not_positive_is_told() -> None:
     good = forged("client", serial=0x7F << 152)
