@@ -46,6 +46,8 @@ HIT = "_a_check_objects"
 def mutants(bench: Bench | None) -> Iterator[Mutant]:
     """Every check of every module; without a bench nobody knows which cases meet it."""
     made, marks = _all()
+    if bench:  # what the dear cases share for a whole session must not be made by mutated code
+        bench.control({name.partition("::")[0]: name for name in bench.items if any(part in name for part in DEAR)}.values())
     met = _met(bench, marks) if bench else {}
     for mutant in made:
         yield replace(mutant, exact=tuple(met.get(mutant.name, ())) if bench else None)
