@@ -104,3 +104,21 @@ def test_a_ca_that_was_replaced_alone_is_confirmed_once_for_all_that_hung_on_it(
     assert {artefact for _side, artefact, _reason in changes(mended)} == {"server", "jws"}
     assert finished.read("store/hub/ca/certificate.pem") == authority
     assert {name: finished.read(f"store/hub/{name}/key.pem") for name in keys} == keys
+
+
+@pytest.mark.parametrize("text", ["id: [bluebank\n", "format: 1\nid: bluebank\n"])
+def test_a_slip_in_a_participants_file_withdraws_no_key_and_no_client(finished: Site, text: str) -> None:
+    record = {"format": 1, "client_id": "x", "registration_client_uri": "", "registration_access_token": "", "issued": "", "scope": ""}
+    finished.path("store/hub/oauth").mkdir(mode=0o700)
+    finished.path("store/hub/oauth/bluebank.json").write_text(json.dumps(record))
+    finished.path("store/hub/oauth/bluebank.json").chmod(0o600)
+    state = marks(finished.state)
+    (finished.root / "description/participants/bluebank.yml").write_text(text)
+    assert finished.run() == finished.together() == []
+    assert marks(finished.state) == state
+    # Control: a file that is gone, or says so itself, does take the key away.
+    (finished.root / "description/participants/bluebank.yml").unlink()
+    found = finished.together()
+    assert faults(found) == [("hub", "client", "participant-unknown")]
+    for side in ("hub", "greenbank"):
+        assert [path.stem for path in sorted(finished.path(f"store/{side}/jws-keys").iterdir())] == ["greenbank", "switch"]

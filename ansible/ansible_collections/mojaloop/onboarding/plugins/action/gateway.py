@@ -65,7 +65,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         observation = self._order({**order, "do": "observe"})["observation"]
         release, scope = render(model), chosen if side == HUB else None
         if scope is not None and not self._wanted():
-            model = replace(model, findings=(*model.findings, *vanished(model, observation, _known(description))))
+            model = replace(model, findings=(*model.findings, *vanished(model, observation, description.known_names)))
         made = plan(model, release, observation, scope)
         result = _result(made.findings, changed=made.changes)
         if self._task.diff:
@@ -161,12 +161,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             what = f"{order['do']} failed: {answer.get('msg', 'no answer')} {answer.get('module_stderr', '')}".strip()
             raise GatewayError(what, where=str(self._variables.get("inventory_hostname", "")))
         return answer
-
-
-def _known(description: Description) -> set[str]:
-    """Who is described, be it in a file that is broken."""
-    broken = {Path(file).stem for file, _problems in description.broken}
-    return {participant.name for participant in description.participants} | broken
 
 
 def _result(findings: Collection[Any], *, changed: bool) -> dict[str, Any]:

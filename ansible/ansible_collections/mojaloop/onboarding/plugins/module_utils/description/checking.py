@@ -34,8 +34,7 @@ def check_description(folder: Path, *, state: str = "", participants: Iterable[s
     description = load_description(folder, state=state)
     names = frozenset(participants)
     broken = {PurePath(file).stem: problems for file, problems in description.broken}
-    known = {participant.name for participant in description.participants} | set(broken)
-    if unknown := sorted(names - known):
+    if unknown := sorted(names - description.known_names):
         place = str(folder / "participants")
         raise DescriptionError(
             [Problem(place, 1, "participants", shown(name), "ids of participants of this description") for name in unknown]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import PurePath
 
 from .profiles import Profile
 
@@ -220,6 +221,16 @@ class Description:
     def participant(self, name: str) -> Participant:
         """The participant with this id; KeyError when there is none."""
         return self._by_name[name]
+
+    @cached_property
+    def broken_names(self) -> frozenset[str]:
+        """The ids of participants whose file could not be read: they are described, nobody knows how."""
+        return frozenset(PurePath(file).stem for file, _problems in self.broken)
+
+    @cached_property
+    def known_names(self) -> frozenset[str]:
+        """The ids of all who are described, be it in a file that is broken: nothing of theirs is taken for left behind."""
+        return self.broken_names | self._by_name.keys()
 
     @cached_property
     def _by_name(self) -> dict[str, Participant]:

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from ..description.model import HUB, Description, EnvironmentKind
@@ -93,9 +92,7 @@ class _Report:
 
 def _vanished(description: Description, observed: FirewallModel) -> tuple[str, ...]:
     """Counterparts in the kernel that nobody describes; those whose file is broken are reported as that."""
-    known = {HUB, *(participant.name for participant in description.participants)}
-    broken = {PurePath(file).stem for file, _ in description.broken}
-    return tuple(name for name in observed.counterparts if name not in known | broken)
+    return tuple(name for name in observed.counterparts if name not in description.known_names | {HUB})
 
 
 def _address_findings(report: _Report, name: str, desired: FirewallModel, observed: FirewallModel) -> Iterator[Finding]:

@@ -66,9 +66,21 @@ class JwsKeys:
 
 
 def hub_keys(run: Run) -> dict[str, bytes]:
-    """The JWS public keys that the hub vouches for, by FSPIOP id: its own and every active participant's."""
+    """The JWS public keys that the hub vouches for, by FSPIOP id: its own and every active participant's.
+
+    A participant whose file is broken keeps the entry it has: a slip of the pen withdraws nobody's key.
+    """
     found = {run.description.hub.fspiop_id: run.tree.read(f"{layout.store_folder(HUB, 'jws')}/public.pem")}
     for participant in run.description.participants:
         if participant.active:
             found[participant.fspiop_id] = run.tree.read(f"{layout.received_folder(HUB, participant.name)}/jws.pem")
-    return {name: content for name, content in found.items() if content is not None}
+    return {**_kept(run), **{name: content for name, content in found.items() if content is not None}}
+
+
+def _kept(run: Run) -> dict[str, bytes]:
+    """The entries of participants whose file is broken; no two holders share a key, so the key tells which entry is theirs."""
+    theirs = {run.tree.read(f"{layout.received_folder(HUB, name)}/jws.pem") for name in run.description.broken_names}
+    if not theirs - {None}:
+        return {}
+    entries = run.tree.folder(layout.jws_keys_folder(HUB))
+    return {file.removesuffix(".pem"): entry.content for file, entry in entries.items() if entry.content and entry.content in theirs}

@@ -28,9 +28,8 @@ def register_clients(run: Run) -> None:
 
 def _tell_forgotten(run: Run) -> None:
     """A client whose participant nobody describes any more: a lost file takes no client away, and the next run would say nothing."""
-    described = {participant.name for participant in run.description.participants}
     names = run.tree.names(layout.registrations_folder())
     known = {name.removesuffix(".json") for name in names if name.endswith(".json") and not name.endswith(".intent.json")}
     detail = "its file is gone, and its client at the authorization server is not; restore it, or set its state to offboarded and run again"
-    for name in sorted(known - described):
+    for name in sorted(known - run.description.known_names):
         run.note(Finding(name, STEP, HUB, "client", "participant-unknown", Disposition.FAULT, detail=detail))
