@@ -203,22 +203,24 @@ def test_the_project_installs_it_under_its_name() -> None:
     assert project["scripts"] == {"mojaloop-onboarding": f"{MAIN}:main"}
 
 
-def cpu(*arguments: str) -> tuple[float, int]:
-    """Seconds of CPU of a whole command, interpreter included; its exit code. The better of two, so that bytecode is there."""
+def cpu(*command: str) -> tuple[float, int]:
+    """Seconds of CPU of a whole command, interpreter included; its exit code. The best of three: others use this machine too."""
     spent = []
-    for _ in range(2):
+    for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([sys.executable, "-m", MAIN, *arguments], stdout=subprocess.DEVNULL, check=False, env={**os.environ})
+        done = subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=False, env={**os.environ})
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return min(spent), done.returncode
 
 
-def test_help_and_status_take_less_than_half_a_second_of_cpu(settled: Place) -> None:
-    spent, status = cpu("--help")
-    assert (status, spent < 0.2) == (0, True), spent
-    spent, status = cpu("status", "-i", str(settled.inventory))
-    assert (status, spent < 0.5) == (3, True), spent
+def test_help_and_status_are_quick(settled: Place) -> None:
+    """Beside what loading the libraries for YAML and X.509 takes alone: under half a second on a machine where that takes an eighth."""
+    yardstick, _ = cpu("-c", "import yaml, json, argparse, cryptography.x509, cryptography.hazmat.primitives.serialization.pkcs12")
+    spent, status = cpu("-m", MAIN, "--help")
+    assert (status, spent < yardstick) == (0, True), (spent, yardstick)
+    spent, status = cpu("-m", MAIN, "status", "-i", str(settled.inventory))
+    assert (status, spent < 6 * yardstick) == (3, True), (spent, yardstick)
 
 
 def test_help_reads_nothing_of_the_core() -> None:

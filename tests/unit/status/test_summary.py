@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.summary import Standing, summarise
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.text import WIDE, render
@@ -48,6 +49,31 @@ def test_a_finding_decides_its_step_only(lab: Description, disposition: Disposit
     assert rows["greenbank"].steps["tls-5"] is standing
     assert rows["greenbank"].steps["tls-4"] is Standing.DONE
     assert rows["bluebank"].complete
+
+
+def test_what_is_found_where_a_column_has_no_cell_is_shown_all_the_same(lab: Description) -> None:
+    drifted = Finding("hub", "endpoints-1", "hub", "firewall/hub-gateway", "rule-missing", Disposition.CHANGE)
+    summary = summarise(lab, [drifted], PROVED)
+    assert summary.outcome == "changed"
+    assert summary.rows[0].steps["endpoints-1"] is Standing.CHANGED
+    # Control: a cell that nothing was found about stays empty.
+    assert summary.rows[0].steps["tls-5"] is Standing.NOT_APPLICABLE
+
+
+def test_a_suspended_participant_that_is_still_let_in_is_not_done(lab: Description) -> None:
+    asleep = replace(
+        lab, participants=tuple(replace(one, state=State.SUSPENDED) if one.name == "bluebank" else one for one in lab.participants)
+    )
+    assert summarise(asleep, [], PROVED).outcome == "done"
+    still = Finding("bluebank", "endpoints-1", "hub", "gateway/hub-gateway", "map-differs", Disposition.CHANGE)
+    summary = summarise(asleep, [still], PROVED)
+    assert summary.outcome == "changed"
+    assert {row.name: row for row in summary.rows}["bluebank"].steps["endpoints-1"] is Standing.CHANGED
+
+
+def test_what_needs_a_failed_step_is_not_done(lab: Description) -> None:
+    steps = {row.name: row for row in summarise(lab, [finding(Disposition.FAULT)], PROVED).rows}["greenbank"].steps
+    assert {key for key, standing in steps.items() if standing is Standing.FAILED} == {"tls-5", "tls-6", "tls-7"}
 
 
 def test_the_worst_finding_of_a_step_decides(lab: Description) -> None:

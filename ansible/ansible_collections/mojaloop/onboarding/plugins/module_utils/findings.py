@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+OPERATOR = "the hub operator"
+"""Whom a finding waits for that a person of the hub has to decide."""
+
 
 class Disposition(StrEnum):
     """What becomes of a finding: the run acts, somebody is awaited, or a person must decide."""

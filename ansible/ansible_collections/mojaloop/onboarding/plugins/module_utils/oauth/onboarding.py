@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..description.model import HUB, AuthorizationServer, Description, Participant, State
 from ..errors import AuthorizationServerError, OnboardingError, StoreError
 from ..exchange.sealing import seal
-from ..findings import Disposition, Finding
+from ..findings import OPERATOR, Disposition, Finding
 from ..store.layout import credentials_path, received_folder, registration_path, sealed_credentials_path
 from ..store.tree import Overlay, Tree
 from .client import RegistrationClient, RegistrationRefused
@@ -258,7 +258,7 @@ class _Step:
         if intent is None or (registration and intent.action == "create"):
             return []
         detail = f"look at the server for a client named {intent.client_name} from {intent.since} or before, and delete it"
-        return [self._finding(participant, "client", "oauth-orphan-possible", detail)]
+        return [self._finding(participant, "client", "oauth-orphan-possible", detail, pending_on=OPERATOR)]
 
     def _finding(self, participant: Participant, artefact: str, reason: str, detail: str = "", pending_on: str = "") -> Finding:
         disposition = Disposition.PENDING if pending_on else Disposition.CHANGE

@@ -21,9 +21,9 @@ _NEEDS = (
     ("jws-1", "jws-2"),
     ("tls-3", "tls-2"),
     ("tls-8", "tls-2"),
+    ("tls-6", "tls-5"),
     ("tls-7", "tls-6"),
     ("jws-3", "jws-2"),
-    ("jws-4", "jws-1"),
 )
 """A step stands no better than what it needs; and that something was made is shown by its having been shared."""
 
@@ -58,6 +58,7 @@ class Summary:
     """The whole picture. ``unreached`` are hosts whose state nobody could read in this run."""
 
     rows: tuple[Row, ...]
+    changes: int
     pending: tuple[Finding, ...]
     failed: tuple[Finding, ...]
     unreached: tuple[str, ...]
@@ -68,13 +69,15 @@ class Summary:
 
     @property
     def outcome(self) -> str:
-        """``failed``, ``pending``, ``changed`` or ``done``: what a pipeline wants to know first."""
-        standings = {standing for row in self.rows for standing in row.steps.values()}
-        if self.failed or self.unreached or self.broken or Standing.FAILED in standings:
+        """``failed``, ``pending``, ``changed`` or ``done``: what a pipeline wants to know first.
+
+        Findings decide, whatever the table has room for: those about a door of the hub, or about somebody who was suspended, too.
+        """
+        if self.failed or self.unreached or self.broken or any(row.steps[TESTING] is Standing.FAILED for row in self.rows):
             return "failed"
-        if Standing.PENDING in standings:
+        if self.pending:
             return "pending"
-        return "changed" if Standing.CHANGED in standings else "done"
+        return "changed" if self.changes else "done"
 
     def as_dict(self) -> dict[str, object]:
         """Plain data, ``format`` 1."""
@@ -118,6 +121,7 @@ def summarise(
         rows.append(_row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen))
     return Summary(
         rows=tuple(rows),
+        changes=sum(finding.disposition is Disposition.CHANGE for finding in found),
         pending=tuple(sorted({finding for finding in found if finding.disposition is Disposition.PENDING})),
         failed=tuple(sorted({finding for finding in found if finding.disposition is Disposition.FAULT})),
         unreached=tuple(sorted(unreached)),
@@ -135,16 +139,16 @@ _WEIGHT = {Disposition.CHANGE: Standing.CHANGED, Disposition.PENDING: Standing.P
 
 
 def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, absent: frozenset[str], unseen: frozenset[str]) -> Row:
-    standings = dict.fromkeys(STEP_KEYS, Standing.DONE)
+    standings = {step: Standing.NOT_APPLICABLE if step in absent else Standing.DONE for step in STEP_KEYS}
     for finding in findings:
         if finding.participant == name and finding.step in standings:
             standings[finding.step] = max(standings[finding.step], _WEIGHT[finding.disposition])
     for step, needed in _NEEDS:
-        if standings[needed] >= Standing.PENDING:
+        if standings[needed] >= Standing.PENDING and step not in absent:
             standings[step] = max(standings[step], standings[needed])
-    standings["jws-4"] = max(standings["jws-4"], standings["jws-1"])
+    if "jws-4" not in absent:
+        standings["jws-4"] = max(standings["jws-4"], standings["jws-1"])
     if standings[TESTING] is Standing.DONE:
         standings[TESTING] = {True: Standing.DONE, False: Standing.FAILED, None: Standing.NOT_SHOWN}[shown]
     standings.update({step: Standing.NOT_SHOWN for step in unseen if standings[step] is Standing.DONE})
-    standings.update(dict.fromkeys(absent, Standing.NOT_APPLICABLE))
     return Row(name, state, standings)

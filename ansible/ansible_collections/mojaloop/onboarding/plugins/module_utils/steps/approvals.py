@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..description.model import HUB
 from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
-from ..findings import Disposition, Finding
+from ..findings import OPERATOR, Disposition, Finding
 from ..formats import read_json, refuse_newer
 from ..pki.authority import read_chain
 from ..pki.certificates import fingerprint
@@ -17,7 +17,7 @@ from ..pki.inputs import InputRefused
 from ..pki.keys import public_digest, read_public_key
 from ..store import layout
 from .publications import STEP_OF_FILE
-from .run import OPERATOR, Relation, Run
+from .run import Relation, Run
 
 ENDPOINTS = {
     "fspiop_id": ("endpoints-1", "FSPIOP id"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..description.model import HUB, Side
 from ..errors import StoreError
-from ..findings import Disposition, Finding
+from ..findings import OPERATOR, Disposition, Finding
 from ..pki.authority import authority_faults, authority_record, import_authority, make_authority, read_chain
 from ..pki.certificates import CertificateUnreadable, read_certificates
 from ..pki.certificates import certificate_pem as pem_of_certificates
@@ -17,7 +17,7 @@ from ..pki.signers import CertificateSigner, LocalSigner, OfflineSigner
 from ..pki.verification import Chain, authority_expiry
 from ..store import layout
 from .registers import key_of
-from .run import OPERATOR, Run
+from .run import Run
 
 STEP = "tls-1"
 OF_ANOTHER_CA = frozenset({"issuer-is-not-ours", "issuer-signature"})

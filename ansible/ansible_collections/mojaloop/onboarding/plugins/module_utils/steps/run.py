@@ -23,8 +23,6 @@ from ..store.tree import DiskTree, Overlay, Tree
 from .passphrases import given_passphrase, not_given
 from .registers import IssuingJournal, KnownKeys
 
-OPERATOR = "the hub operator"
-
 
 @dataclass(frozen=True)
 class Relation:
