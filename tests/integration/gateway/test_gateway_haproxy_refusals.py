@@ -209,6 +209,14 @@ def test_role(hub: Bench) -> None:
     refused(hub, "role-missing", {"headers": hub.headers(), "path": "/"}, {"headers": hub.headers()})
 
 
+def test_scope_permits_the_resource_of_its_name_alone(hub: Bench) -> None:
+    connection, resources = hub.connect("greenbank"), ("parties", "quotes", "transfers")
+    for scope in resources:
+        for resource in resources:
+            answer = connection.ask(headers=hub.headers(scope=scope), path=f"/{resource}/1")
+            assert (answer.status, answer.reason) == ((200, "") if resource == scope else (403, "role-missing"))
+
+
 def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
     bench.install(bench.with_door(base_path="/fspiop/v1"))
     headers = [*bench.headers(), ("fspiop-uri", "/parties/MSISDN/1")]
