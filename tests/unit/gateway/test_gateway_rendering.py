@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import tarfile
 from dataclasses import replace
+from hashlib import sha256
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +37,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
     TokenRules,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_keys import token_keys
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
 
 NOTHING: dict[str, Any] = {"running": "", "installed": "", "files": {}, "maps": {}, "stale": [], "undone": []}
 HOSTILE = ("a b", "a\nb", 'a"b', "a'b", "a#b", "a\\b", "a${HOME}", "a\x00", "a\tb", "a,b)", "é", "")
@@ -214,3 +219,33 @@ def test_token_keys_come_from_the_key_set() -> None:
     for damaged in (b"{", b"{}", b'{"keys": [{"kid": "a"}]}', b'{"keys": [{"kid": "a", "kty": "EC", "x": "AA", "y": "AA"}]}'):
         with pytest.raises(StoreError):
             token_keys(damaged)
+
+
+@pytest.mark.parametrize("kid", ["server", "ca", "callers-ca", "token-ca", "backend.cfg", "client"])
+def test_a_token_key_counts_as_one_whatever_its_name(model: GatewayModel, kid: str) -> None:
+    assert model.inbound is not None
+    tokens = replace(model.inbound.tokens or TokenRules("", "", ()), keys=((kid, b"key"),))
+    there = render(door_with(model, tokens=tokens))
+    observed = {**NOTHING, "running": "x", "maps": there.maps, "files": {**there.digests, f"tokens/{kid}.pem": "0" * 64}}
+    found = plan(door_with(model, tokens=tokens), there, observed).findings
+    assert {(one.step, one.reason) for one in found if one.artefact.endswith("/tokens")} == {("oauth", "configuration-differs")}
+
+
+def test_a_release_is_hashed_once_however_many_files_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"destinations/bank{number}/ca.pem": b"%d" % number for number in range(50)}
+    staging, hashed = tmp_path / "staging", []
+    staging.mkdir()
+    with tarfile.open(staging / gateway_release.ARCHIVE, "w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+    def counted(content: bytes) -> Any:  # noqa: ANN401
+        hashed.append(content)
+        return sha256(content)
+
+    monkeypatch.setattr(gateway_release, "sha256", counted)
+    made = gateway_release.unpack(str(staging), str(tmp_path), {name: sha256(content).hexdigest() for name, content in files.items()})
+    assert sorted(hashed) == sorted(files.values())
+    assert {str(path.relative_to(made)) for path in made.rglob("*.pem")} == set(files)

@@ -10,6 +10,7 @@ import io
 import tarfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ..findings import Disposition, Finding
@@ -18,16 +19,16 @@ from .haproxy_maps import Maps, narrowed, owner_of, written
 from .model import GatewayModel
 
 _FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("client.pem", "certificate-differs", ("tls-7",)),
-    ("/ca.pem", "trust-differs", ("tls-3", "tls-8")),
-    ("backend.cfg", "configuration-differs", ("endpoints-2",)),
+    ("tokens/*", "configuration-differs", ("oauth",)),
+    ("destinations/*/client.pem", "certificate-differs", ("tls-7",)),
+    ("destinations/*/ca.pem", "trust-differs", ("tls-3", "tls-8")),
+    ("destinations/*/backend.cfg", "configuration-differs", ("endpoints-2",)),
     ("server.pem", "certificate-differs", ("tls-1",)),
     ("callers-ca.pem", "trust-differs", ("tls-5",)),
     ("token-ca.pem", "trust-differs", ("oauth",)),
-    ("tokens/", "configuration-differs", ("oauth",)),
-    ("", "configuration-differs", ("tls-1",)),
+    ("*", "configuration-differs", ("tls-1",)),
 )
-"""By part of a file's name: reason, and the document steps it carries out; the first that fits counts."""
+"""By a file's whole name: reason, and the document steps it carries out; the first that fits counts."""
 _MAP_STEPS = {
     "fingerprints": "tls-5", "sources": "tls-5", "networks": "endpoints-1", "allowed": "endpoints-1",
     "clients": "oauth", "roles": "oauth", "destinations": "endpoints-2",
@@ -127,7 +128,7 @@ def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest
 def _file_rule(name: str) -> tuple[str, tuple[str, ...]]:
     if name.startswith("maps/"):
         return "running-config-stale", (_MAP_STEPS.get(name[len("maps/") : -len(".map")], "tls-1"),)
-    return next((reason, steps) for part, reason, steps in _FILES if part in name)
+    return next((reason, steps) for pattern, reason, steps in _FILES if fnmatchcase(name, pattern))
 
 
 def _file_findings(side: str, place: str, files: Mapping[str, str], there: Mapping[str, str]) -> Iterator[Finding]:

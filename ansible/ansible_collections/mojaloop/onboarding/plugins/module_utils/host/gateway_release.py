@@ -111,7 +111,8 @@ def unpack(staging: str, folder: str, wanted: Mapping[str, str]) -> Path:
     for name in wanted:
         if not (made / name).exists() and _NAME.fullmatch(name):
             write(made / name, _held(held / name))
-    wrong = sorted(name for name, digest in {**dict.fromkeys(digests(made), ""), **wanted}.items() if digests(made).get(name) != digest)
+    there = digests(made)
+    wrong = sorted(name for name in {*there, *wanted} if there.get(name) != wanted.get(name))
     if wrong:
         raise GatewayError("these files arrived damaged or unasked: " + ", ".join(wrong))
     return made
