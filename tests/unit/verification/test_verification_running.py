@@ -6,12 +6,30 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
+    Approval,
+    CertificateAuthority,
+    Description,
+    Endpoint,
+    EnvironmentKind,
+    Firewall,
+    Hub,
+    KeyChoices,
+    Participant,
+)
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.site import LabSite
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import make_run
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import running
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.hub_door import guarded
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.hub_door import HubDoor
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.material import Material
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import (
     ACCEPTED,
     Answer,
@@ -23,6 +41,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.m
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.running import run_cases
 
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TAKEN = Answer(Kind.ANSWERED, 202)
 REFUSED = Answer(Kind.ANSWERED, 403, "gateway", "role-missing")
 HANDSHAKE = Answer(Kind.TLS_REFUSED, reason="tlsv1 alert unknown ca")
@@ -163,4 +182,26 @@ def test_what_goes_wrong_in_preparing_an_attempt_is_the_error_of_its_case(error:
     def attempt() -> Answer:
         raise error
 
-    assert judged(refusal(guarded(attempt))).verdict is Verdict.ERROR
+    right = refusal(Deed(REFUSED))
+    for case in (replace(right, perform=attempt), replace(right, control=attempt)):
+        results = run_cases([case, right if case.control is right.control else replace(right, key="other", control_key="other right")])
+        assert [result.verdict for result in results] == [Verdict.ERROR, Verdict.PASSED]
+        assert str(error) in results[0].detail
+
+
+@pytest.mark.parametrize(("roles", "verdict"), [(("parties", "quotes"), Verdict.ERROR), (MOJALOOP.resources, Verdict.NOT_PROVABLE)])
+def test_a_participant_with_all_roles_has_all_cases_but_one(tmp_path: Path, roles: tuple[str, ...], verdict: Verdict) -> None:
+    def run_of(chosen: tuple[str, ...]) -> list[Result]:
+        keys = KeyChoices("ec-p256", "rsa-2048", "rsa-2048")
+        common = (Endpoint("api.hub.lab", 8443, "", ()), (), CertificateAuthority("internal", "ec-p256"), keys, (), Firewall("none", ()))
+        hub = Hub("hub", "switch", "Lab", *common)
+        own = Participant("greenbank", "greenbank", "Green", *common, roles=tuple(chosen))
+        description = Description(str(tmp_path), "lab", EnvironmentKind.LAB, Approval.AUTOMATIC, MOJALOOP, hub, (own,))
+        run = make_run(description, DiskTree(tmp_path), sides=["hub"], participants=[], now=NOW, rehearsal=True)
+        return run_cases(HubDoor(Material(run, LabSite(description, tmp_path)), own, None).cases())
+
+    # Nothing of theirs is here to act with, so every other case ends as an error of its own.
+    found = {result.key: result.verdict for result in run_of(tuple(roles))}
+    assert found["outside-roles"] is verdict
+    assert len(found) > 20
+    assert {found[key] for key in found if key != "outside-roles"} <= {Verdict.ERROR, Verdict.NOT_PROVABLE}

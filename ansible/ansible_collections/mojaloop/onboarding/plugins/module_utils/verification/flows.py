@@ -12,7 +12,6 @@ from typing import Any
 
 from ..description.model import Participant
 from ..errors import OnboardingError
-from .hub_door import guarded
 from .material import Material
 from .model import Answer, Case, Expected, Kind
 from .plain_http import exchange
@@ -38,9 +37,9 @@ class Flow:
             "" if site.control(self.payer.name) and site.control(self.payee.name) else "the services behind the doors are not ours to ask"
         )
         title = f"quote to {self.payee.name}, its callback received"
-        yield Case(f"payer-to-{self.payee.name}", title, DIRECTION, self.payer.name, COMPLETED, guarded(self._run), obstacle=obstacle)
+        yield Case(f"payer-to-{self.payee.name}", title, DIRECTION, self.payer.name, COMPLETED, self._run, obstacle=obstacle)
         title = f"quote from {self.payer.name}, callback sent"
-        yield Case(f"payee-of-{self.payer.name}", title, DIRECTION, self.payee.name, COMPLETED, guarded(self._run), obstacle=obstacle)
+        yield Case(f"payee-of-{self.payer.name}", title, DIRECTION, self.payee.name, COMPLETED, self._run, obstacle=obstacle)
 
     def _run(self) -> Answer:
         quote = str(uuid.uuid4())

@@ -7,10 +7,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from email.utils import formatdate
-from http.client import HTTPException
 
 from ..description.model import HUB, Participant
-from ..errors import OnboardingError
 from ..jws import PrivateKey, sign_request
 from .forgeries import UNADDRESSED, forged_signatures, forged_tokens, signed_by
 from .material import Material
@@ -86,18 +84,23 @@ class HubDoor:
             yield self._of_message("other-jws-key", "another participant's JWS key", self._signed_by_other)
 
     def _requests(self) -> Iterator[Case]:
-        outside = next(name for name in self.material.run.description.profile.resources if name not in self.participant.roles)
-
-        def outside_role() -> Attempt:
-            return replace(self._base(), path=f"/{outside}/{uuid.uuid4()}")
-
-        yield self._refusal("outside-roles", f"a resource outside its roles ({outside})", by_gateway(403, "role-missing"), outside_role)
+        yield self._outside_roles()
         make = self.material.run.keys.make
         for wrong in (NO_TOKEN, *forged_tokens(make), *identity_header("fspiop-source", "source-header"), *STATED, *PATHS):
             yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
         if "quotes" in self.participant.roles:
             for wrong in (TAMPERED, *forged_signatures(make, self._jws_key), UNADDRESSED):
                 yield self._of_message(wrong.key, wrong.title, after(self._signed_attempt, wrong.change))
+
+    def _outside_roles(self) -> Case:
+        outside = next((name for name in self.material.run.description.profile.resources if name not in self.participant.roles), None)
+
+        def outside_role() -> Attempt:
+            return replace(self._base(), path=f"/{outside}/{uuid.uuid4()}")
+
+        title = f"a resource outside its roles ({outside or 'there is none'})"
+        case = self._refusal("outside-roles", title, by_gateway(403, "role-missing"), outside_role)
+        return case if outside else replace(case, obstacle="its roles are all the resources that there are")
 
     def _stranger(self) -> Case:
         place = self.material.site.strangers()
@@ -163,7 +166,7 @@ class HubDoor:
         return perform(self.material.site, self._signed_attempt())
 
     def _case(self, key: str, title: str, expected: Expected, action: Callable[[], Answer]) -> Case:
-        return Case(key, title, DIRECTION, self.participant.name, expected, guarded(action))
+        return Case(key, title, DIRECTION, self.participant.name, expected, action)
 
     def _refusal(self, key: str, title: str, expected: Expected, attempt: Callable[[], Attempt], witness: Witness | None = None) -> Case:
         def action() -> Answer:
@@ -171,19 +174,6 @@ class HubDoor:
 
         case = self._case(key, title, expected, action)
         return replace(case, control=self._right, control_key=f"{self.participant.name} right", witness=witness)
-
-
-def guarded(action: Callable[[], Answer]) -> Callable[[], Answer]:
-    """Let every failure to prepare an attempt be an OnboardingError, so that the case ends as an error and the others go on."""
-
-    def run() -> Answer:
-        try:
-            return action()
-        except (OSError, ValueError, LookupError, HTTPException) as error:
-            msg = f"the attempt could not be made: {error}"
-            raise OnboardingError(msg) from error
-
-    return run
 
 
 def after(right: Callable[[], Attempt], change: Change) -> Callable[[], Attempt]:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..description.model import HUB, Gateway, Participant, Side
-from .hub_door import guarded
 from .material import Material
 from .model import Answer, Case, Door, Expected, Identity, Kind
 from .plain_http import exchange
@@ -44,8 +43,8 @@ class Impostors:
             direction,
             self.participant,
             NOT_SENT,
-            guarded(lambda: self._call(identity())),
-            control=guarded(self._right),
+            lambda: self._call(identity()),
+            control=self._right,
             control_key=f"{self.caller.name} to the right {self.target.name}",
             witness=self.material.site.handshake_witness(self.caller.name),
             obstacle=self._obstacle(),

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from ..description.model import HUB, Participant
 from ..jws import sign_request
 from .forgeries import forged_signatures
-from .hub_door import DROPPED, TLS_REFUSED, after, guarded, outdated
+from .hub_door import DROPPED, TLS_REFUSED, after, outdated
 from .material import Material
 from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Witness
 from .probe import perform
@@ -31,7 +31,7 @@ class ParticipantDoor:
         """The pass, then each refusal beside it as its control."""
         own, material = self.participant, self.material
         witness = material.site.handshake_witness(own.name)
-        yield Case("hub-call", "the hub's certificate from the hub's address, signed", DIRECTION, own.name, ACCEPTED, guarded(self._right))
+        yield Case("hub-call", "the hub's certificate from the hub's address, signed", DIRECTION, own.name, ACCEPTED, self._right)
         identities: list[tuple[str, str, Callable[[], Identity | None]]] = [
             ("no-certificate", "no client certificate", lambda: None),
             ("self-signed", "self-signed certificate with the hub's names", lambda: material.self_signed(material.run.description.hub)),
@@ -103,6 +103,6 @@ class ParticipantDoor:
             return perform(self.material.site, attempt())
 
         return Case(
-            key, title, DIRECTION, self.participant.name, expected, guarded(action),
-            control=guarded(self._right), control_key=f"{self.participant.name} door", witness=witness,
+            key, title, DIRECTION, self.participant.name, expected, action,
+            control=self._right, control_key=f"{self.participant.name} door", witness=witness,
         )  # fmt: skip

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from http.client import HTTPException
 
 from ..errors import OnboardingError
 from .model import ACCEPTED, Answer, Case, Kind, Result, Verdict
@@ -39,6 +40,9 @@ def _run(case: Case, controls: dict[str, Answer], started: float) -> Result:
         recorded = _recorded(case, before)
     except OnboardingError as error:
         return _result(case, Verdict.ERROR, "", started, detail=str(error))
+    except (OSError, ValueError, LookupError, HTTPException) as error:
+        # An attempt or a control that could not be prepared: the others go on.
+        return _result(case, Verdict.ERROR, "", started, detail=f"the attempt could not be made: {error}")
     verdict, detail = _judge(case, answer, control, recorded)
     result = _result(case, verdict, str(answer), started, detail=detail)
     return replace(
