@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from ..description.model import Listener
+from ..oauth.model import TOKEN_PATH
 from . import rules
 from .model import HeaderRule, Inbound, TokenEndpoint, TokenRules
 
@@ -285,7 +286,7 @@ def _roles(resources: tuple[str, ...], *, scoped: bool) -> list[str]:
 
 def _token_condition(base_path: str) -> str:
     """A participant without a token fetches one: certificate and address are enough, the server judges the rest."""
-    return f"{{ method POST }} {{ url -m str {base_path}/oauth2/token }}"
+    return f"{{ method POST }} {{ url -m str {base_path}{TOKEN_PATH} }}"
 
 
 def _authorization_server(endpoint: TokenEndpoint) -> list[str]:

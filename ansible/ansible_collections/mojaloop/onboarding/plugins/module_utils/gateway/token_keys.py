@@ -16,6 +16,7 @@ from ..formats import read_json
 from ..oauth.signing_keys import JWKS_PATH
 from ..store.tree import Tree
 from .desired import AuthorizationFacts
+from .rules import KEY_ID
 
 
 def authorization_facts(server: AuthorizationServer | None, tree: Tree) -> AuthorizationFacts:
@@ -27,11 +28,12 @@ def authorization_facts(server: AuthorizationServer | None, tree: Tree) -> Autho
 
 
 def token_keys(jwks: bytes | None) -> tuple[tuple[str, bytes], ...]:
-    """(kid, SPKI public key PEM) of a JWK set (RFC 7517), sorted by kid; StoreError when it is damaged."""
+    """(kid, SPKI public key PEM) of a JWK set (RFC 7517) by kid, but those with an unfit kid; StoreError when it is damaged."""
     if jwks is None:
         return ()
     try:
-        return tuple(sorted((str(key["kid"]), _public_pem(key)) for key in read_json(jwks)["keys"]))
+        named = ((str(key["kid"]), key) for key in read_json(jwks)["keys"])
+        return tuple(sorted((name, _public_pem(key)) for name, key in named if KEY_ID.fullmatch(name)))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError("is no set of RSA and P-256 keys", where=JWKS_PATH, remedy="Fetch it anew: run the role oauth_clients.") from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from contextlib import closing
 from http import HTTPStatus
 
@@ -13,14 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ..description.model import HUB, AuthorizationServer, Description
 from ..errors import AuthorizationServerError
-from ..findings import Finding
+from ..findings import Disposition, Finding
+from ..gateway.rules import KEY_ID
 from ..store.tree import Tree
 from .onboarding import STEP, Connect, connect_https
 from .records import canonical
 
 JWKS_PATH = f"store/{HUB}/authorization-server/jwks.json"
-KEY_ID = re.compile(r"[A-Za-z0-9._=-]{1,128}")
-"""Key ids become names in gateway configuration: nothing else may be in them."""
 MINIMUM_BITS = 2048
 ALGORITHMS = {"RSA": ("RS256",), "EC": ("ES256",)}
 MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
@@ -28,32 +26,47 @@ PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 def follow_signing_keys(*, description: Description, tree: Tree, connect: Connect = connect_https) -> list[Finding]:
-    """Fetch the server's key set and keep it when it changed; several keys at once, by ``kid`` (RFC 7517 section 5)."""
+    """Fetch the server's key set and keep it when it changed; several keys at once, by ``kid`` (RFC 7517 section 5).
+
+    A ``kid`` that no gateway can hold is a fault of its own: the other keys are kept, and every other change goes on.
+    """
     server = description.hub.authorization_server
     if server is None:
         return []
-    content = signing_keys(server, connect)
+    content, unfit = signing_keys(server, connect)
+    odd = ", ".join(repr(name)[:80] for name in unfit)
+    told = [Finding(HUB, STEP, HUB, "signing-keys", "token-key-unfit", Disposition.FAULT, detail=f"kid {odd}")] if unfit else []
     if tree.read(JWKS_PATH) == content:
-        return []
+        return told
     tree.write(JWKS_PATH, content)
     names = ", ".join(str(key["kid"]) for key in json.loads(content)["keys"])
-    return [Finding(HUB, STEP, HUB, "signing-keys", "token-keys-changed", detail=names)]
+    return [*told, Finding(HUB, STEP, HUB, "signing-keys", "token-keys-changed", detail=names)]
 
 
-def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) -> bytes:
-    """The server's keys that sign tokens, checked, as canonical JSON sorted by ``kid``; AuthorizationServerError when unusable."""
+def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) -> tuple[bytes, list[object]]:
+    """The server's keys that sign tokens, checked, as canonical JSON sorted by ``kid``, and the kids left out as unfit.
+
+    AuthorizationServerError when the key set is unusable.
+    """
     with closing(connect(server)) as http:
         answer = http.request("GET", server.jwks_url, {"Accept": "application/json"})
     found = answer.json().get("keys")
     if answer.status != HTTPStatus.OK or not isinstance(found, list):
         raise _unusable(server, f"answered {answer.status} without a key set")
-    keys = [_checked(server, key) for key in found if isinstance(key, dict) and _signs(key)]
+    signing = [key for key in found if isinstance(key, dict) and _signs(key)]
+    keys = [_checked(server, key) for key in signing if _fit(key)]
     names = [str(key["kid"]) for key in keys]
     if not keys:
         raise _unusable(server, "has no key that signs with RS256 or ES256")
     if len(set(names)) != len(names):
         raise _unusable(server, "has two keys with one kid")
-    return canonical({"keys": sorted(keys, key=lambda key: str(key["kid"]))})
+    return canonical({"keys": sorted(keys, key=lambda key: str(key["kid"]))}), [key.get("kid") for key in signing if not _fit(key)]
+
+
+def _fit(key: dict[str, object]) -> bool:
+    """Whether a gateway can hold the key: its ``kid`` becomes a name in configuration."""
+    name = key.get("kid")
+    return isinstance(name, str) and KEY_ID.fullmatch(name) is not None
 
 
 def _signs(key: dict[str, object]) -> bool:
@@ -70,9 +83,7 @@ def _default(key: dict[str, object]) -> str:
 
 def _checked(server: AuthorizationServer, key: dict[str, object]) -> dict[str, object]:
     """The public members of a sound key; RFC 7518 section 3.3: RSA from 2048 bits."""
-    name, kind = key.get("kid"), str(key["kty"])
-    if not isinstance(name, str) or not KEY_ID.fullmatch(name):
-        raise _unusable(server, "has a key whose kid is missing or unfit as a name")
+    name, kind = key["kid"], str(key["kty"])
     if PRIVATE & key.keys():
         raise _unusable(server, f"publishes the private key {name}")
     try:

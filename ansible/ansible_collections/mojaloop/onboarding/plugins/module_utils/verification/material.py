@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..description.model import HUB, Participant, Side
 from ..errors import OnboardingError, StoreError
 from ..formats import read_json
+from ..oauth.model import TOKEN_PATH
 from ..oauth.token import token_request
 from ..pki.authority import make_authority
 from ..pki.issuing import issue, issue_out_of_time, self_signed
@@ -26,7 +27,6 @@ from .model import Attempt, Door, Identity, Kind, Site
 from .probe import perform
 
 WHY = "verification of a refusal"
-TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path, not a secret
 
 
 class MissingMaterial(OnboardingError):
