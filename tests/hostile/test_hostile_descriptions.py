@@ -31,7 +31,7 @@ RIGHT: dict[str, Any] = {
     "organisation": "Green Bank",
     "state": "active",
     "hosting": "managed",
-    "connector": "sdk",
+    "connector": "direct",
     "transport": "local",
     "manifest": "signed",
     "currencies": ["USD"],

@@ -63,6 +63,11 @@ PARTICIPANT_CASES = [
     ("organisation: Green Bank", "organisation:", f"3: organisation: found nothing; allowed: {NAME_WORDS}"),
     ("organisation: Green Bank\n", "", f"1: organisation: found no such key; allowed: it is required: {NAME_WORDS}"),
     ("hosting: managed", "hosting: yes", "4: hosting: found 'yes'; allowed: managed | self-hosted"),
+    *(
+        ("hosting: managed", f"hosting: managed\n{key}: {other}", f"5: {key}: found '{other}'; allowed: {only} (other ways are not carried out by this version)")
+        for key, only, others in (("transport", "local", ("bundle", "connection-manager")), ("connector", "direct", ("sdk", "payment-manager")))
+        for other in others
+    ),
     ("[USD, KES]", "[USD, kes]", "5: currencies[1]: found 'kes'; allowed: a currency code of ISO 4217, such as USD"),
     ("[USD, KES]", "[USD, KES, USD]", "5: currencies[2]: found 'USD' a second time (first on line 5); allowed: each entry once"),
     ("[USD, KES]", "[USD, KES, true]", "5: currencies[2]: found true instead of text; allowed: a currency code of ISO 4217, such as USD"),

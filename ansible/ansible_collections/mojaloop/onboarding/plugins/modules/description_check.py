@@ -93,10 +93,10 @@ participants:
       description: V(managed) or V(self-hosted).
       type: str
     transport:
-      description: V(local), V(connection-manager) or V(bundle).
+      description: V(local).
       type: str
     connector:
-      description: V(sdk), V(payment-manager) or V(direct).
+      description: V(direct).
       type: str
     kind:
       description: V(participant) or V(probe).

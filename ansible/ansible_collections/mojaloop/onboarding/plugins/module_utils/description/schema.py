@@ -36,6 +36,11 @@ def _choice(*words: str) -> Text:
     return Text(choices=words)
 
 
+def _only(word: str) -> Text:
+    """A choice of one, for which others are thought of: accepted and ignored, they would be taken for carried out."""
+    return Text(f"{word} (other ways are not carried out by this version)", choices=(word,))
+
+
 _RESOURCES = tuple({resource: None for profile in PROFILES.values() for resource in profile.resources})
 _CA_KEYS = tuple({kind: None for profile in PROFILES.values() for kind in profile.authority.key_kinds})
 
@@ -67,6 +72,7 @@ _AMOUNT = Text("an amount in quotes, such as '10000' or '99.5'", r"(0|[1-9][0-9]
 _EMAIL = Text("an e-mail address", r"[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}", longest=254)
 _DIGEST = Text("sha256: and 64 hexadecimal digits in lower case", r"sha256:[0-9a-f]{64}", longest=71)
 _AUDIENCE = Text("the audience of access tokens: a URI or a word", r"[A-Za-z0-9._~:/@+-]+", longest=255)
+_IDLE = "Kept for people: nothing in this version acts on it."
 _ACCEPTED = _choice("accepted")
 
 _FORMAT = Field("format", Whole(1, 1), "Version of the file's format.", required=True)
@@ -183,7 +189,11 @@ _HUB = Record(
             "over another channel. A new one approves a CA or a JWS key that the hub has changed since.",
             default={},
         ),
-        Field("ledger", Record("The hub's ledger.", (Field("url", _URL, "Its administration API.", required=True),)), "The hub's ledger."),
+        Field(
+            "ledger",
+            Record("The hub's ledger.", (Field("url", _URL, "Its administration API.", required=True),)),
+            f"The hub's ledger. {_IDLE}",
+        ),
     ),
 )
 
@@ -219,10 +229,20 @@ PARTICIPANT_FILE = Record(
         Field("endpoint", _ENDPOINT, "Where its callbacks go."),
         *_SIDE,
         Field("state", _choice(*(state.value for state in State)), "Whether the doors are open to it.", default=Participant.state.value),
-        Field("currencies", Many(_CURRENCY, most=50), "Currencies of its ledger accounts.", default=[]),
+        Field(
+            "currencies",
+            Many(_CURRENCY, most=50),
+            f"Currencies of its ledger accounts; bounds those of its net debit cap. {_IDLE}",
+            default=[],
+        ),
         Field("hosting", _choice("managed", "self-hosted"), "Who carries out its half: this pack, or somebody else (the default)."),
-        Field("connector", _choice("sdk", "payment-manager", "direct"), "How it connects.", default=Participant.connector),
-        Field("transport", _choice("local", "connection-manager", "bundle"), "How publications travel.", default=Participant.transport),
+        Field(
+            "connector",
+            _only(Participant.connector),
+            "How it connects: its services behind its own gateway.",
+            default=Participant.connector,
+        ),
+        Field("transport", _only(Participant.transport), "How publications travel: in the exchange folder.", default=Participant.transport),
         Field("manifest", _choice("signed", "none"), "Whether its publications carry a signed manifest.", default=Participant.manifest),
         Field(
             "first_publication",
@@ -231,8 +251,8 @@ PARTICIPANT_FILE = Record(
             "A new one approves a CA or a JWS key that it has changed since.",
         ),
         Field("roles", _ROLES, "FSPIOP resources it may call; the hub's defaults where absent."),
-        Field("net_debit_cap", Table(_CURRENCY, _AMOUNT), "Net debit cap by currency.", default={}),
-        Field("notification_addresses", Many(_EMAIL, most=50), "Whom the hub notifies.", default=[]),
+        Field("net_debit_cap", Table(_CURRENCY, _AMOUNT), f"Net debit cap by currency. {_IDLE}", default={}),
+        Field("notification_addresses", Many(_EMAIL, most=50), f"Whom the hub notifies. {_IDLE}", default=[]),
         Field(
             "probe",
             Flag(),

@@ -192,7 +192,7 @@ class _Walk:
             found = f"{shown(value)} instead of text" if isinstance(value, (int, float)) else shown(value)
             return self.refuse(node.line, path, found, f"{allowed(kind)}{_quoting(value)}")
         if kind.choices and value not in kind.choices:
-            return self.refuse(node.line, path, shown(value), _nearest(value, list(kind.choices)))
+            return self.refuse(node.line, path, shown(value), kind.allowed or _nearest(value, list(kind.choices)))
         if len(value) > kind.longest:
             return self.refuse(node.line, path, f"{len(value)} characters", f"at most {kind.longest} characters")
         if kind.pattern and not matcher(kind.pattern).fullmatch(value):
