@@ -251,6 +251,8 @@ def test_token_endpoint_needs_certificate_and_address_only(hub: Bench) -> None:
         assert answer.status >= 400
         assert answer.reason
     assert len(hub.authorization.seen) == 1
+    assert hub.connect("greenbank").ask("POST", "/quotes", hub.headers()).status == 200
+    assert (hub.backend.seen[-1][:2], len(hub.authorization.seen)) == (("POST", "/quotes"), 1)
 
 
 def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> None:
