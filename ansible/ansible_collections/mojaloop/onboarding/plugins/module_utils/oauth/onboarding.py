@@ -218,6 +218,8 @@ class _Step:
         content = canonical(credentials(self.description, participant, registration.client_id, secret))
         if participant.managed:
             self.tree.write(credentials_path(participant.name), content)
+            # From when it was hosted elsewhere: opened there, it would bring an older secret back.
+            self.tree.remove(sealed_credentials_path(participant.name))
         else:
             certificate = self._exchange_certificate(participant)
             if certificate is None:

@@ -14,6 +14,7 @@ from ..description.trust import has_authority, issuer_of
 from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
 from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, Address
+from ..exchange.refusal import PublicationRefused
 from ..findings import Disposition, Finding
 from ..pki.authority import CHAIN_LIMIT, LONGEST_CHAIN, read_chain
 from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificates, received_certificate
@@ -36,6 +37,7 @@ from .approvals import compare_endpoints, hold_back, read_endpoints, tell_contac
 from .authorities import authority_chain, received_chain
 from .installation import NOT_SERIOUS, install_signed
 from .jws_keys import JwsKeys
+from .oauth_credentials import SEALED, check_sealed, install_credentials, opened_credentials
 from .publications import STEP_OF_FILE
 from .run import Relation, Run
 
@@ -53,7 +55,7 @@ FORMS: Mapping[str, Callable[[bytes], object]] = {
     "signed-server-chain.pem": partial(
         check_input, labels=("CERTIFICATE",), most=LONGEST_CHAIN, limit=CHAIN_LIMIT, where="signed-server-chain.pem"
     ),
-    "oauth.p7m": partial(check_input, labels=("PKCS7", "CMS"), most=1, limit=CHAIN_LIMIT, where="oauth.p7m"),
+    SEALED: check_sealed,
 }
 """What a file must at least be to be kept, where it is judged later: nothing else of a counterpart's gets into a store."""
 
@@ -99,6 +101,8 @@ class Reader:
         accept(run.tree, address, reception)
         self._await(relation, _expected(run, relation) - set(published))
         right = {name: content for name, content in files.items() if name not in refused}
+        if SEALED in right:
+            install_credentials(run, relation, opened_credentials(run, relation, right[SEALED]))
         self._keep(relation, right)
         if "ca.pem" not in refused:
             install_signed(run, relation, right, waiting="ca.pem" in held_back)
@@ -112,6 +116,7 @@ class Reader:
     def _judge(self, relation: Relation, files: Mapping[str, bytes]) -> dict[str, list[Fault]]:
         """The faults of each file that must not be kept."""
         judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key, OWN_CLIENT: self._callers}
+        judges[SEALED] = self._credentials
         found: dict[str, list[Fault]] = {}
         for file in files:
             try:
@@ -119,7 +124,7 @@ class Reader:
                     found[file] = judges[file](relation, files)
                 elif file in FORMS:
                     FORMS[file](files[file])
-            except (InputRefused, SigningRefused) as refusal:
+            except (InputRefused, PublicationRefused, SigningRefused) as refusal:
                 found[file] = [Fault(refusal.reason, refusal.what, file)]
         return {file: faults for file, faults in found.items() if faults}
 
@@ -169,6 +174,11 @@ class Reader:
             if fault.reason != NOT_SERIOUS
         ]
 
+    def _credentials(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
+        check_sealed(files[SEALED])
+        opened_credentials(self._run, relation, files[SEALED])
+        return []
+
     def _others(self, chain: Chain, counterpart: str) -> dict[str, str]:
         """Which of this chain's names and keys are those of another side's CA: two sides must not share one."""
         if not self._owners:
@@ -194,11 +204,8 @@ class Reader:
                 self._note(relation, step, f"received/{name}", "replaced" if name in kept else "not-installed")
         if kept != {**kept, **files}:
             # As where this side signs: the one before stays known, so that its door accepts both for a while.
-            before = (
-                {layout.PREVIOUS_OWN_CLIENT: kept[OWN_CLIENT]}
-                if files.get(OWN_CLIENT) != kept.get(OWN_CLIENT, files.get(OWN_CLIENT))
-                else {}
-            )
+            replaced = OWN_CLIENT in files and OWN_CLIENT in kept and files[OWN_CLIENT] != kept[OWN_CLIENT]
+            before = {layout.PREVIOUS_OWN_CLIENT: kept[OWN_CLIENT]} if replaced else {}
             self._run.tree.write_folder(folder, {**kept, **files, **before})
         if "ca.pem" in files:
             chain = read_chain(files["ca.pem"], where="ca.pem")
