@@ -237,6 +237,7 @@ def test_token_endpoint_needs_certificate_and_address_only(hub: Bench) -> None:
     assert hub.connect("greenbank").ask(**asked).status == 200
     method, path, _headers = hub.authorization.seen[-1]
     assert (method, path) == ("POST", "/token")
+    assert hub.authorization.header("host") == [f"127.0.0.1:{hub.authorization.server_port}"]
     [given] = hub.authorization.header("x-client-certificate")
     pem = "-----BEGIN CERTIFICATE-----\n" + given + "\n-----END CERTIFICATE-----\n"
     assert hub.digest(pem.encode()) == hub.digest(hub.clients["greenbank"].certificate)
@@ -253,6 +254,14 @@ def test_token_endpoint_needs_certificate_and_address_only(hub: Bench) -> None:
     assert len(hub.authorization.seen) == 1
     assert hub.connect("greenbank").ask("POST", "/quotes", hub.headers()).status == 200
     assert (hub.backend.seen[-1][:2], len(hub.authorization.seen)) == (("POST", "/quotes"), 1)
+
+
+def test_sessions_with_the_authorization_server_are_never_resumed(hub: Bench) -> None:
+    for _ in range(4):
+        assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 200
+    counted = hub.authorization.socket.context.session_stats()  # type: ignore[attr-defined]
+    assert counted["accept_good"] > 1
+    assert counted["hits"] == 0
 
 
 def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> None:
