@@ -27,6 +27,13 @@ options:
     type: list
     elements: str
     default: []
+  sides:
+    description:
+      - Whose half is carried out in this run; V(hub), V(managed), V(all), or ids of managed participants.
+      - A host of another side is left alone, and reported as skipped.
+    type: list
+    elements: str
+    default: [all]
   side:
     description: Side that this host serves, V(hub) or a participant's id.
     type: str
@@ -34,7 +41,9 @@ options:
     description: Name of this host in the description; by default its inventory name.
     type: str
   confirm_within:
-    description: Seconds after which the host undoes a change that nobody has confirmed.
+    description:
+      - Seconds, 1 to 3600, after which the host undoes a change that nobody has confirmed.
+      - A run that finds another one's change unconfirmed waits for as long before it looks.
     type: int
     default: 30
   order:
@@ -136,6 +145,7 @@ ARGUMENTS = {
     "description": {"type": "path"},
     "state": {"type": "path"},
     "participants": {"type": "list", "elements": "str", "default": []},
+    "sides": {"type": "list", "elements": "str", "default": ["all"]},
     "side": {"type": "str"},
     "host": {"type": "str"},
     "confirm_within": {"type": "int", "default": 30},

@@ -30,6 +30,13 @@ options:
     type: list
     elements: str
     default: []
+  sides:
+    description:
+      - Whose half is carried out in this run; V(hub), V(managed), V(all), or ids of managed participants.
+      - A host of another side is left alone, and reported as skipped.
+    type: list
+    elements: str
+    default: [all]
   side:
     description: Side that this host serves, V(hub) or a participant's id.
     type: str
@@ -43,7 +50,9 @@ options:
     type: str
     default: ""
   confirm_within:
-    description: Seconds after which the host undoes a change that nobody has confirmed.
+    description:
+      - Seconds, 1 to 3600, after which the host undoes a change that nobody has confirmed.
+      - A run that finds another one's change unconfirmed waits for as long before it looks.
     type: int
     default: 30
   order:
@@ -172,6 +181,7 @@ ARGUMENTS = {
     "description": {"type": "path"},
     "state": {"type": "path"},
     "participants": {"type": "list", "elements": "str", "default": []},
+    "sides": {"type": "list", "elements": "str", "default": ["all"]},
     "side": {"type": "str"},
     "host": {"type": "str"},
     "service": {"type": "str", "default": ""},

@@ -286,7 +286,7 @@ def _start(place: Place, digest: str) -> None:
     for path in (place.master_socket, place.stats_socket):
         Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if place.service:
-        subprocess.run(["systemctl", "start", place.service], capture_output=True, timeout=60, check=True)
+        _start_unit(place.service)
         _wait_for(place, digest, lambda: "")
         return
     command = [place.binary, "-W", "-S", place.master_socket + ",mode,600", "-f", str(place.release / releases.CONFIGURATION)]
@@ -299,6 +299,16 @@ def _start(place: Place, digest: str) -> None:
         os.close(log)
         os.close(null)
     _wait_for(place, digest, lambda: "HAProxy ended at its start; gateway.log has the reason" if os.waitpid(process, os.WNOHANG)[0] else "")
+
+
+def _start_unit(name: str) -> None:
+    try:
+        done = subprocess.run(["systemctl", "start", name], capture_output=True, timeout=60, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise GatewayError(f"systemd did not start {name} within 60 s", remedy=f"See journalctl -u {name}.") from error
+    if done.returncode != 0:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise GatewayError(f"systemd did not start {name}: {said}", remedy=f"See journalctl -u {name}.")
 
 
 def _stop(place: Place) -> None:

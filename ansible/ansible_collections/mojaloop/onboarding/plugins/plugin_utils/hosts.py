@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What keeps a gateway host has in common: compared on the controller, changed by the host itself, confirmed over a new connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.plugins.connection import ConnectionBase
+
+from ..module_utils.description.loading import load_description
+from ..module_utils.description.model import HUB, Description
+from ..module_utils.errors import OnboardingError
+from ..module_utils.findings import Finding
+from ..module_utils.steps.run import select_participants, select_sides
+
+CONFIRM_WITHIN = 30
+"""Seconds until the host undoes a change that was not confirmed."""
+LONGEST = 3600
+"""Seconds after which nobody waits for a confirmation any more: a door that nobody reaches would stay as it is for so long."""
+
+
+class HostAction(ActionBase):  # type: ignore[misc]
+    """Loads the description, judges the arguments, and speaks with the module of the same name on the host."""
+
+    _supports_check_mode = True
+    COMMON: ClassVar[frozenset[str]] = frozenset({"description", "state", "participants", "sides", "side", "host", "confirm_within"})
+    REQUIRED: ClassVar[tuple[str, ...]] = ("description", "side")
+    ERROR: ClassVar[type[OnboardingError]] = OnboardingError
+    UNDONE: ClassVar[str] = ""
+    """What is in force when the host could not carry out or keep a change."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """See the documentation of the module."""
+        super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        missing = [name for name in self.REQUIRED if not self._task.args.get(name)]
+        if missing:
+            raise AnsibleActionFail(f"missing required arguments: {', '.join(missing)}")
+        try:
+            description = load_description(Path(self._task.args["description"]), state=self._task.args.get("state") or "")
+            self._seconds = self._confirm_within()
+            if self._is_elsewhere(description):
+                why = f"{self._task.args['side']} is not among the sides carried out here: {', '.join(self._sides())}"
+                return {**self.result((), changed=False), "skipped": True, "skip_reason": why}
+            return self.carry_out(description)
+        except OnboardingError as error:
+            raise AnsibleActionFail(str(error)) from error
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)  # noqa: SLF001 -- as every action plugin ends
+
+    def carry_out(self, description: Description) -> dict[str, Any]:
+        """Compare and, unless in check mode, change; returns the result of the task."""
+        raise NotImplementedError
+
+    def result(self, findings: Sequence[Finding], *, changed: bool) -> dict[str, Any]:
+        """The result of a task that found this."""
+        raise NotImplementedError
+
+    def _is_elsewhere(self, description: Description) -> bool:
+        """Whether the side of this host is one that is described and not carried out in this run."""
+        described = {HUB, *(participant.name for participant in description.participants)}
+        side = self._task.args["side"]
+        return side in described and side not in select_sides(description, self._sides())
+
+    def _chosen(self, description: Description) -> set[str]:
+        """The participants that the run is about."""
+        return {participant.name for participant in select_participants(description, self._wanted())}
+
+    def _wanted(self) -> list[str]:
+        return self._names("participants")
+
+    def _sides(self) -> list[str]:
+        return self._names("sides") or ["all"]
+
+    def _names(self, argument: str) -> list[str]:
+        given = self._task.args.get(argument) or []
+        return [name.strip() for name in given.split(",")] if isinstance(given, str) else list(given)
+
+    def _confirm_within(self) -> int:
+        """Seconds; an error of this action when it is none."""
+        given = self._task.args.get("confirm_within")
+        text = str(CONFIRM_WITHIN if given is None else given)
+        if not (text.isascii() and text.isdigit() and 0 < int(text) <= LONGEST):
+            remedy = f"Give a whole number of seconds from 1 to {LONGEST}."
+            raise self.ERROR(f"{text[:80]!r} is no time to confirm a change within", where="confirm_within", remedy=remedy)
+        return int(text)
+
+    def _renew_connection(self) -> None:
+        """A connection that was there before the change proves nothing: the next one has to come through anew."""
+        if type(self._connection).reset is not ConnectionBase.reset:
+            self._connection.reset()
+        else:
+            self._connection.close()
+
+    def _order(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Have the host do one thing. It may wait for an earlier change's confirmation for as long as this one's may take."""
+        answer: dict[str, Any] = self._execute_module(
+            module_name=f"mojaloop.onboarding.{self._task.action.rpartition('.')[2]}",
+            module_args={"order": {"seconds": self._seconds, **order}},
+            task_vars=self._variables,
+        )
+        if answer.get("failed") or answer.get("unreachable"):
+            what = f"{order['do']} failed: {answer.get('msg', 'no answer')} {answer.get('module_stderr', '')}".strip()
+            remedy = self.UNDONE if order["do"] in {"apply", "confirm"} else ""
+            raise self.ERROR(what, where=str(self._variables.get("inventory_hostname", "")), remedy=remedy)
+        return answer

@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the actions of a host decide before they speak with it: whose host it is, as whom they come, how long they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from tools import repository
+
+from ansible_collections.mojaloop.onboarding.plugins.action import firewall, gateway
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import sequence
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run as Rehearsal
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
+
+ACTIONS: dict[str, Any] = {"firewall": firewall.ActionModule, "gateway": gateway.ActionModule}
+BOTH = pytest.mark.parametrize("name", list(ACTIONS))
+Run = Callable[..., dict[str, Any]]
+
+
+class Asked(Exception):
+    """The host was asked; with what."""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs an action up to the moment at which it asks its host."""
+
+    def asked(_self: object, *, module_name: str, module_args: dict[str, Any], **_more: object) -> None:
+        raise Asked(module_name, module_args["order"])
+
+    def run(name: str, *, check: bool = True, become: bool = False, host: str = "hub-gateway", **given: object) -> dict[str, Any]:
+        action = ACTIONS[name]
+        monkeypatch.setattr(action, "_execute_module", asked)
+        monkeypatch.setattr(action, "_remove_tmp_path", lambda *_: None)
+        arguments = {"description": str(repository.ROOT / "inventories/lab"), "state": str(tmp_path), "side": "hub", **given}
+        task = SimpleNamespace(args=arguments, check_mode=check, diff=False, async_val=0, action=f"mojaloop.onboarding.{name}")
+        connection = SimpleNamespace(become=become, _shell=SimpleNamespace(tmpdir=""))
+        return dict(action(task, connection, None, None, None).run(None, {"inventory_hostname": host}))
+
+    return run
+
+
+@BOTH
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(
+    ("side", "sides"),
+    [("greenbank", "hub"), ("greenbank", ["hub", "bluebank"]), ("hub", "managed"), ("hub", "greenbank,bluebank")],
+)
+def test_a_host_whose_side_is_not_carried_out_here_is_left_alone(run: Run, name: str, side: str, sides: object, *, check: bool) -> None:
+    found = run(name, check=check, side=side, host=f"{side}-gateway", sides=sides)
+    assert (found["changed"], found["skipped"], found["findings"], found["faults"]) == (False, True, [], 0)
+    assert found["skip_reason"].startswith(f"{side} is not among the sides carried out here: ")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("side", "sides"), [("hub", "hub"), ("hub", []), ("hub", ["all"]), ("greenbank", "managed"), ("greenbank", "greenbank")]
+)
+def test_a_host_whose_side_is_carried_out_here_is_asked(run: Run, name: str, side: str, sides: object) -> None:
+    with pytest.raises(Asked) as asked:
+        run(name, side=side, host=f"{side}-gateway", sides=sides)
+    assert asked.value.args[0] == f"mojaloop.onboarding.{name}"
+    assert asked.value.args[1]["do"] == "observe"
+
+
+@BOTH
+def test_sides_that_nobody_here_carries_out_are_an_error(run: Run, name: str) -> None:
+    with pytest.raises(AnsibleActionFail, match="a side that is not carried out here"):
+        run(name, sides="redbank")
+
+
+@pytest.mark.parametrize(("sides", "told"), [("hub", ["hub"]), ("hub,greenbank", ["hub", "greenbank"]), ([], ["all"])])
+def test_check_mode_rehearses_the_sides_of_the_run(run: Run, monkeypatch: pytest.MonkeyPatch, sides: object, told: list[str]) -> None:
+    rehearsed: list[list[str]] = []
+
+    def noted(request: Request) -> Rehearsal:
+        rehearsed.append(list(request.sides))
+        return sequence.rehearsed(request)
+
+    monkeypatch.setattr(gateway, "rehearsed", noted)
+    with pytest.raises(Asked):
+        run("gateway", sides=sides)
+    assert rehearsed == [told]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_gateway_is_refused_with_privilege_escalation_before_its_host_is_asked(run: Run, *, check: bool) -> None:
+    with pytest.raises(AnsibleActionFail, match=r"privilege escalation\. Leave ansible_become out .* ansible_user: root"):
+        run("gateway", check=check, become=True)
+    with pytest.raises(Asked):
+        run("gateway", become=False)
+    with pytest.raises(Asked):
+        run("firewall", become=True)
+
+
+@BOTH
+@pytest.mark.parametrize("given", ["soon", "", "1.5", "-1", 0, "3601", True, "٣"])
+def test_what_is_no_time_to_confirm_within_is_refused(run: Run, name: str, given: object) -> None:
+    with pytest.raises(AnsibleActionFail, match=r"confirm_within: .* is no time .* whole number of seconds from 1 to 3600"):
+        run(name, confirm_within=given)
+
+
+@BOTH
+@pytest.mark.parametrize(("given", "seconds"), [({}, 30), ({"confirm_within": "90"}, 90), ({"confirm_within": 3600}, 3600)])
+def test_a_host_looks_no_sooner_than_a_change_could_still_be_undone(run: Run, name: str, given: dict[str, Any], seconds: int) -> None:
+    with pytest.raises(Asked) as asked:
+        run(name, **given)
+    assert asked.value.args[1]["seconds"] == seconds
+
+
+def test_the_hosts_unit_is_told_to_it(run: Run) -> None:
+    with pytest.raises(Asked) as asked:
+        run("gateway", service="haproxy")
+    assert asked.value.args[1]["service"] == "haproxy"
