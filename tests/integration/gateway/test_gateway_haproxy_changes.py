@@ -423,3 +423,30 @@ def test_foreign_haproxy_on_the_socket_is_left_alone(bench: Bench) -> None:
     with pytest.raises(GatewayError, match="not ours"):
         bench.apply()
     assert gateway_release.current(bench.place.folder) == ""
+
+
+def as_unit(bench: Bench, monkeypatch: pytest.MonkeyPatch, script: str) -> Bench:
+    """The bench with a stand-in for systemd on the path."""
+    folder = Path(bench.place.folder).parent / "bin"
+    folder.mkdir()
+    (folder / "systemctl").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return replace(bench, place=replace(bench.place, service="haproxy.service"))
+
+
+def test_first_run_starts_the_unit_and_the_next_finds_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = bench.place
+    config = place.release / gateway_release.CONFIGURATION
+    start = f'test "$*" = "start haproxy.service" && exec haproxy -W -D -S {place.master_socket} -f {config} >/dev/null 2>&1'
+    unit = as_unit(bench, monkeypatch, start)
+    unit.install()
+    assert unit.plan().findings == ()
+    assert unit.connect("greenbank").ask(headers=unit.headers()).status == 200
+
+
+def test_a_unit_that_does_not_start_is_said_so_and_leaves_nothing_in_force(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = as_unit(bench, monkeypatch, "echo Unit haproxy.service not found. >&2; exit 5")
+    with pytest.raises(GatewayError, match=r"systemd did not start haproxy\.service: Unit haproxy\.service not found"):
+        unit.install()
+    assert gateway_release.current(unit.place.folder) == ""
