@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,10 +23,15 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys impor
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.registers import KnownKeys, key_of
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
-YEARS = timedelta(days=4 * 365)
+YEARS = timedelta(days=(4 if DEEP else 3) * 365)
+APART = 20 if DEEP else 45
+"""Days between runs: no more than the half of the time in which a certificate is due, or a side sleeps through its announcement."""
+TOGETHER = 20 if DEEP else 80
+"""The same, where nobody has to be waited for: as long as a certificate is due."""
 PROFILES = pytest.mark.parametrize("profile", ["mojaloop", "mojaloop-scheme-ca"])
 DUE = NOW + timedelta(days=920)
 """The exchange certificates (1,095 days) are due since 5 days, the others have been renewed by then."""
+MADE: dict[str, Site] = {}
 ANNOUNCED = timedelta(days=90)
 """Half of the time in which an exchange certificate is due."""
 
@@ -60,8 +66,26 @@ def turn(made: Site, side: str, now: datetime) -> list[Finding]:
     return found
 
 
+def once(root: Path, name: str, make: Callable[[Path], Site]) -> Site:
+    """A copy of a site that is made once, beside the folder of the first test that asks: many begin at the same place."""
+    if name not in MADE:
+        MADE[name] = make(root.parent / name)
+    made = MADE[name]
+    shutil.copytree(made.state, root / "state", symlinks=True)
+    return Site(root, copy.deepcopy(made.hub), copy.deepcopy(made.participants)).describe()
+
+
 def apart(root: Path, profile: str = "mojaloop") -> Site:
     """The hub and one participant that never run together, each other's digests confirmed."""
+    return once(root, f"apart-{profile}", lambda place: _apart(place, profile))
+
+
+def due(root: Path) -> Site:
+    """The same, as far as the day before the exchange certificates are due."""
+    return once(root, "due", _due)
+
+
+def _apart(root: Path, profile: str) -> Site:
     made = site(root, "greenbank", profile=profile)
     for side in ("hub", "greenbank") * 4:
         turn(made, side, NOW)
@@ -97,7 +121,7 @@ def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profil
     made, replaced, runs = apart(tmp_path, profile), 0, 0
     last: dict[str, str] = {}
     retired: set[str] = set()
-    for now in moments(20 if DEEP else 40):
+    for now in moments(APART):
         for side in ("hub", "greenbank"):
             turn(made, side, now)
             in_time(made, now)
@@ -108,7 +132,7 @@ def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profil
     assert {digest for digest in retired if not known.retired(digest)} == set()
     assert not {digest for digest in last.values() if known.retired(digest)}
     assert len(retired) == replaced
-    # Four years: TLS every 275 days and more, JWS and exchange keys at least once, CAs never.
+    # Three years and more: TLS every 275 days and more, JWS and exchange keys at least once, CAs never.
     renewed = {name for name in last if last[name] in retired} | {name.split("/", 2)[2] for name in last}
     assert {"ca", "server", "jws", "exchange"} <= renewed
     record_count("renewals followed", replaced)
@@ -118,7 +142,7 @@ def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profil
 @PROFILES
 def test_both_sides_in_one_run_renew_for_years(tmp_path: Path, profile: str) -> None:
     made = site(tmp_path, "greenbank", profile=profile)
-    for now in moments(20 if DEEP else 60):
+    for now in moments(TOGETHER):
         assert faults(made.together(now=now)) == []
         in_time(made, now)
         assert changes(made.together(now=now)) == []
@@ -129,16 +153,16 @@ def exchange_key(made: Site, side: str) -> str:
     return key_of({"key.pem": made.read(f"store/{side}/exchange/key.pem")})
 
 
-def due(made: Site) -> None:
-    """As far as the day before the exchange certificates are due."""
+def _due(root: Path) -> Site:
+    made = apart(root)
     for days in range(270, 916, 60):
         for side in ("hub", "greenbank", "hub", "greenbank"):
             turn(made, side, NOW + timedelta(days=min(days, 914)))
+    return made
 
 
 def test_a_new_exchange_key_is_announced_under_the_one_in_use_then_used(tmp_path: Path) -> None:
-    made = apart(tmp_path)
-    due(made)
+    made = due(tmp_path)
     before = exchange_key(made, "hub")
     found = turn(made, "hub", DUE)
     assert ("hub", "exchange", "certificate-expires-soon") in changes(found)
@@ -167,8 +191,7 @@ def test_a_new_exchange_key_is_announced_under_the_one_in_use_then_used(tmp_path
 
 
 def test_who_slept_while_it_was_announced_is_told_what_to_confirm(tmp_path: Path) -> None:
-    made = apart(tmp_path)
-    due(made)
+    made = due(tmp_path)
     turn(made, "hub", DUE)
     late = DUE + ANNOUNCED
     # The sleeper's own certificates end meanwhile; that is told as well.
@@ -186,8 +209,7 @@ def test_who_slept_while_it_was_announced_is_told_what_to_confirm(tmp_path: Path
 
 
 def test_who_slept_through_its_own_renewal_announces_late_and_is_not_refused(tmp_path: Path) -> None:
-    made = apart(tmp_path)
-    due(made)
+    made = due(tmp_path)
     # Nobody runs until the hub's exchange certificate has ended; the participant's own goes the same way.
     ended = NOW + timedelta(days=1200)
     before = exchange_key(made, "hub")
