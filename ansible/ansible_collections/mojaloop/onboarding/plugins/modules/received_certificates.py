@@ -11,6 +11,7 @@ version_added: "0.1.0"
 description:
   - Reads each counterpart's publication, checks its manifest, first contact and every certificate in it, and keeps verified copies.
   - Installs the client certificates that counterparts signed, and the JWS keys of all other sides.
+  - For a participant that is run without the hub, opens the OAuth credentials sealed for it and keeps them for its connector.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
   turn:
