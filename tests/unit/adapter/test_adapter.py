@@ -199,14 +199,14 @@ def test_one_case_that_is_not_as_it_must_be_fails_the_task(monkeypatch: pytest.M
 def test_proved_or_not_provable_is_no_failure_and_no_change(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
     asked: list[str] = []
 
-    def prove(_request: Request, *, junit_file: str) -> list[Result]:
-        asked.append(junit_file)
+    def prove(_request: Request, *, junit_file: str, page_file: str) -> list[Result]:
+        asked.extend([junit_file, page_file])
         return [case(Verdict.PASSED), case(Verdict.NOT_PROVABLE)]
 
     monkeypatch.setattr(adapter, "prove", prove)
-    result = call(verification.main, junit="here.xml")
+    result = call(verification.main, junit="here.xml", page="here.html")
     assert ("failed" in result, result["changed"], result["counts"]) == (False, False, {"passed": 1, "not-provable-from-here": 1})
-    assert asked == ["here.xml"]
+    assert asked == ["here.xml", "here.html"]
     assert "no token" in "\n".join(result["text"])
 
 
