@@ -87,6 +87,20 @@ def test_many_entries_go_in_at_once(bench: Bench) -> None:
     assert bench.plan().findings == ()
 
 
+def test_client_ids_as_authorization_servers_make_them(bench: Bench) -> None:
+    """Base64url, a hyphen in front too: known, let in, and taken away, each without a reload."""
+    bench.install()
+    right = bench.door
+    green = next(caller for caller in right.callers if caller.participant == "greenbank")
+    for client in ("-PON0fxgnS-BK_", "--", "_x", "~a"):
+        callers = tuple(replace(one, clients=(*one.clients, client)) if one is green else one for one in right.callers)
+        assert bench.install(bench.with_door(callers=callers))["reloads"] == 0
+        assert bench.plan().findings == ()
+        assert bench.connect("greenbank").ask(headers=bench.headers(client_id=client)).status == 200, client
+        assert bench.install(bench.with_door(callers=right.callers))["reloads"] == 0
+        assert bench.connect("greenbank").ask(headers=bench.headers(client_id=client)).reason == "token-client", client
+
+
 def test_release_change_reloads_once_and_the_old_process_refuses_who_was_removed(bench: Bench) -> None:
     bench.install()
     live = bench.connect("bluebank")
