@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from ipaddress import ip_network
@@ -85,6 +87,35 @@ def test_many_entries_go_in_at_once(bench: Bench) -> None:
     clients = tuple(f"client-{number:05d}-of-greenbank" for number in range(3000))
     assert bench.install(bench.with_door(callers=(replace(green, clients=(*green.clients, *clients)),)))["reloads"] == 0
     assert bench.plan().findings == ()
+
+
+HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+
+
+def test_of_two_runs_at_once_one_changes_the_gateway_and_the_other_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.install()
+    before = bench.plan()
+    staging = gateway_release.stage(bench.place.folder)
+    change = host.Change(before.digest, before.files, (), False, 30)
+    gateway_release.sweep(bench.place.folder)  # what the other run does before it looks
+    with pytest.raises(GatewayError, match=gateway_release.MEANWHILE):
+        host.apply(bench.place, staging, change)
+    installed = gateway_release.current(bench.place.folder)
+    gateway_release.expect(bench.place.folder, installed)
+    bench.install(without_bluebank(bench))
+    bench.install(bench.with_door(resources=("parties",)))
+    with pytest.raises(GatewayError, match=gateway_release.MEANWHILE):
+        gateway_release.expect(bench.place.folder, installed)
+    monkeypatch.setattr(gateway_release, "_PATIENCE", 0)
+    holder = [sys.executable, "-c", HOLDER, str(Path(bench.place.folder, ".lock"))]
+    with subprocess.Popen(holder, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(GatewayError, match=gateway_release.MEANWHILE), gateway_release.alone(bench.place.folder):
+            pass
+        other.communicate(timeout=10)
+    with gateway_release.alone(bench.place.folder):
+        pass
 
 
 def test_client_ids_as_authorization_servers_make_them(bench: Bench) -> None:

@@ -13,6 +13,8 @@ from ansible.errors import AnsibleActionFail
 from tools import repository
 
 from ansible_collections.mojaloop.onboarding.plugins.action import firewall, gateway
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_release import MEANWHILE
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import sequence
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run as Rehearsal
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
@@ -117,3 +119,23 @@ def test_the_hosts_unit_is_told_to_it(run: Run) -> None:
     with pytest.raises(Asked) as asked:
         run("gateway", service="haproxy")
     assert asked.value.args[1]["service"] == "haproxy"
+
+
+@pytest.mark.parametrize(("times", "ends"), [(0, True), (2, True), (3, False)])
+def test_a_gateway_that_another_run_changes_is_looked_at_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch, times: int, *, ends: bool
+) -> None:
+    looks = iter([GatewayError(MEANWHILE, where="hub-gateway")] * times)
+
+    def compare(*_arguments: object) -> dict[str, Any]:
+        for error in looks:
+            raise error
+        return {"changed": False}
+
+    monkeypatch.setattr(gateway.ActionModule, "_compare", compare)
+    monkeypatch.setattr(gateway.ActionModule, "_model", lambda *_: SimpleNamespace(inbound=True))
+    if ends:
+        assert run("gateway", check=False) == {"changed": False}
+    else:
+        with pytest.raises(AnsibleActionFail, match=MEANWHILE):
+            run("gateway", check=False)

@@ -173,7 +173,7 @@ def test_without_token_keys_the_rules_stay_and_every_token_is_refused(world: Wor
     assert reasons(model) == [("hub", "oauth", "artefact-missing", "hub")] * 2
 
 
-@pytest.mark.parametrize("client", ["a b", 'x"y', "x#y", "x\ny", "", "-x", "é"])
+@pytest.mark.parametrize("client", ["a b", 'x"y', "x#y", "x\ny", "", "é"])
 def test_client_that_could_become_a_directive_is_a_fault_of_its_participant_alone(world: World, client: str) -> None:
     world.register("redbank", client)
     model = world.model()

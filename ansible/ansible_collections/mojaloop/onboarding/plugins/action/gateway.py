@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from ansible.errors import AnsibleError
 
 from ..module_utils.description.model import HUB, Description, Gateway
 from ..module_utils.errors import GatewayError
@@ -18,10 +20,13 @@ from ..module_utils.gateway.desired import gateway_model
 from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.model import GatewayModel
 from ..module_utils.gateway.token_keys import authorization_facts, stand_in
-from ..module_utils.host.gateway_release import ARCHIVE
+from ..module_utils.host.gateway_release import ARCHIVE, MEANWHILE
 from ..module_utils.steps.sequence import Request, rehearsed
 from ..module_utils.store.tree import DiskTree, Tree
 from ..plugin_utils.hosts import HostAction
+
+TRIES = 3
+"""Looks at a gateway that another run changes at the same time."""
 
 
 class ActionModule(HostAction):
@@ -41,17 +46,29 @@ class ActionModule(HostAction):
         model = self._model(description, gateway)
         if model.inbound is None:
             return self.result(model.findings, changed=False)
-        order = self._place(gateway)
+        known = description.known_names if side == HUB and not self._wanted() else None
+        for left in reversed(range(TRIES)):
+            try:
+                return self._compare(model, self._place(gateway), chosen if side == HUB else None, known)
+            except GatewayError as error:
+                if MEANWHILE not in str(error) or not left:
+                    raise
+        raise AssertionError
+
+    def _compare(
+        self, model: GatewayModel, order: dict[str, Any], scope: Collection[str] | None, known: Collection[str] | None
+    ) -> dict[str, Any]:
+        """Look, and change what differs; an error with ``MEANWHILE`` when somebody else changes it at the same time."""
+        release = render(model)
         observation = self._order({**order, "do": "observe"})["observation"]
-        release, scope = render(model), chosen if side == HUB else None
-        if scope is not None and not self._wanted():
-            model = replace(model, findings=(*model.findings, *vanished(model, observation, description.known_names)))
+        if known is not None:
+            model = replace(model, findings=(*model.findings, *vanished(model, observation, known)))
         made = plan(model, release, observation, scope)
         result = self.result(made.findings, changed=made.changes)
         if self._task.diff:
             result["diff"] = readable(made, observation)
         if made.changes and not self._task.check_mode:
-            result["reloads"], observation = self._change(model, made, order)
+            result["reloads"], observation = self._change(model, made, {**order, "installed": observation["installed"]})
             self._expect_nothing_left(plan(model, release, observation, scope))
         return result
 
@@ -121,6 +138,8 @@ class ActionModule(HostAction):
             with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
             self._transfer_file(local, target)
+        except AnsibleError as error:
+            raise GatewayError(f"{MEANWHILE}, or takes no file: {error}", where=target, remedy="Run again.") from error
         finally:
             Path(local).unlink()
 

@@ -83,6 +83,9 @@ options:
       staging:
         description: Folder that holds the release to install.
         type: path
+      installed:
+        description: The release that was in force when the change was made up; the host refuses when another one is.
+        type: str
       digest:
         description: Name of the release.
         type: str
@@ -170,6 +173,7 @@ ORDER = {
     "stats_socket": {"type": "path", "required": True},
     "service": {"type": "str", "default": ""},
     "staging": {"type": "path"},
+    "installed": {"type": "str"},
     "digest": {"type": "str", "default": ""},
     "files": {"type": "dict", "default": {}},
     "doors": {"type": "list", "elements": "list", "default": []},
@@ -210,16 +214,20 @@ def carry_out(order: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
     """Do one thing, and say what came of it; with ``check`` nothing is written."""
     place = gateway_haproxy.Place(order["folder"], order["master_socket"], order["stats_socket"], order["service"])
     if order["do"] == "stage":
-        return {"changed": True, "staging": gateway_release.stage(place.folder)}
+        with gateway_release.alone(place.folder):
+            return {"changed": True, "staging": gateway_release.stage(place.folder)}
     if order["do"] == "apply":
         doors = tuple((str(address), int(port)) for address, port in order["doors"])
         change = gateway_haproxy.Change(order["digest"], order["files"], doors, order["proxy_protocol"], order["seconds"])
-        return {"changed": True, **gateway_haproxy.apply(place, order["staging"], change)}
+        with gateway_release.alone(place.folder):
+            gateway_release.expect(place.folder, order["installed"])
+            return {"changed": True, **gateway_haproxy.apply(place, order["staging"], change)}
     if order["do"] == "observe":
         gateway_haproxy.await_confirmation(place, order["seconds"])
         if not check:
             # What a killed run brought holds keys, and must not lie here because the next run has nothing to change.
-            gateway_release.sweep(place.folder)
+            with gateway_release.alone(place.folder):
+                gateway_release.sweep(place.folder)
     confirmed = order["do"] == "confirm" and gateway_haproxy.confirm(place, order["ticket"])
     return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place)}
 

@@ -2,24 +2,31 @@
 """Releases on a gateway host: folders that never change, but for their maps, and a link to the one in force.
 
 ``<folder>/releases/<digest>/``, ``<folder>/current`` (link), ``<folder>/.staging-<random>/`` (what the controller
-brings: ``release.tar``). Staging is swept at the start of every change: a killed run leaves no secret behind.
+brings: ``release.tar``), ``<folder>/.lock`` (see ``alone``). Staging is swept at the start of every change: a killed run leaves
+no secret behind.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import re
 import secrets
 import shutil
 import tarfile
+import time
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Mapping
+from typing import Iterator, Mapping
 
 from ..errors import GatewayError
 
 STAGING = ".staging-"
+MEANWHILE = "another run is changing this gateway"
+_PATIENCE = 120
+"""Seconds to wait for another run: more than a change with its reload takes."""
 ARCHIVE = "release.tar"
 CONFIGURATION = "haproxy.cfg"
 LIVE = frozenset({"server.pem"})
@@ -27,6 +34,35 @@ LIVE = frozenset({"server.pem"})
 it would go on with the old one, and a reload is what drains them. Trust is none: HAProxy 2.6 says that it took up a CA file,
 then serves later certificates no more, and dies of the next ones (found by trying)."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.=-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.=-]*){0,2}")
+
+
+@contextmanager
+def alone(folder: str) -> Iterator[None]:
+    """Keep other runs from this folder. A record lock: it ends with its process, and the roll-back timer does not inherit it.
+
+    GatewayError when another run keeps it for longer than a change takes.
+    """
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(str(Path(folder) / ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    raise GatewayError(MEANWHILE, where=folder, remedy="Wait for it, then run again.") from error
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)
+
+
+def expect(folder: str, installed: str | None) -> None:
+    """GatewayError when another release is in force than the one that the change was made for; None expects nothing."""
+    if installed is not None and current(folder) != installed:
+        raise GatewayError(f"{MEANWHILE}: another release is in force", where=folder, remedy="Run again.")
 
 
 def stage(folder: str) -> str:
@@ -101,6 +137,8 @@ def unpack(staging: str, folder: str, wanted: Mapping[str, str]) -> Path:
     ``wanted``: digest of each file but the maps. GatewayError when a file is not what it should be.
     """
     made, held = Path(staging) / "release", Path(folder) / "current"
+    if not (Path(staging) / ARCHIVE).exists():
+        raise GatewayError(f"{MEANWHILE}: what was brought is gone", where=folder, remedy="Run again.")
     made.mkdir(mode=0o700)
     with tarfile.open(str(Path(staging) / ARCHIVE)) as archive:
         for member in archive:
