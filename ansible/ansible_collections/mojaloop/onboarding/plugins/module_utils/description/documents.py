@@ -32,6 +32,7 @@ WHOLE_FILE = "file"
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,99}|[0-9]{1,99}(\.[0-9]{0,99})?)([eE][-+]?[0-9]{1,3})?")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 _SECRET = re.compile(r"PRIVATE KEY|://[^/]*@")
 
 Scalar = str | int | float | bool | None
@@ -83,6 +84,8 @@ def read_content(path: Path) -> bytes | Problem:
     try:
         content = _read_regular(path)
     except OSError as error:
+        if path.is_symlink():
+            return Problem(str(path), 1, WHOLE_FILE, "a link", "a file of its own (links are not followed)")
         return Problem(str(path), 1, WHOLE_FILE, f"a file that cannot be read ({error.strerror or error})", "a readable YAML file")
     if len(content) > LARGEST_FILE:
         found = f"more than {LARGEST_FILE // 1024} KiB"
@@ -111,8 +114,8 @@ def parse_document(content: bytes, *, file: str) -> tuple[Node | None, list[Prob
 
 
 def _read_regular(path: Path) -> bytes:
-    """A FIFO or a device in a description must not block or flood the run."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    """A FIFO or a device in a description must not block or flood the run, and a link must not lead it to a secret."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError("not a regular file")
@@ -168,10 +171,10 @@ class _Composer:
 
     def _refuse_devices(self, event: Event, key: str, line: int) -> None:
         if isinstance(event, yaml.AliasEvent):
-            self.report(line, key, f"the alias *{event.anchor}", "the value itself (anchors and aliases are not read)")
+            self.report(line, key, f"the alias *{key_name(event.anchor)}", "the value itself (anchors and aliases are not read)")
             raise _Abandoned
         if event.anchor is not None:
-            self.report(line, key, f"the anchor &{event.anchor}", "values without anchors")
+            self.report(line, key, f"the anchor &{key_name(event.anchor)}", "values without anchors")
         if event.tag is not None:
             self.report(line, key, f"the tag {shown(event.tag)}", "values without tags")
 
@@ -205,8 +208,8 @@ class _Composer:
 
 @lru_cache(maxsize=1024)
 def key_name(key: str) -> str:
-    """A key as it stands in problems: as it is when it is a plain word, else escaped and shortened."""
-    return key if len(key) <= LONGEST_SHOWN and key.isascii() and key.replace("_", "").replace("-", "").isalnum() else shown(key)
+    """A key as it stands in problems: as it is when it is a plain word, else not shown: no file of ours has it, but a secret may."""
+    return key if _WORD.fullmatch(key) else "<no plain word>"
 
 
 def _scalar(text: str) -> Scalar:

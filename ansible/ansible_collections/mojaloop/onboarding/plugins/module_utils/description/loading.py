@@ -70,6 +70,8 @@ def _checked(content: bytes, file: str, *, is_hub: bool) -> Checked:
 
 def _participant_files(folder: Path) -> tuple[list[Path], list[Problem]]:
     """The files to read, and a problem for everything that somebody may take for one."""
+    if folder.is_symlink():
+        return [], [Problem(str(folder), 1, WHOLE_FILE, "a link", "a folder of its own (links are not followed)")]
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     visible = [name for name in names if not name.startswith(".") and name not in _BESIDE]
     files = [folder / name for name in visible if name.endswith(".yml")]

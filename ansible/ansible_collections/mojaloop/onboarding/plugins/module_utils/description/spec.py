@@ -142,7 +142,9 @@ class _Walk:
 
     def record(self, node: Node, kind: Record, path: str) -> object:
         if not isinstance(node.value, dict):
-            return self.refuse(node.line, path, shown(node.value), "a mapping of keys")
+            # A file that is but one text is none of ours: what stands in it is not for reports.
+            found = shown(node.value) if path or isinstance(node.value, list) else "a single value (not shown)"
+            return self.refuse(node.line, path, found, "a mapping of keys")
         known = {each.name: each for each in kind.fields}
         values: dict[str, Any] = {}
         for name, inner in node.value.items():
