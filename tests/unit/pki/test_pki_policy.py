@@ -22,7 +22,14 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.pr
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import SigningRefused
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.contents import usages
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import PrivateKey, PublicKey, private_pem, public_digest
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.policy import POLICY, RETIRED, SigningCase, check, ownership
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.policy import (
+    POLICY,
+    RETIRED,
+    SigningCase,
+    check,
+    names_of_others,
+    ownership,
+)
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.requests import Request, make_request, read_request
 
 KEY = key("ec-p256", "greenbank client")
@@ -256,3 +263,13 @@ def test_the_hubs_request_is_judged_alike() -> None:
     check(replace(one, holder=HUB, issuer_name="greenbank"))
     assert refusal(replace(one, holder=BLUE)) == "request-foreign-name"
     assert _public(KEY) == one.public_key
+
+
+def test_a_name_of_another_side_is_not_certified_even_when_described_as_ones_own() -> None:
+    evil = participant("evil", "HUB.test")
+    one = replace(case(request(KEY, names("hub.test"))), holder=evil, issuer_name="hub")
+    sides = (HUB, GREEN, BLUE, evil)
+    assert refusal(replace(one, names_of_others=names_of_others(sides, evil))) == "name-of-another-side"
+    check(replace(one, names_of_others=names_of_others((GREEN, BLUE, evil), evil)))
+    for side in (HUB, GREEN, BLUE):
+        assert not names_of_others((HUB, GREEN, BLUE), side) & replace(one, holder=side).own_names

@@ -8,13 +8,13 @@ person's decision, and neither may pass as the other meanwhile.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from operator import itemgetter
 
 from ..errors import Problem
-from .addresses import too_wide
+from .addresses import Url, too_wide
 from .documents import shown
 from .lint import Circumstances, SideText, same_name
 from .model import Network
@@ -31,7 +31,8 @@ def lint_together(hub: SideText, participants: Iterable[Checked], around: Circum
     """
     sides = [SideText(document, "", document.values) for document in participants]
     together = _Together(hub, sides, faulty)
-    return [*together.same_ids(), *together.shared_hosts(), *together.shared_addresses(), *_probes(hub, sides, around)]
+    shared = (*together.shared_hosts(), *together.shared_names(), *together.shared_doors(), *together.shared_addresses())
+    return [*together.same_ids(), *shared, *_probes(hub, sides, around)]
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,23 @@ class _Together:
                     "gateways", f"a gateway host that {others[0].document.file} has too", "hosts that belong to one side only"
                 )
 
-    def sharing(self, sides: list[SideText], keys: Callable[[SideText], list[str]]) -> Iterator[tuple[SideText, list[SideText]]]:
+    def shared_names(self) -> Iterator[Problem]:
+        """A server certificate names its host: whoever describes another's host would be certified as that other."""
+        for side, others in self.sharing([self.hub, *self.sides], _names_of_doors):
+            if side is not self.hub:
+                found = f"{shown(side.get('endpoint.url').host)}, a host of {others[0].document.file} too"
+                yield side.problem("endpoint.url", found, "a host name that belongs to one side only")
+
+    def shared_doors(self) -> Iterator[Problem]:
+        """What is sent to one side's door must not arrive at another's."""
+        for side, others in self.sharing([self.hub, *self.sides], _doors):
+            if side is not self.hub:
+                found = f"an address and port of {others[0].document.file} too"
+                yield side.problem("endpoint.addresses", found, "doors that belong to one side only")
+
+    def sharing(self, sides: list[SideText], keys: Callable[[SideText], Iterable[Hashable]]) -> Iterator[tuple[SideText, list[SideText]]]:
         """Each side that shares a key with others that count against it, and those others."""
-        holders: defaultdict[str, list[SideText]] = defaultdict(list)
+        holders: defaultdict[Hashable, list[SideText]] = defaultdict(list)
         for side in sides:
             for key in keys(side):
                 holders[key].append(side)
@@ -85,6 +100,22 @@ class _Together:
 
 def _hosts_of(side: SideText) -> list[str]:
     return sorted({gateway["host"] for _, gateway in side.items("gateways") if "host" in gateway})
+
+
+def _urls_of_doors(side: SideText) -> list[Url]:
+    """The side's own and, for the hub, those of its authorization server; offboarded participants have given theirs back."""
+    server = [side.get(f"authorization_server.{name}") for name in ("issuer", "registration_url", "token_endpoint", "jwks_url")]
+    return [url for url in (side.get("endpoint.url"), *server) if url and side.get("state") != "offboarded"]
+
+
+def _names_of_doors(side: SideText) -> set[Hashable]:
+    return {url.host.lower().rstrip(".") for url in _urls_of_doors(side)}
+
+
+def _doors(side: SideText) -> set[Hashable]:
+    urls, own = _urls_of_doors(side), side.get("endpoint.url")
+    addresses = [address for _, address in side.items("endpoint.addresses")] if own in urls else []
+    return {(address, own.port) for address in addresses} | {(url.address, url.port) for url in urls if url.address}
 
 
 Entry = tuple[Network, str, SideText]

@@ -7,7 +7,7 @@ in ASCII, so that a look-alike letter or a NUL neither passes nor hides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,8 @@ class SigningCase:
     request: Request | None
     public_key: PublicKey
     register: KeyRegister
+    names_of_others: frozenset[str] = frozenset()
+    """See ``names_of_others``."""
 
     @property
     def owner(self) -> str | None:
@@ -49,8 +51,18 @@ class SigningCase:
     @property
     def own_names(self) -> frozenset[str]:
         """The names the holder may ask for, in lower case: host, FSPIOP id, side name, identity URI."""
-        names = (host(self.holder), self.holder.fspiop_id, self.holder.name, id_uri(self.holder))
-        return frozenset(name.lower() for name in names if name)
+        return _names_of(self.holder)
+
+
+def _names_of(side: Side) -> frozenset[str]:
+    return frozenset(name.lower().rstrip(".") for name in (host(side), side.fspiop_id, side.name, id_uri(side)) if name)
+
+
+def names_of_others(sides: Iterable[Side], holder: Side) -> frozenset[str]:
+    """Every name, in lower case, that the description gives to other sides than the holder; offboarded ones have given theirs back."""
+    gone = State.OFFBOARDED
+    others = (side for side in sides if side.name != holder.name and not (isinstance(side, Participant) and side.state is gone))
+    return frozenset().union(*map(_names_of, others))
 
 
 def ownership(holder: str, rule: str) -> str:
@@ -160,6 +172,12 @@ def names_are_own(case: SigningCase) -> str | None:
     return f"asked: the name {_shown(foreign)}; allowed: {_shown(case.own_names)}" if foreign else None
 
 
+def names_are_nobody_elses(case: SigningCase) -> str | None:
+    """Described as one's own, another side's name is still that side's: its certificate would pass for the other's."""
+    taken = case.own_names & case.names_of_others
+    return f"to be certified: {_shown(taken)}, a name of another side; allowed: names of {case.holder.name} alone" if taken else None
+
+
 def common_name_is_own(case: SigningCase) -> str | None:
     """As for the other names: empty, the host, or the id."""
     name = case.request.common_name if case.request else ""
@@ -172,6 +190,7 @@ Objection = Callable[[SigningCase], "str | None"]
 POLICY: tuple[tuple[str, Objection], ...] = (
     ("holder-offboarded", holder_state),
     ("issuer-not-allowed", issuer_allowed),
+    ("name-of-another-side", names_are_nobody_elses),
     ("key-not-of-request", key_is_request_key),
     ("key-kind", key_kind_allowed),
     ("rsa-exponent", rsa_exponent),

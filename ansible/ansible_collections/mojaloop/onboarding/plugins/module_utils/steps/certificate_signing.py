@@ -16,7 +16,7 @@ from ..findings import Disposition, Finding
 from ..pki.certificates import CertificateUnreadable, read_certificate, read_certificates
 from ..pki.issuing import issue
 from ..pki.keys import public_digest
-from ..pki.policy import SigningCase, check
+from ..pki.policy import SigningCase, check, names_of_others
 from ..pki.requests import Request, read_request
 from ..pki.signers import AwaitingSignature, CertificateSigner
 from ..pki.verification import Chain, certificate_faults, duplicate_serials
@@ -135,7 +135,8 @@ class Desk:
     def _sign(self, relation: Relation, artefact: Artefact, request: Request) -> x509.Certificate:
         run, side, holder, rule = self._run, self._side, relation.counterpart, artefact.rule
         profile = run.description.profile
-        check(SigningCase(rule, profile, holder, side.name, request, request.public_key, run.known_keys))
+        others = names_of_others((run.description.hub, *run.description.participants), holder)
+        check(SigningCase(rule, profile, holder, side.name, request, request.public_key, run.known_keys, others))
         digest = public_digest(request.public_key)
         run.known_keys.claim(holder.name, rule.name, digest)
         contact = read_contact(run.tree, side.name, holder.name)

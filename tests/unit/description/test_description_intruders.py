@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A participant's file is somebody else's text: it takes no other side's name or door, and reads and writes nothing beyond its own."""
+
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tools.description_files import Folder
+
+GREENBANK = "participants/greenbank.yml"
+REDBANK = "participants/redbank.yml"
+NAMES = "allowed: a host name that belongs to one side only"
+DOORS = "allowed: doors that belong to one side only"
+
+
+def own(folder: Folder, name: str = REDBANK) -> list[str]:
+    return [problem.removeprefix(f"{name}:") for problem in folder.problems() if problem.startswith(f"{name}:")]
+
+
+# Names and doors of others
+
+
+@pytest.mark.parametrize(
+    ("host", "holder"),
+    [("api.switch.example", "hub.yml"), ("auth.switch.example", "hub.yml"), ("fspiop.greenbank.example", GREENBANK)],
+)
+def test_a_door_has_no_other_sides_name(folder: Folder, host: str, holder: str) -> None:
+    folder.edit(REDBANK, "https://fspiop.redbank.example", f"https://{host}:9443/another")
+    assert own(folder) == [f"5: endpoint.url: found '{host}', a host of {holder} too; {NAMES}"]
+    assert bool(own(folder, GREENBANK)) == (holder == GREENBANK), "of two participants neither passes as the other"
+    folder.edit(REDBANK, host, f"other.{host}")
+    assert folder.problems() == []
+
+
+@pytest.mark.parametrize("spelling", ["API.switch.example", "api.switch.example."])
+def test_a_name_has_one_spelling(folder: Folder, spelling: str) -> None:
+    folder.edit(REDBANK, "fspiop.redbank.example", spelling)
+    assert len(own(folder)) == 1
+    assert f"found the host '{spelling}'" in own(folder)[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "holder"), [("45.60.1.10", 443, "hub.yml"), ("45.60.2.20", 8443, GREENBANK), ("45.60.1.9", 444, "hub.yml")]
+)
+def test_a_door_is_no_other_sides_door(folder: Folder, address: str, port: int, holder: str) -> None:
+    folder.edit("hub.yml", "https://auth.switch.example/token", "https://45.60.1.9:444/token")
+    assert folder.problems() == []
+    folder.edit(REDBANK, "https://fspiop.redbank.example", f"https://fspiop.redbank.example:{port}")
+    folder.edit(REDBANK, "addresses: [45.60.3.20]", f"addresses: [45.60.3.20, {address}]")
+    assert own(folder) == [f"6: endpoint.addresses: found an address and port of {holder} too; {DOORS}"]
+    folder.edit(REDBANK, f"example:{port}", "example:7443")
+    assert folder.problems() == []
+
+
+def test_what_an_offboarded_participant_had_is_free(folder: Folder) -> None:
+    folder.edit(REDBANK, "fspiop.redbank.example", "fspiop.greenbank.example")
+    assert own(folder)
+    folder.edit(GREENBANK, "state: active", "state: offboarded")
+    assert folder.problems() == []
+
+
+# Files that are links, or none of ours
+
+
+def test_a_link_is_not_followed(folder: Folder, tmp_path: Path) -> None:
+    secret = tmp_path / "ca.passphrase"
+    secret.write_text("correct-horse-battery-staple")
+    (folder.path / "participants/evil.yml").symlink_to(secret)
+    assert folder.problems() == ["participants/evil.yml:1: file: found a link; allowed: a file of its own (links are not followed)"]
+
+
+def test_the_folder_of_participants_is_no_link(folder: Folder, tmp_path: Path) -> None:
+    (folder.path / "participants").rename(tmp_path / "elsewhere")
+    (folder.path / "participants").symlink_to(tmp_path / "elsewhere")
+    assert "participants:1: file: found a link; allowed: a folder of its own (links are not followed)" in folder.problems()
+    assert folder.load().participants == ()
+
+
+@pytest.mark.parametrize(
+    "content", ["correct-horse", "123456789", "'correct-horse'", "correct horse: 1", "{correct.horse: 2}", "c" * 42 + ": 3"]
+)
+def test_what_is_none_of_our_files_is_not_quoted(folder: Folder, content: str) -> None:
+    folder.write("participants/evil.yml", content)
+    told = "".join(own(folder, "participants/evil.yml"))
+    assert told
+    assert not any(word in told for word in ("correct", "horse", "123456789", "c" * 41))
+
+
+def test_an_unknown_key_that_is_a_plain_word_is_named(folder: Folder) -> None:
+    folder.edit(REDBANK, "id: redbank", "id: redbank\nstates: active")
+    assert "3: states: found an unknown key" in own(folder)[0]
