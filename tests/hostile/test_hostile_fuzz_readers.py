@@ -256,6 +256,7 @@ def test_any_published_endpoints(run: Run, content: bytes) -> None:
 
 DIGEST = "ab" * 32
 ISSUANCE = Issuance("hub", "greenbank", "client", "why", "policy", DIGEST, "signed", NOW.isoformat(), DIGEST, NOW.isoformat())
+DESCRIBED = load_description(Path(__file__).parents[2] / "inventories" / "lab", state="/nowhere")
 RECORDS: dict[str, tuple[str, bytes, Callable[[Tree], object]]] = {
     "a key": (
         layout.key_path(DIGEST),
@@ -288,7 +289,11 @@ RECORDS: dict[str, tuple[str, bytes, Callable[[Tree], object]]] = {
         b'{"format": 1, "action": "create", "client_name": "x", "since": "y"}',
         lambda tree: read_intent(tree, "greenbank"),
     ),
-    "evidence": (LATEST, b'{"format": 1, "verdicts": {"greenbank": true}, "material": {"greenbank": "x"}}', latest_verdicts),
+    "evidence": (
+        LATEST,
+        b'{"format": 1, "verdicts": {"greenbank": true}, "material": {"greenbank": "x"}}',
+        lambda tree: latest_verdicts(tree, DESCRIBED),
+    ),
 }  # fmt: skip
 
 

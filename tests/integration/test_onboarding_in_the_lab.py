@@ -204,9 +204,18 @@ def test_10_who_is_suspended_is_shut_out_at_once_and_comes_back(story: Story) ->
         file.write_text(f"{described}state: suspended\n", encoding="utf-8")
         assert story.play("onboard.yml").status == 0
         assert ask() == "silence", "the live connection, with certificate, token and address as they were"
-    assert story.play("verify.yml", "-e", "participants=bluebank").status == 0
+    proof = story.play("verify.yml", "-e", "participants=bluebank,greenbank", "-v")
+    assert proof.status == 0, proof.output
+    assert "1 suspended (greenbank)" in proof.output
+    shut = {case["key"]: case for case in proof.of("verification")[0]["cases"] if case["participant"] == "greenbank"}
+    assert {key: (case["verdict"], case["refuser"]) for key, case in shut.items()} == {
+        "shut-out": ("passed", "hub-gateway's firewall counter"),
+        "shut-out-certificate": ("passed", "gateway"),
+    }
     file.write_text(described, encoding="utf-8")
-    assert story.play("onboard.yml").status == 0
+    back = story.play("onboard.yml")
+    assert back.status == 0, back.output
+    assert "Not shown by traffic yet" in back.output, "what was shown before the suspension shows nothing now"
     with live(story) as ask:
         assert ask() == "202"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.checking import check_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.manifest import Manifest, read_manifest, sign_manifest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.formats import NewerFormat, read_json
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import (
@@ -58,7 +59,7 @@ def intent(tree: DiskTree) -> object:
 def evidence(tree: DiskTree) -> object:
     if tree.read(LATEST) is None:
         tree.write(LATEST, json.dumps({"format": 1, "verdicts": {}}, indent=1).encode())
-    return str(latest_verdicts(tree))
+    return str(latest_verdicts(tree, load_description(LAB, state="/nowhere")))
 
 
 def manifest(tree: DiskTree) -> object:

@@ -89,8 +89,31 @@ def test_without_evidence_testing_is_not_shown(lab: Description) -> None:
 
 
 def test_failed_evidence_fails_testing(lab: Description) -> None:
-    summary = summarise(lab, [], {**PROVED, "bluebank": False})
+    pages = {"bluebank": "evidence/20300102T030405.000006Z.html"}
+    summary = replace(summarise(lab, [], {**PROVED, "bluebank": False}), pages=pages)
     assert {row.name: row.steps["testing"] for row in summary.rows}["bluebank"] is Standing.FAILED
+    told = (
+        f"bluebank testing: the verification of 2030-01-02 03:04:05 UTC failed: see {pages['bluebank']} and run playbooks/verify.yml again"
+    )
+    assert f"Failed:\n  {told}" in render(summary)
+    assert (summary.outcome, summary.as_dict()["disproved"]) == ("done", ["bluebank"]), "it failed its own run, and not this one"
+    assert "4 of 5 participants with every step done" in render(summary)
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_who_is_not_active_is_named_and_not_counted(lab: Description, *, wide: bool) -> None:
+    states = {"bluebank": State.SUSPENDED, "redbank": State.OFFBOARDED}
+    known = [replace(one, state=states.get(one.name, one.state)) for one in lab.participants]
+    more = [] if wide else [replace(known[0], name=f"bank{number}", state=State.ACTIVE) for number in range(WIDE)]
+    text = render(summarise(replace(lab, participants=(*known, *more)), [], {**PROVED, **{one.name: True for one in more}}))
+    count = 3 + len(more)
+    assert f"{count} of {count} active participants with every step done; 1 suspended (bluebank); 1 offboarded (redbank)." in text
+    assert next(line for line in text.splitlines() if line.startswith("state" if wide else "redbank")).split()[-1] == "offboarded"
+
+
+def test_a_rehearsal_would_change(lab: Description) -> None:
+    assert "Outcome: would change;" in render(summarise(lab, [finding(Disposition.CHANGE)], PROVED, check=True))
+    assert "Outcome: changed;" in render(summarise(lab, [finding(Disposition.CHANGE)], PROVED))
 
 
 def test_an_unreached_host_is_a_failure_not_silence(lab: Description) -> None:

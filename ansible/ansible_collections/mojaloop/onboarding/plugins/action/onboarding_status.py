@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..module_utils.findings import Finding
 from ..module_utils.status.summary import Summary, summarise
 from ..module_utils.status.text import render
 from ..module_utils.store.tree import DiskTree
-from ..module_utils.verification.evidence import latest_verdicts
+from ..module_utils.verification.evidence import forget_void, latest_pages, latest_verdicts
 
 CONTROLLER_RESULTS = (
     "artefacts_result",
@@ -85,9 +86,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         description = load_description(Path(arguments["description"]), state=arguments["state"])
         results, unreached = _gather(task_vars)
         findings = [Finding.from_dict(dict(finding)) for result in results for finding in result.get("findings", [])]
-        verdicts = latest_verdicts(DiskTree(Path(arguments["state"])))
-        check = self._planned() or bool(self._task.check_mode)
-        return summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=check)
+        state, check = Path(arguments["state"]), self._planned() or bool(self._task.check_mode)
+        tree = DiskTree(state)
+        if not check:
+            forget_void(state, description)
+        verdicts = latest_verdicts(tree, description)
+        summary = summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=check)
+        return replace(summary, pages=latest_pages(tree))
 
 
 def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -11,7 +11,7 @@ from ..status.summary import Summary, summarise
 from ..steps.run import Run, make_run
 from ..steps.sequence import SEQUENCE, Request, clock
 from ..store.tree import DiskTree
-from ..verification.evidence import latest_verdicts
+from ..verification.evidence import latest_pages, latest_verdicts
 from .certificates import Listed, list_certificates
 
 
@@ -27,8 +27,9 @@ def standing(request: Request) -> tuple[Summary, list[Listed]]:
         rehearsal=True,
     )
     findings = _rehearse(replace(run, online=False))
-    summary = summarise(run.description, findings, latest_verdicts(tree), chosen=request.participants, check=True, hosts_asked=False)
-    return summary, list_certificates(tree, run.description, run.now)
+    verdicts = latest_verdicts(tree, run.description)
+    summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
+    return replace(summary, pages=latest_pages(tree)), list_certificates(tree, run.description, run.now)
 
 
 def _rehearse(run: Run) -> list[Finding]:

@@ -92,7 +92,8 @@ class Outcome:
             return [f"the lab is removed ({self.seconds:.1f} s)" if self.differences else "there is no lab"]
         lines = [f"{result['name']:24} {_state_text(result)}" for result in _machine_results(self.plan, self.running)]
         awaiting = [f"{service.key} awaits {service.missing[0]}" for service in self.plan.awaiting]
-        return [*lines, *awaiting, *self.turned, f"{len(self.differences)} differences, {self.seconds:.1f} s"]
+        differences = "1 difference" if len(self.differences) == 1 else f"{len(self.differences)} differences"
+        return [*lines, *awaiting, *self.turned, f"{differences}, {self.seconds:.1f} s"]
 
 
 @dataclass(frozen=True)

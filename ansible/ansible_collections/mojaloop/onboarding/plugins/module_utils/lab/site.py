@@ -65,6 +65,7 @@ class LabSite:
 
     description: Description
     state: Path
+    obstacle: str = ""
 
     @cached_property
     def _topology(self) -> Topology:

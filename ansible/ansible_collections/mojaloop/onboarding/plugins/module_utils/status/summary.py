@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ..description.model import HUB, Description, State
@@ -66,14 +66,23 @@ class Summary:
     check: bool
     hosts_asked: bool = True
     """Whether gateways and firewalls had a say."""
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """Participant -> the page of its latest verification, in the state folder."""
+
+    @property
+    def disproved(self) -> tuple[str, ...]:
+        """Whose latest verification failed."""
+        reported = {finding.participant for finding in self.failed if finding.step == TESTING}
+        return tuple(row.name for row in self.rows if row.steps[TESTING] is Standing.FAILED and row.name not in reported)
 
     @property
     def outcome(self) -> str:
         """``failed``, ``pending``, ``changed`` or ``done``: what a pipeline wants to know first.
 
         Findings decide, whatever the table has room for: those about a door of the hub, or about somebody who was suspended, too.
+        A verification that failed has failed its own run, and stays in the table; it is no failure of a run that comes later.
         """
-        if self.failed or self.unreached or self.broken or any(row.steps[TESTING] is Standing.FAILED for row in self.rows):
+        if self.failed or self.unreached or self.broken:
             return "failed"
         if self.pending:
             return "pending"
@@ -91,6 +100,7 @@ class Summary:
             },
             "pending": [finding.as_dict() for finding in self.pending],
             "failed": [finding.as_dict() for finding in self.failed],
+            "disproved": list(self.disproved),
             "unreached_hosts": list(self.unreached),
             "broken_files": list(self.broken),
         }

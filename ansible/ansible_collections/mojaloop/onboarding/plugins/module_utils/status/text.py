@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
+from ..description.model import State
 from ..document_steps import DOCUMENT_STEPS
 from ..findings import Finding
 from .summary import Row, Standing, Summary
@@ -38,17 +40,29 @@ def render(summary: Summary) -> str:
     """The table, then what is awaited from whom, then what failed, then the outcome in one line."""
     lines = list(_table(summary) if len(summary.rows) <= WIDE else _list(summary))
     lines += _section("Awaited", [_awaited(finding) for finding in summary.pending])
-    lines += _section("Failed", [_failed(finding) for finding in summary.failed])
+    disproved = [_disproved(name, summary.pages.get(name, "")) for name in summary.disproved]
+    lines += _section("Failed", [*(_failed(finding) for finding in summary.failed), *disproved])
     lines += _section("Not reached", [f"{host}: its state is unknown" for host in summary.unreached])
     lines += _section("Skipped files", list(summary.broken))
-    complete = sum(row.complete for row in summary.rows[1:])
+    outcome = "would change" if summary.check and summary.outcome == "changed" else summary.outcome
     if not summary.hosts_asked:
-        lines += ["", f"Outcome: {summary.outcome}, as far as the state folder shows.", _NOT_ASKED]
+        lines += ["", f"Outcome: {outcome}, as far as the state folder shows.", _NOT_ASKED]
         return "\n".join(lines)
-    lines += ["", f"Outcome: {summary.outcome}; {complete} of {len(summary.rows) - 1} participants with every step done."]
+    lines += ["", f"Outcome: {outcome}; {_complete(summary)}."]
     if any(row.steps.get("testing") is Standing.NOT_SHOWN for row in summary.rows):
-        lines.append("Not shown by traffic yet: run playbooks/verify.yml.")
+        lines.append("Not shown by traffic yet: run playbooks/verify.yml; it says what cannot be tried from where it runs.")
     return "\n".join(lines)
+
+
+def _complete(summary: Summary) -> str:
+    """How many active participants have every step done, and who is not active."""
+    active = [row for row in summary.rows[1:] if row.state == State.ACTIVE]
+    text = f"{sum(row.complete for row in active)} of {len(active)} {'active ' if len(active) < len(summary.rows) - 1 else ''}participants"
+    shut = []
+    for state in (State.SUSPENDED, State.OFFBOARDED):
+        names = [row.name for row in summary.rows if row.state == state]
+        shut += [f"{len(names)} {state.value} ({', '.join(names[:WIDE])}{', …' if len(names) > WIDE else ''})"] if names else []
+    return "; ".join([f"{text} with every step done", *shut])
 
 
 def _table(summary: Summary) -> Iterator[str]:
@@ -56,8 +70,10 @@ def _table(summary: Summary) -> Iterator[str]:
     words = {**_WORDS, Standing.CHANGED: changed}
     titles = [f"{step.key:<12}{step.title}" for step in DOCUMENT_STEPS]
     width = max(map(len, titles)) + 2
-    columns = [max(len(row.name), len(changed), len("not shown")) + 2 for row in summary.rows]
+    columns = [max(len(row.name), len(changed), len("not shown"), len(row.state)) + 2 for row in summary.rows]
     yield "step".ljust(width) + "".join(row.name.ljust(column) for row, column in zip(summary.rows, columns, strict=True))
+    if any(row.state != State.ACTIVE for row in summary.rows):
+        yield "state".ljust(width) + "".join(row.state.ljust(column) for row, column in zip(summary.rows, columns, strict=True)).rstrip()
     for step, title in zip(DOCUMENT_STEPS, titles, strict=True):
         cells = (words[row.steps[step.key]].ljust(column) for row, column in zip(summary.rows, columns, strict=True))
         yield (title.ljust(width) + "".join(cells)).rstrip()
@@ -66,6 +82,7 @@ def _table(summary: Summary) -> Iterator[str]:
 def _list(summary: Summary) -> Iterator[str]:
     yield "Steps in order: " + " ".join(step.key for step in DOCUMENT_STEPS)
     yield "Marks: . done, + done now, ? not shown, w pending, F failed, - not applicable"
+    yield from (f"{row.name:<32}{row.state}" for row in summary.rows if row.state != State.ACTIVE)
     open_rows = [row for row in summary.rows if not row.complete]
     yield from (_marks(row) for row in open_rows[:200])
     yield f"{len(summary.rows) - len(open_rows)} of {len(summary.rows)} rows have every step done" + (
@@ -84,6 +101,18 @@ def _awaited(finding: Finding) -> str:
 
 def _failed(finding: Finding) -> str:
     return f"{finding.participant} {finding.step}: {finding.side}/{finding.artefact} {finding.reason}: {finding.detail}"
+
+
+def _disproved(name: str, page: str) -> str:
+    return f"{name} testing: the verification{_time_of(page)} failed: see {page or 'evidence/'} and run playbooks/verify.yml again"
+
+
+def _time_of(page: str) -> str:
+    """When it was, as the name of its page says (UTC); empty for a page of another name."""
+    try:
+        return f" of {datetime.strptime(page, 'evidence/%Y%m%dT%H%M%S.%fZ.html').replace(tzinfo=UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return ""
 
 
 def _section(title: str, items: list[str]) -> list[str]:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from ..description.model import HUB, Participant
+from ..description.model import HUB, EnvironmentKind, Participant
 from ..lab.site import LabSite
 from ..steps.run import Run
+from .elsewhere import Elsewhere
 from .flows import ring
 from .hub_door import HubDoor
 from .impostors import Impostors
@@ -16,19 +18,26 @@ from .material import Material
 from .model import Case, Result, Site
 from .participant_door import ParticipantDoor
 from .running import run_cases
+from .shut_out import ShutOut
 
 
 def verify(run: Run, state: Path, *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
     """Prove what can be proved from here about the participants of a run; see ``evidence`` for keeping it."""
-    material = Material(run, LabSite(run.description, state))
-    return run_cases(all_cases(material), progress=progress)
+    site = LabSite(run.description, state) if run.description.kind is EnvironmentKind.LAB else Elsewhere()
+    return run_cases(all_cases(Material(run, site)), progress=progress)
 
 
 def all_cases(material: Material) -> Iterator[Case]:
-    """Every case, door by door; participants that are not active have none."""
+    """Every case, door by door; where nothing can be tried, each with the reason."""
+    obstacle = material.site.obstacle
+    yield from (replace(case, obstacle=obstacle) if obstacle else case for case in _cases(material))
+
+
+def _cases(material: Material) -> Iterator[Case]:
     run, site = material.run, material.site
     active = [participant for participant in run.chosen if participant.active]
     held = [participant for participant in run.description.participants if participant.active and _held(run, site, participant)]
+    yield from _shut_out(material, held)
     for participant in active:
         if participant in held:
             yield from HubDoor(material, participant, _other(held, participant)).cases()
@@ -42,9 +51,17 @@ def all_cases(material: Material) -> Iterator[Case]:
     yield from (case for case in ring(material, every_door) if case.participant in {participant.name for participant in active})
 
 
+def _shut_out(material: Material, held: list[Participant]) -> Iterator[Case]:
+    """Those of this run that are not active, each beside the first active one whose material is here."""
+    for participant in material.run.chosen:
+        if not participant.active and _held(material.run, material.site, participant):
+            yield from ShutOut(material, participant, held[0] if held else None).cases()
+
+
 def _held(run: Run, site: Site, participant: Participant) -> bool:
     """Whether this run holds the participant's keys and can act from its place."""
-    return participant.managed and participant.name in run.sides and site.machine_of(participant.name) is not None and HUB in run.sides
+    here = bool(site.obstacle) or site.machine_of(participant.name) is not None
+    return participant.managed and participant.name in run.sides and here and HUB in run.sides
 
 
 def _other(held: list[Participant], participant: Participant) -> Participant | None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -13,12 +14,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from ..description.loading import HUB_NAME, PARTICIPANTS_NAME
-from ..description.model import Description
+from ..description.model import Description, Hub, Participant
 from ..errors import StoreError
 from ..exchange.manifest import LIMIT, MANIFEST, MOST_FILES
 from ..formats import FORMAT, read_json, refuse_newer
 from ..store.layout import exchange_folder
-from ..store.tree import Entry, Tree
+from ..store.lease import lease
+from ..store.tree import DiskTree, Entry, Tree
 from .model import Result, Verdict, printable
 from .page import page
 
@@ -33,7 +35,8 @@ def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, desc
     Participants not in this run keep their verdicts.
     """
     found = verdicts(results)
-    before = _latest(tree)
+    before, name = _latest(tree), f"evidence/{now.strftime('%Y%m%dT%H%M%S.%fZ')}"
+    described = {each.name: each for each in description.participants}
     kept = {
         "format": FORMAT,
         "environment": description.environment,
@@ -44,13 +47,14 @@ def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, desc
         "counts": dict(counts(results)),
         "participants": {each.name: each.organisation for each in description.participants if each.name in found},
         "verdicts": {**_members(before, "verdicts"), **found},
-        "material": {**_members(before, "material"), **{name: material_digest(tree, name) for name in found}},
+        "material": {**_members(before, "material"), **{each: material_digest(tree, described[each], description.hub) for each in found}},
+        "pages": {**_members(before, "pages"), **dict.fromkeys(found, f"{name}.html")},
         "cases": [result.as_dict() for result in results],
     }
     shown = page(kept)
-    for name in (f"evidence/{now.strftime('%Y%m%dT%H%M%S.%fZ')}.json", LATEST):
-        tree.write(f"{name.removesuffix('.json')}.html", shown.encode())
-        tree.write(name, (json.dumps(kept, indent=1) + "\n").encode())
+    for path in (f"{name}.json", LATEST):
+        tree.write(f"{path.removesuffix('.json')}.html", shown.encode())
+        tree.write(path, (json.dumps(kept, indent=1) + "\n").encode())
     return shown
 
 
@@ -67,19 +71,23 @@ def counts(results: Iterable[Result]) -> Counter[str]:
     return Counter(result.verdict.value for result in results)
 
 
-def verdicts(results: Iterable[Result]) -> dict[str, bool]:
-    """Participant -> whether all its cases are good and at least one was proved."""
+def verdicts(results: Iterable[Result]) -> dict[str, bool | None]:
+    """Participant -> whether all its cases are good; None where nothing could be tried, which shows nothing."""
     found: dict[str, list[Verdict]] = {}
     for result in results:
         found.setdefault(result.participant, []).append(result.verdict)
-    return {name: set(seen) <= _GOOD and Verdict.PASSED in seen for name, seen in found.items()}
+    return {name: None if set(seen) == {Verdict.NOT_PROVABLE} else set(seen) <= _GOOD for name, seen in found.items()}
 
 
-def material_digest(tree: Tree, participant: str) -> str:
-    """SHA-256 (hex) over what a participant and the hub have published for each other: evidence holds for this material only."""
-    hashed = hashlib.sha256()
+def material_digest(tree: Tree, participant: Participant, hub: Hub) -> str:
+    """SHA-256 (hex) over what a participant and the hub have published for each other, and over what is described of them.
+
+    Evidence holds for this alone: for these keys, this state, these roles, doors and addresses.
+    """
+    own = (participant.state.value, participant.fspiop_id, sorted(participant.roles), participant.egress_addresses, participant.endpoint)
+    hashed = hashlib.sha256(repr((own, hub.fspiop_id, hub.egress_addresses, hub.endpoint)).encode())
     for from_hub in (True, False):
-        folder = exchange_folder(participant, from_hub=from_hub)
+        folder = exchange_folder(participant.name, from_hub=from_hub)
         for name, entry in _published(tree, folder).items():
             if name != MANIFEST:
                 hashed.update(os.fsencode(f"{folder}/{name}\0") + hashlib.sha256(entry.content or b"").digest())
@@ -94,12 +102,39 @@ def _published(tree: Tree, folder: str) -> Mapping[str, Entry]:
         return {}
 
 
-def latest_verdicts(tree: Tree) -> dict[str, bool]:
-    """The verdicts of the latest evidence, for participants whose material is still the same; empty when there is none."""
+def latest_verdicts(tree: Tree, description: Description) -> dict[str, bool]:
+    """The verdicts of the latest evidence, for participants that are as they were then; empty when there is none."""
     kept = _latest(tree)
-    material = _members(kept, "material")
+    void = _void(tree, kept, description)
+    known = {participant.name for participant in description.participants} - void
+    return {name: passed is True for name, passed in _members(kept, "verdicts").items() if name in known and passed is not None}
+
+
+def latest_pages(tree: Tree) -> dict[str, str]:
+    """Participant -> the page of its latest verification, in the state folder."""
+    return {name: str(page) for name, page in _members(_latest(tree), "pages").items()}
+
+
+def forget_void(state: Path, description: Description) -> None:
+    """Take verdicts away that hold no longer, so that going back to what was before does not bring them back."""
+    tree = DiskTree(state)
+    if not _void(tree, _latest(tree), description):
+        return
+    with lease(state, holder=f"summary on {socket.gethostname()}") as held:
+        tree = DiskTree(state, guard=held.check)
+        kept = _latest(tree)
+        void = _void(tree, kept, description)
+        left = {name: passed for name, passed in _members(kept, "verdicts").items() if name not in void}
+        tree.write(LATEST, (json.dumps({**kept, "verdicts": left}, indent=1) + "\n").encode())
+
+
+def _void(tree: Tree, kept: Mapping[str, object], description: Description) -> set[str]:
+    """The described participants whose verdict is about something else than what is described and published now."""
+    seen, material = _members(kept, "verdicts"), _members(kept, "material")
     return {
-        name: passed is True for name, passed in _members(kept, "verdicts").items() if material.get(name) == material_digest(tree, name)
+        participant.name
+        for participant in description.participants
+        if participant.name in seen and material.get(participant.name) != material_digest(tree, participant, description.hub)
     }
 
 

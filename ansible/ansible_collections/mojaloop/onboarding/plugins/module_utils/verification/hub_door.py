@@ -33,7 +33,7 @@ class HubDoor:
 
     def cases(self) -> Iterator[Case]:
         """Passes first, then each refusal beside its control."""
-        yield self._case("token-and-call", "token, certificate, address and source agree", ACCEPTED, self._right)
+        yield self._case("token-and-call", "token, certificate, address and source agree", ACCEPTED, self.right)
         if "quotes" in self.participant.roles:
             yield self._case("signed-call", "signed quote request", ACCEPTED, self._signed)
         yield from self._handshakes()
@@ -159,7 +159,8 @@ class HubDoor:
     def _with_identity(self, identity: Callable[[], Identity | None]) -> Callable[[], Attempt]:
         return lambda: replace(self._base(), identity=identity())
 
-    def _right(self) -> Answer:
+    def right(self) -> Answer:
+        """The call that is right in every fact."""
         return perform(self.material.site, self._base())
 
     def _signed(self) -> Answer:
@@ -173,7 +174,7 @@ class HubDoor:
             return perform(self.material.site, attempt())
 
         case = self._case(key, title, expected, action)
-        return replace(case, control=self._right, control_key=f"{self.participant.name} right", witness=witness)
+        return replace(case, control=self.right, control_key=f"{self.participant.name} right", witness=witness)
 
 
 def after(right: Callable[[], Attempt], change: Change) -> Callable[[], Attempt]:

@@ -158,6 +158,11 @@ class Case:
     """Why it cannot be proved from where the run stands; empty when it can."""
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words: ``1 case``, ``2 cases``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def printable(text: str) -> str:
     """The text on one line without control characters: what a counterpart answers reaches terminals and XML files."""
     return "".join(character if character.isprintable() else " " for character in text)
@@ -193,6 +198,10 @@ class Result:
 
 class Site(Protocol):
     """The places that a verification can act from, and what can be seen there."""
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing at all can be tried from here; empty where something can."""
 
     def machine_of(self, side: str) -> str | None:
         """The machine a side's traffic starts from; None when this run cannot act there."""

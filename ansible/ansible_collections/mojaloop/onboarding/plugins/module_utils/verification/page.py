@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from .model import Verdict
+from .model import Verdict, counted
 from .page_template import STYLE, TEMPLATE
 
 Shown = Mapping[str, Any]
@@ -51,6 +52,7 @@ def page(kept: Mapping[str, Any]) -> str:
         verdict=_verdict(numbers),
         sentence=_sentence(numbers),
         tables=_tables(cases),
+        open=Counter(case["participant"] for case in cases if case["verdict"] == Verdict.NOT_PROVABLE.value),
         style=Markup(STYLE),  # noqa: S704 -- a constant of ours
         policy=_policy(),
     )
@@ -90,10 +92,13 @@ def _verdict(numbers: Mapping[str, Any]) -> str:
 
 def _sentence(numbers: Mapping[str, Any]) -> str:
     wrong = numbers["failed"] + numbers["error"]
-    proved = f"{numbers['passed']} cases proved with real traffic"
+    proved = f"{counted(numbers['passed'], 'case')} proved with real traffic"
     remainder = f", {numbers['open']} not provable from where this run stood" if numbers["open"] else ""
     if wrong:
-        return f"{wrong} cases are not as they must be; {proved}{remainder}."
+        return f"{counted(wrong, 'case')} {'is not as it' if wrong == 1 else 'are not as they'} must be; {proved}{remainder}."
+    if not numbers["passed"]:
+        is_open = f"{counted(numbers['open'], 'case')} {'is' if numbers['open'] == 1 else 'are'}"
+        return f"Nothing was proved: {is_open} not provable from where this run stood."
     return f"Everything that could be tried is as it must be: {proved}{remainder}."
 
 

@@ -113,7 +113,9 @@ accepted.</div></div>
 <dt>Description</dt><dd>SHA-256 <code>{{ kept.description }}</code></dd>
 {% for name, good in kept.verdicts|dictsort if name in kept.participants %}
 <dt>{{ name }}</dt><dd>{{ kept.participants[name] }} &middot;
-{{ "every door as it must be" if good else "not everything is as it must be" }} &middot; published material
+{{ {true: "every door that could be tried is as it must be" if open[name] else "every door as it must be",
+    none: "nothing could be tried"}.get(good, "not everything is as it must be") }}
+{%- if open[name] %}, {{ open[name] }} not provable from here{% endif %} &middot; material and description
 SHA-256 <code>{{ kept.material.get(name, "") }}</code></dd>
 {% endfor %}
 </dl>

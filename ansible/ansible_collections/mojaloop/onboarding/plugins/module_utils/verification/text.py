@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .evidence import counts
-from .model import Result, Verdict, printable
+from .model import Result, Verdict, counted, printable
 
 _MARKS = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.ERROR: "ERROR", Verdict.NOT_PROVABLE: "not provable"}
 
@@ -21,12 +21,21 @@ def _lines(results: Sequence[Result]) -> Iterator[str]:
     for result in sorted(results, key=lambda found: (found.participant, found.direction)):
         if (result.participant, result.direction) != group:
             group = (result.participant, result.direction)
-            yield f"\n{result.participant}, {result.direction}"
+            yield f"\n{result.participant}, {result.direction}{_open(results, group)}"
         yield _line(result)
+    if not results:
+        yield "No cases: nothing was tried."
+        return
     seen = counts(results)
     total = ", ".join(f"{number} {verdict}" for verdict, number in sorted(seen.items()))
     refusals = sum(1 for result in results if result.control and result.verdict is Verdict.PASSED)
-    yield f"\n{len(results)} cases: {total}. {refusals} refusals, each beside its accepted control."
+    yield f"\n{counted(len(results), 'case')}: {total}. {counted(refusals, 'refusal')}, each beside its accepted control."
+
+
+def _open(results: Sequence[Result], group: tuple[str, str]) -> str:
+    """How many cases of a participant and direction are open, where some are."""
+    number = sum((each.participant, each.direction) == group and each.verdict is Verdict.NOT_PROVABLE for each in results)
+    return f" ({number} not provable from here)" if number else ""
 
 
 def _line(result: Result) -> str:

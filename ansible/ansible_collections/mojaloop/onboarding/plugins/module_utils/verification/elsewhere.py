@@ -1,0 +1,46 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A run that stands at no side's machine: it can say which cases there are, and try none of them."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import AbstractContextManager
+
+from ..errors import OnboardingError
+from .model import Door, Identity, Witness
+
+WHY = "this run stands at none of the sides' machines: outside a lab its traffic would not come from theirs"
+
+
+class Elsewhere:
+    """No place to act from and no record to read (see ``verification.model.Site``)."""
+
+    obstacle = WHY
+
+    def machine_of(self, side: str) -> str | None:  # noqa: ARG002 -- as the protocol has it
+        """None."""
+        return None
+
+    def strangers(self) -> tuple[str, str] | None:
+        """Nobody."""
+        return None
+
+    def connect(self, machine: str, source: str, address: str, port: int, timeout: float) -> socket.socket:  # noqa: ARG002
+        """OnboardingError: nothing is sent from here."""
+        raise OnboardingError(WHY, where=machine or "verification")
+
+    def handshake_witness(self, side: str) -> Witness | None:  # noqa: ARG002
+        """None."""
+        return None
+
+    def packet_witness(self, side: str) -> Witness | None:  # noqa: ARG002
+        """None."""
+        return None
+
+    def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> AbstractContextManager[None]:  # noqa: ARG002
+        """OnboardingError: nothing is diverted from here."""
+        raise OnboardingError(WHY, where=victim)
+
+    def control(self, side: str) -> Door | None:  # noqa: ARG002
+        """None."""
+        return None

@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Cases of a participant that is suspended or offboarded: all that it has is still right, and the hub's door refuses it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ..description.model import HUB, Participant
+from ..store import layout
+from .hub_door import DIRECTION, DROPPED, HubDoor
+from .material import Material
+from .model import Answer, Attempt, Case, Expected, Witness
+from .probe import perform
+from .wrong_requests import by_gateway
+
+UNKNOWN = by_gateway(403, "certificate-unknown")
+
+
+@dataclass(frozen=True)
+class ShutOut:
+    """One participant that is not active; ``other`` is an active one whose right call shows that the door is open to others."""
+
+    material: Material
+    participant: Participant
+    other: Participant | None
+
+    def cases(self) -> Iterator[Case]:
+        """Its call as it was, then the same from an address that the firewall lets in, so that the gateway has to refuse it too."""
+        own, witness = self.participant, self.material.site.packet_witness(HUB)
+        state, filtered = own.state.value, witness is not None
+        title = f"{state}: its own certificate and address, as when it was active"
+        yield self._case("shut-out", title, DROPPED if filtered else UNKNOWN, lambda: self._attempt(own), witness)
+        title = f"{state}: its own certificate from an active participant's address"
+        yield self._case("shut-out-certificate", title, UNKNOWN, lambda: self._attempt(self.other or own))
+
+    def _attempt(self, place: Participant) -> Attempt:
+        """From the place's machine and address; without token, which nobody who is shut out can fetch: an earlier check refuses."""
+        own, material = self.participant, self.material
+        headers = (("fspiop-source", own.fspiop_id), ("fspiop-destination", material.run.description.hub.fspiop_id))
+        return Attempt(
+            material.site.machine_of(place.name) or "",
+            material.source(place),
+            material.door(material.run.description.hub),
+            material.identity(own, HUB),
+            "GET",
+            f"/{own.roles[0] if own.roles else 'parties'}/{uuid.uuid4()}",
+            headers,
+        )
+
+    def _case(self, key: str, title: str, expected: Expected, attempt: Callable[[], Attempt], witness: Witness | None = None) -> Case:
+        def action() -> Answer:
+            return perform(self.material.site, attempt())
+
+        case = Case(key, title, DIRECTION, self.participant.name, expected, action, witness=witness, obstacle=self._obstacle())
+        if self.other is None:
+            return case
+        right = HubDoor(self.material, self.other, None)
+        return replace(case, control=right.right, control_key=f"{self.other.name} right")
+
+    def _obstacle(self) -> str:
+        key = f"{layout.store_folder(self.participant.name, 'client', HUB)}/key.pem"
+        if self.material.run.tree.read(key) is None:
+            return "its certificate is not here to try"
+        return "" if self.other else "needs an active participant whose material is here, to show that the door is open to others"
