@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_inbound import CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -399,3 +401,25 @@ def test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family(benc
         ("at-127.0.0.1", "127.0.0.11"),
         ("at-2001-db8--20", "[2001:db8::11]"),
     ]
+
+
+def test_one_address_cannot_hold_every_connection(hub: Bench) -> None:
+    listener = hub.door.listeners[0]
+    with ExitStack() as held:
+        for _ in range(CONNECTIONS):
+            held.enter_context(socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.77", 0)))
+        with socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.77", 0)) as more, suppress(ConnectionResetError):
+            assert more.recv(1) == b""
+        # Control: somebody else comes in meanwhile, and the same address once it has let go.
+        assert hub.connect("greenbank").ask(headers=hub.headers()).status == 200
+    with socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.77", 0)) as again:
+        again.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            again.recv(1)
+
+
+def test_http_2_is_not_spoken_unasked(hub: Bench) -> None:
+    client = hub.connect("greenbank").client
+    client.sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+    answer = client.sock.recv(100)
+    assert answer.startswith(b"HTTP/1.1 400"), "HTTP/2 would begin with its settings"

@@ -87,6 +87,7 @@ def _process(model: GatewayModel) -> bytes:
         "    log global",
         "    option httplog",
         "    option http-restrict-req-hdr-names reject",
+        "    option disable-h2-upgrade",
         "    option redispatch 1",
         "    retries 3",
         "    timeout http-request 10s",

@@ -47,6 +47,9 @@ _DOTS = r"(^|/)\.\.?(/|$)"
 _ENCODED = r"%(2e|2f|5c|25|3b|7f|[01][0-9a-f]|$|.$|[^0-9a-f]|.[^0-9a-f])"
 """Encoded dot, slash, backslash, percent, semicolon, control characters, and percent signs that encode nothing."""
 
+CONNECTIONS = 500
+"""Connections that one source address may hold at a door: a sixteenth of what the process can have."""
+
 
 def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
     """The frontend of the door and the backends behind it; GatewayError when a value may not enter."""
@@ -57,6 +60,7 @@ def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
         *(_bind(listener, proxy_protocol=door.proxy_protocol) for listener in door.listeners),
         log_format("participant=%[var(txn.participant)] refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"),
         PARTING,
+        *(_share() if not door.proxy_protocol else []),
         *_identity(),
         *_path(door.base_path),
         *_own_headers(),
@@ -72,6 +76,15 @@ def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
         "",
         *(_authorization_server(endpoint) if endpoint else []),
     ]  # fmt: skip
+
+
+def _share() -> list[str]:
+    """Threat: one address, allowed but without a certificate, holds all connections that the process can have."""
+    return [
+        "    stick-table type ipv6 size 20k expire 1m store conn_cur",
+        "    tcp-request connection track-sc0 src",
+        f"    tcp-request connection reject if {{ sc0_conn_cur gt {CONNECTIONS} }}",
+    ]
 
 
 def log_format(facts: str) -> str:
