@@ -224,6 +224,12 @@ def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
     headers = [*bench.headers(), ("fspiop-uri", "/parties/MSISDN/1")]
     refused(bench, "path-suspicious", {"headers": headers}, {"headers": headers, "path": "/fspiop/v1/parties/MSISDN/1"})
     assert bench.backend.seen[-1][1] == "/fspiop/v1/parties/MSISDN/1"
+    asked = len(bench.backend.seen)
+    assert bench.connect("greenbank").ask("GET", "/fspiop/v1/oauth2/token").status >= 400
+    assert (len(bench.backend.seen), len(bench.authorization.seen)) == (asked, 0)
+    assert bench.connect("greenbank").ask("POST", "/fspiop/v1/oauth2/token").status == 200
+    assert bench.connect("greenbank").ask("POST", "/fspiop/v1/quotes", bench.headers()).status == 200
+    assert (bench.backend.seen[-1][:2], len(bench.authorization.seen)) == (("POST", "/fspiop/v1/quotes"), 1)
 
 
 def test_headers_of_the_gateway_cannot_be_brought_from_outside(hub: Bench) -> None:
