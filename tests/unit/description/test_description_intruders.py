@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A participant's file is somebody else's text: it takes no other side's name or door, and reads and writes nothing beyond its own."""
 
-
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,3 +91,45 @@ def test_what_is_none_of_our_files_is_not_quoted(folder: Folder, content: str) -
 def test_an_unknown_key_that_is_a_plain_word_is_named(folder: Folder) -> None:
     folder.edit(REDBANK, "id: redbank", "id: redbank\nstates: active")
     assert "3: states: found an unknown key" in own(folder)[0]
+
+
+# Files of this machine
+
+
+OUTSIDE = [
+    "/etc/shadow",
+    "../hub/key.pem",
+    "a/../../b",
+    "{state}/store/hub/ca/key.pem",
+    ".git/config",
+    "a//b",
+    "./a",
+    "~/key.pem",
+    "/dev/zero",
+    "a/.b",
+]
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+@pytest.mark.parametrize("key", ["certificate_file", "chain_file", "key_file"])
+def test_a_participants_ca_is_in_no_other_folder_than_its_own(folder: Folder, key: str, path: str) -> None:
+    files = {"certificate_file": "ca.pem", "chain_file": "chain.pem", "key_file": "keys/key.pem"}
+    folder.edit(GREENBANK, "ca: {kind: internal}", f"ca: {json.dumps({'kind': 'imported', **files})}")
+    assert folder.problems() == []
+    assert folder.load().participant("greenbank").ca.key_file == str(folder.path / "participants-files/greenbank/keys/key.pem")
+    folder.edit(GREENBANK, json.dumps(files[key]), json.dumps(path))
+    assert len(own(folder, GREENBANK)) == 1
+    assert own(folder, GREENBANK)[0].startswith(f"10: ca.{key}: found {path!r}; allowed: a path relative to participants-files/<id>/")
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_a_participants_desk_is_in_no_other_folder_than_its_own(folder: Folder, path: str) -> None:
+    folder.edit(GREENBANK, "ca: {kind: internal}", "ca: {kind: offline, offline_folder: desk}")
+    assert folder.load().participant("greenbank").ca.offline_folder == str(folder.path / "participants-files/greenbank/desk")
+    folder.edit(GREENBANK, "offline_folder: desk", f"offline_folder: '{path}'")
+    assert len(own(folder, GREENBANK)) == 1
+
+
+def test_the_hubs_ca_is_where_the_operator_says(folder: Folder) -> None:
+    folder.edit("hub.yml", "ca: {kind: internal}", "ca: {kind: offline, offline_folder: /media/desk}")
+    assert folder.load().hub.ca.offline_folder == "/media/desk"

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from unit.steps.conftest import changes, faults, marks, pending, site
+from unit.steps.conftest import Site, changes, faults, marks, pending, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
 
@@ -175,3 +178,95 @@ def test_an_answer_to_an_older_request_is_refused(tmp_path: Path, authority: Pat
     answer(authority, request)
     assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == []
     assert made.path("store/hub/server/certificate.pem").exists()
+
+
+PARTS = {"certificate_file": "ca.pem", "chain_file": "root.pem", "key_file": "key.pem"}
+
+
+def own_folder(made: Site, name: str) -> Path:
+    folder = made.root / f"description/participants-files/{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site whose first participant brings a CA of its own, in files that are not there yet."""
+    made = site(tmp_path, "greenbank", "bluebank")
+    made.participants["greenbank"]["ca"] = {"kind": "imported", **PARTS}
+    made.describe()
+    monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_GREENBANK", PASSPHRASE)
+    monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_HUB", PASSPHRASE)
+    return made
+
+
+def test_a_participants_ca_comes_from_its_own_folder(tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = imported(tmp_path, monkeypatch)
+    assert [each[:2] for each in faults(made.step("own_certificates", now=now()))] == [("greenbank", "ca")]
+    folder = own_folder(made, "greenbank")
+    for file in PARTS.values():
+        shutil.copy(authority / file, folder / file)
+    assert faults(made.step("own_certificates", now=now())) == []
+    x509.load_pem_x509_certificate(made.read("store/greenbank/server/certificate.pem")).verify_directly_issued_by(issuing(authority))
+
+
+def linked_file(folder: Path, authority: Path) -> None:
+    folder.joinpath("key.pem").unlink()
+    folder.joinpath("key.pem").symlink_to(authority / "key.pem")
+
+
+def linked_folder(folder: Path, authority: Path) -> None:
+    shutil.rmtree(folder)
+    folder.symlink_to(authority)
+
+
+def pipe(folder: Path, _authority: Path) -> None:
+    folder.joinpath("key.pem").unlink()
+    os.mkfifo(folder / "key.pem")
+
+
+def huge(folder: Path, _authority: Path) -> None:
+    os.truncate(folder / "chain.pem" if (folder / "chain.pem").exists() else folder / "root.pem", 1 << 34)
+
+
+@pytest.mark.parametrize("spoil", [linked_file, linked_folder, pipe, huge])
+def test_a_participants_ca_is_read_through_no_link_and_from_plain_files_of_sensible_size_only(
+    tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path, Path], None]
+) -> None:
+    made = imported(tmp_path, monkeypatch)
+    folder = own_folder(made, "greenbank")
+    for file in PARTS.values():
+        shutil.copy(authority / file, folder / file)
+    spoil(folder, authority)
+    found = made.step("own_certificates", now=now())
+    assert [each[:2] for each in faults(found)] == [("greenbank", "ca")]
+    assert not made.path("store/greenbank/ca").exists()
+    assert made.path("store/bluebank/ca/certificate.pem").exists(), "the others did not go on"
+
+
+def test_the_hubs_ca_is_nobody_elses(tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = imported(tmp_path, monkeypatch)
+    made.hub["hub"]["ca"] = {"kind": "imported"} | {name: str(authority / file) for name, file in PARTS.items()}
+    made.describe()
+    folder = own_folder(made, "greenbank")
+    for file in PARTS.values():
+        shutil.copy(authority / file, folder / file)
+    found = made.step("own_certificates", now=now())
+    assert [each[:2] for each in faults(found)] == [("greenbank", "ca")]
+    assert "its key is known as hub ca" in " ".join(finding.detail for finding in found)
+    assert made.path("store/hub/server/certificate.pem").exists()
+    assert not made.path("store/greenbank/ca").exists()
+
+
+def test_a_ca_of_another_in_the_store_signs_nothing(tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = imported(tmp_path, monkeypatch)
+    folder = own_folder(made, "greenbank")
+    for file in PARTS.values():
+        shutil.copy(authority / file, folder / file)
+    assert faults(made.step("own_certificates", now=now())) == []
+    for file in made.path("journal").rglob("*"):
+        if file.is_file() and b'"purpose": "ca"' in file.read_bytes() and b"greenbank" in file.read_bytes():
+            file.write_bytes(file.read_bytes().replace(b'"greenbank"', b'"bluebank"'))
+    shutil.rmtree(made.path("store/greenbank/server"))
+    found = made.step("own_certificates", now=now(), rekey=["greenbank/server"])
+    assert "its key is known as bluebank ca" in " ".join(finding.detail for finding in found)
+    assert not made.path("store/greenbank/server/certificate.pem").exists()

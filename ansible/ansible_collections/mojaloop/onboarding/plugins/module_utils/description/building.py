@@ -27,6 +27,8 @@ Values = dict[str, Any]
 
 _CA_PATHS = ("certificate_file", "chain_file", "key_file", "offline_folder")
 _STATE = "{state}/"
+OWN_FILES = "participants-files"
+"""Folder of the description with one folder for each participant: the only files that a participant's file may name."""
 
 
 def located(path: str, *, folder: str, state: str) -> str:
@@ -57,7 +59,7 @@ def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...
     kind = "none" if probe or profile.scheme_ca else ("internal" if hosting == "managed" else "own")
     return Participant(
         name=values["id"],
-        **_side(values, {"kind": kind}, folder, state),
+        **_side(values, {"kind": kind}, f"{folder}/{OWN_FILES}/{values['id']}", state),
         state=State(values["state"]),
         currencies=tuple(values["currencies"]),
         hosting=hosting,

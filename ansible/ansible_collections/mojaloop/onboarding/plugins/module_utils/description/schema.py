@@ -58,6 +58,12 @@ _FILE = Text(
     r"(\{state\}/|/)?[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*",
     longest=1024,
 )
+_OWN_FILE = Text(
+    "a path relative to participants-files/<id>/ beside participants/; of letters, digits and . _ - /, no name beginning with a dot",
+    r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*",
+    longest=255,
+)
+"""A participant's file may come from the participant: it names no other file of this machine."""
 _REMOTE_PATH = Text("an absolute path of letters, digits and . _ - /", r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", longest=100)
 _LOG = Text(
     "stdout, stderr, a socket's path, or <address>:<port>", r"stdout|stderr|/[A-Za-z0-9._/-]+|[0-9A-Fa-f.:\[\]]+:[0-9]+", longest=100
@@ -89,9 +95,9 @@ _ENDPOINT = Record(
     ),
 )
 
-_CA = Record(
-    "The side's certificate authority.",
-    (
+
+def _authority(file: Text) -> Field:
+    fields = (
         Field(
             "kind",
             _choice("internal", "imported", "offline", "own", "none"),
@@ -100,12 +106,13 @@ _CA = Record(
             required=True,
         ),
         Field("key", _choice(*_CA_KEYS), "Kind of the CA's key.", default="ec-p256"),
-        Field("certificate_file", _FILE, "Imported: the issuing CA's certificate (PEM)."),
-        Field("chain_file", _FILE, "Imported: the certificates from the issuing CA's issuer up to the root (PEM)."),
-        Field("key_file", _FILE, "Imported: the issuing CA's private key (PEM, encrypted)."),
-        Field("offline_folder", _FILE, "Offline: where request files go out and certificate files come back."),
-    ),
-)
+        Field("certificate_file", file, "Imported: the issuing CA's certificate (PEM)."),
+        Field("chain_file", file, "Imported: the certificates from the issuing CA's issuer up to the root (PEM)."),
+        Field("key_file", file, "Imported: the issuing CA's private key (PEM, encrypted)."),
+        Field("offline_folder", file, "Offline: where request files go out and certificate files come back."),
+    )
+    return Field("ca", Record("The side's certificate authority.", fields), "The side's certificate authority.")
+
 
 _KEYS = Record(
     "Kinds of the side's keys.",
@@ -168,7 +175,6 @@ _SIDE: tuple[Field, ...] = (
     Field("organisation", _ORGANISATION, "Name of the organisation, as in certificates.", required=True),
     Field("egress_addresses", Many(_NETWORK, most=200), "Where the side's calls come from. An empty list is nobody.", default=[]),
     Field("keys", _KEYS, "Kinds of the side's keys.", default={}),
-    Field("ca", _CA, "The side's certificate authority."),
     Field("gateways", Many(_GATEWAY, most=50), "The side's gateways, all configured alike.", default=[]),
     Field("firewall", _FIREWALL, "The packet filter on the gateway hosts; nftables where there are gateways."),
     Field("wide_addresses", _ACCEPTED, "Accepts networks wider than /16 (IPv4) or /32 (IPv6)."),
@@ -181,6 +187,7 @@ _HUB = Record(
         Field("id", _ID, "The hub's FSPIOP-Source.", required=True),
         Field("endpoint", _ENDPOINT, "Where participants reach the hub.", required=True),
         *_SIDE,
+        _authority(_FILE),
         Field("authorization_server", _AUTHORIZATION_SERVER, "The OAuth authorization server."),
         Field(
             "first_publications",
@@ -228,6 +235,7 @@ PARTICIPANT_FILE = Record(
         Field("id", _ID, "Its FSPIOP-Source; the file is named after it.", required=True),
         Field("endpoint", _ENDPOINT, "Where its callbacks go."),
         *_SIDE,
+        _authority(_OWN_FILE),
         Field("state", _choice(*(state.value for state in State)), "Whether the doors are open to it.", default=Participant.state.value),
         Field(
             "currencies",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..description.documents import LARGEST_FILE
 from ..description.model import HUB, Side
 from ..errors import StoreError
 from ..findings import OPERATOR, Disposition, Finding
@@ -73,6 +74,7 @@ def signer_of(run: Run, side: str) -> CertificateSigner | None:
     chain = authority_chain(run, side)
     if not chain:
         return None
+    _refuse_key_of_another(run, side, chain)
     ca = run.description.side(side).ca
     if ca.kind == "offline":
         tree, place = run.beside(ca.offline_folder)
@@ -98,9 +100,9 @@ def _make(run: Run, side: Side, folder: str) -> None:
 def _import(run: Run, side: Side, folder: str) -> None:
     ca = side.ca
     authority = import_authority(
-        _file(ca.certificate_file),
-        _file(ca.chain_file) if ca.chain_file else b"",
-        _file(ca.key_file),
+        _file(run, side, ca.certificate_file),
+        _file(run, side, ca.chain_file) if ca.chain_file else b"",
+        _file(run, side, ca.key_file),
         run.passphrase(side.name),
         rule=run.description.profile.authority,
         now=run.now,
@@ -109,7 +111,16 @@ def _import(run: Run, side: Side, folder: str) -> None:
     _write(run, side, folder, private_pem(authority.key, run.passphrase(side.name)), authority.chain)
 
 
+def _refuse_key_of_another(run: Run, side: str, chain: Chain) -> None:
+    """A CA is one side's: with another's it could certify everybody as anybody of that other."""
+    holder = run.known_keys.claimed_by_another(side, "ca", public_digest(chain[0].public_key()))
+    if holder:
+        msg = f"is not a CA of {side}: its key is known as {holder}"
+        raise StoreError(msg, where=layout.store_folder(side, "ca"), remedy=f"Give {side} a CA of its own.")
+
+
 def _write(run: Run, side: Side, folder: str, key_pem: bytes, chain: Chain) -> None:
+    _refuse_key_of_another(run, side.name, chain)
     following = public_digest(chain[0].public_key())
     run.known_keys.claim(side.name, "ca", following)
     run.known_keys.retire(side.name, key_of({"certificate.pem": run.tree.read(f"{folder}/certificate.pem") or b""}), following)
@@ -135,6 +146,7 @@ def _keep_offline(run: Run, side: Side, folder: str) -> bool:
     files = {"certificate.pem": pem_of(chain[:1]), "chain.pem": pem_of(chain)}
     if {name: run.tree.read(f"{folder}/{name}") for name in files} != files:
         run.note(Finding(side.name, STEP, side.name, "ca", "missing", detail="the offline CA's certificates are taken over"))
+        _refuse_key_of_another(run, side.name, chain)
         run.known_keys.claim(side.name, "ca", public_digest(chain[0].public_key()))
         run.tree.write_folder(folder, files)
     found = authority_faults(run.tree, folder, rule=run.description.profile.authority, now=run.now, with_key=False)
@@ -157,9 +169,12 @@ def _report(run: Run, side: Side, found: list[Fault]) -> None:
         run.note(Finding(side.name, STEP, side.name, "ca", fault.reason, Disposition.FAULT, detail=detail))
 
 
-def _file(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        msg = f"cannot be read ({error.strerror})"
-        raise StoreError(msg, where=path, remedy="Name the file in the description's ca section.") from error
+def _file(run: Run, side: Side, path: str) -> bytes:
+    """A file that the description names: regular, of sensible size, and for all but the operator's own hub no link on the way."""
+    tree, place = run.beside(str(Path(path).resolve()) if side.name == HUB else path)
+    found = tree.status(place)
+    content = tree.read(place) if found and found.size <= LARGEST_FILE else None
+    if content is None:
+        msg = f"has more than {LARGEST_FILE // 1024} KiB" if found else "cannot be read (No such file or directory)"
+        raise StoreError(msg, where=path, remedy="Name the file in the description's ca section.")
+    return content

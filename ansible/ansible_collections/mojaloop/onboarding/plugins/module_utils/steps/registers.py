@@ -29,6 +29,11 @@ class KnownKeys:
         """Register a key before its first use."""
         KeyRegister(self.tree).claim(public_digest, side, artefact)
 
+    def claimed_by_another(self, side: str, artefact: str, public_digest: str) -> str:
+        """Who else, or what else of this side, is known to hold or to have held this key; empty when nobody."""
+        entry = KeyRegister(self.tree).owner(public_digest)
+        return "" if entry is None or (entry.owner, entry.purpose) == (side, artefact) else f"{entry.owner} {entry.purpose}"
+
     def retired(self, public_digest: str) -> bool:
         """Whether this key was taken out of use."""
         entry = KeyRegister(self.tree).owner(public_digest)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from ..description.building import OWN_FILES
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
 from ..description.trust import Artefact, counterparts_of, requests_between
 from ..errors import DescriptionError, LeaseHeld, OnboardingError, Problem
@@ -62,12 +63,16 @@ class Run:
     _requests: dict[tuple[str, str], list[Artefact]] = field(default_factory=dict)
 
     def beside(self, folder: str) -> tuple[Tree, str]:
-        """A folder that the description names, anywhere on this machine: the tree that reaches it, and its path there."""
-        place = Path(folder)
-        if folder not in self._elsewhere:
-            disk = DiskTree(place.parent)
-            self._elsewhere[folder] = Overlay(disk) if self.rehearsal else disk
-        return self._elsewhere[folder], place.name
+        """A file or folder that the description names, anywhere on this machine: the tree that reaches it, and its path there.
+
+        What a participant's file names is reached from the description's folder, so that no link leads out of it.
+        """
+        place, root = Path(folder), Path(self.description.folder)
+        top = str(root if place.is_relative_to(root / OWN_FILES) else place.parent)
+        if top not in self._elsewhere:
+            disk = DiskTree(Path(top))
+            self._elsewhere[top] = Overlay(disk) if self.rehearsal else disk
+        return self._elsewhere[top], str(place.relative_to(top))
 
     def certificates(self, path: str, parse: Callable[[bytes], Chain]) -> Chain:
         """The certificates in a file of the store, read again only after something was changed; empty when there is none."""
