@@ -134,7 +134,7 @@ def summarise(
         changes=sum(finding.disposition is Disposition.CHANGE for finding in found),
         pending=tuple(sorted({finding for finding in found if finding.disposition is Disposition.PENDING})),
         failed=tuple(sorted({finding for finding in found if finding.disposition is Disposition.FAULT})),
-        unreached=tuple(sorted(unreached)),
+        unreached=tuple(sorted(set(unreached))),
         broken=tuple(problem for _file, problems in description.broken for problem in problems),
         check=check,
         hosts_asked=hosts_asked,

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from ..errors import OnboardingError
 from .model import Door, Identity, Witness
 
-WHY = "this run stands at none of the sides' machines: outside a lab its traffic would not come from theirs"
+WHY = "this run stands at none of the sides' machines"
 
 
 class Elsewhere:

@@ -29,7 +29,9 @@ def _lines(results: Sequence[Result]) -> Iterator[str]:
     seen = counts(results)
     total = ", ".join(f"{number} {verdict}" for verdict, number in sorted(seen.items()))
     refusals = sum(1 for result in results if result.control and result.verdict is Verdict.PASSED)
-    yield f"\n{counted(len(results), 'case')}: {total}. {counted(refusals, 'refusal')}, each beside its accepted control."
+    yield f"\n{counted(len(results), 'case')}: {total}." + (
+        f" {counted(refusals, 'refusal')}, each beside its accepted control." if refusals else ""
+    )
 
 
 def _open(results: Sequence[Result], group: tuple[str, str]) -> str:
