@@ -20,6 +20,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def printable(text: str) -> str:
+    """A text for people and results: characters that no terminal and no UTF-8 should get are escaped, lines stay lines."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text)
+
+
 class OnboardingError(Exception):
     """A failure a person can act on: ``where`` it is, ``what`` was found, the ``remedy``."""
 
@@ -32,7 +39,7 @@ class OnboardingError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         remedy = f" {self.remedy}" if self.remedy else ""
-        return f"{place}{self.what}.{remedy}" if remedy else f"{place}{self.what}"
+        return printable(f"{place}{self.what}.{remedy}" if remedy else f"{place}{self.what}")
 
 
 @dataclass(frozen=True, order=True)
@@ -46,7 +53,8 @@ class Problem:
     allowed: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.key}: found {self.found}; allowed: {self.allowed}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: found {self.found}; allowed: {self.allowed}"
 
 
 class DescriptionError(OnboardingError):

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .errors import printable
+
 OPERATOR = "the hub operator"
 """Whom a finding waits for that a person of the hub has to decide."""
 
@@ -36,6 +38,11 @@ class Finding:
     disposition: Disposition = Disposition.CHANGE
     pending_on: str = ""
     detail: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        """Names that others give their files may be of any bytes; a result with half a character is refused as a whole."""
+        object.__setattr__(self, "artefact", printable(self.artefact))
+        object.__setattr__(self, "detail", printable(self.detail))
 
     def as_dict(self) -> dict[str, str]:
         """Plain data for results, journals and reports."""

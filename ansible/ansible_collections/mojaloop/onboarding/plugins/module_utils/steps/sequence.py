@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..description.loading import load_description
 from ..description.model import HUB, Description
+from ..errors import StoreError
 from ..findings import Disposition, Finding, changes, faults
 from ..pki.verification import stray_faults
 from ..store.layout import LEASE_FOLDER
@@ -132,9 +133,12 @@ def _leased(request: Request, what: str, *, search: bool) -> Iterator[Run]:
     root = Path(request.state)
     with lease(root, holder=f"{what} on {socket.gethostname()}", now=time.time) as held:
         tree = DiskTree(root, guard=held.check)
-        strays = tree.recover() if held.after_another or search else []
+        failed: list[StoreError] = []
+        strays = tree.recover(failed.append) if held.after_another or search else []
         run = _run(request, description, tree)
         _tell_strays(run, strays)
+        for error in failed:
+            run.note(Finding(HUB, "tls-1", HUB, error.where, "stray-temporary-file", Disposition.FAULT, detail=str(error)))
         yield run
 
 

@@ -45,9 +45,9 @@ def temporary(name: str) -> bool:
     return name.startswith(NEXT) or (name.startswith(".") and STAGE in name)
 
 
-def walk_temporary(folder: str, levels: int = DEEPEST) -> Iterator[str]:
-    """Paths of what a killed run left below a folder, as far down as the pack itself writes."""
-    if not levels:
+def walk_temporary(folder: str, levels: int = DEEPEST, without: Callable[[str], bool] = lambda _: False) -> Iterator[str]:
+    """Paths of what a killed run left below a folder, as far down as the pack itself writes; ``without``: folders left out."""
+    if not levels or without(folder):
         return
     try:
         with os.scandir(folder) as found:
@@ -58,7 +58,7 @@ def walk_temporary(folder: str, levels: int = DEEPEST) -> Iterator[str]:
         if name[0] == "." and temporary(name):
             yield f"{folder}/{name}"
         elif is_folder:
-            yield from walk_temporary(f"{folder}/{name}", levels - 1)
+            yield from walk_temporary(f"{folder}/{name}", levels - 1, without)
 
 
 @contextmanager
@@ -171,8 +171,10 @@ def next_to(target: str) -> str:
 
 
 def is_committed(path: str) -> bool:
-    """Whether this is a folder that waits to take its place."""
-    return os.path.basename(path).startswith(NEXT) and os.path.isdir(path) and not os.path.islink(path)
+    """Whether this is a folder that waits to take its place. One that could have none (``.next-..``) is a leftover like any other."""
+    name = os.path.basename(path)
+    place = name.removeprefix(NEXT)
+    return place not in {name, "", ".", ".."} and not temporary(place) and os.path.isdir(path) and not os.path.islink(path)
 
 
 def discard(path: str) -> None:

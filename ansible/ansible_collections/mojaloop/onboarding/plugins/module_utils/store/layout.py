@@ -74,6 +74,12 @@ def exchange_folder(participant: str, *, from_hub: bool) -> str:
     return f"exchange/{participant}/{'hub' if from_hub else 'participant'}"
 
 
+def is_input(folder: str) -> bool:
+    """Whether participants write in this folder. Nobody else does: what is published here for them is staged beside it."""
+    parts = folder.split("/")
+    return len(parts) == 3 and parts[0] == "exchange" and folder == exchange_folder(parts[1], from_hub=False)
+
+
 def publication_folder(sender: str, receiver: str) -> str:
     """The exchange folder in which one side publishes for the other; exactly one of them is the hub."""
     return exchange_folder(receiver, from_hub=True) if sender == HUB else exchange_folder(sender, from_hub=False)

@@ -34,6 +34,7 @@ from .files import (
     write_new,
 )
 from .interface import LARGEST, MOST, Entry, Status, Tree, Unavailable, refuse_file, refuse_folder, unreadable
+from .layout import is_input
 from .overlay import Overlay
 
 __all__ = ["LARGEST", "DiskTree", "Entry", "Overlay", "Status", "Tree"]
@@ -175,17 +176,14 @@ class DiskTree:
     def unfinished(self) -> list[str]:
         """Relative paths of what a killed run left: staged files and folders, and commits to finish."""
         with _reading(self._root):
-            return sorted(path[len(self._root) + 1 :] for path in walk_temporary(self._root))
+            return sorted(path[len(self._root) + 1 :] for path in walk_temporary(self._root, without=self._of_others))
 
-    def recover(self) -> list[str]:
-        """Finish committed folders and sweep staged files (call under the lease); returns what was found."""
-        found = self.unfinished()
-        for relative in found:
-            self._guard()
-            path = f"{self._root}/{relative}"
-            with self._telling(relative):
-                (finish if is_committed(path) else discard)(path)
-        return found
+    def recover(self, failed: Callable[[StoreError], None] | None = None) -> list[str]:
+        """Finish committed folders and sweep staged files (call under the lease); returns what was found and is no more.
+
+        What goes wrong in the exchange is told to ``failed``, where one is given: nothing there is worth stopping everybody.
+        """
+        return [relative for relative in self.unfinished() if self._recovered(relative, failed)]
 
     def commits(self) -> Iterator[tuple[str, dict[str, bytes]]]:
         """Folders that ``recover`` would put in their place, with their new content."""
@@ -194,9 +192,35 @@ class DiskTree:
             # Another run may be finishing it at this moment.
             with suppress(FileNotFoundError):
                 if is_committed(str(path)):
-                    files = [file for file in path.iterdir() if file.is_file() and not file.is_symlink()]
                     target = path.with_name(path.name.removeprefix(NEXT))
-                    yield str(target.relative_to(self.root)), {file.name: file.read_bytes() for file in files}
+                    yield str(target.relative_to(self.root)), self._contents(relative)
+
+    def _recovered(self, relative: str, failed: Callable[[StoreError], None] | None) -> bool:
+        path = f"{self._root}/{relative}"
+        self._guard()
+        try:
+            with self._telling(relative):
+                (finish if is_committed(path) else discard)(path)
+        except StoreError as error:
+            if failed is None or not relative.startswith(SHARED):
+                raise
+            failed(error)
+            return False
+        return True
+
+    def _contents(self, committed: str) -> dict[str, bytes]:
+        """The plain files of a committed folder, as far as a file of the pack is large."""
+        handle = os.open(f"{self._root}/{committed}", _READ | os.O_DIRECTORY)
+        try:
+            with _reading(committed):
+                names = [name for name in os.listdir(handle) if not temporary(name)]
+                entries = {name: _entry(handle, name, LARGEST if len(names) <= MOST else -1) for name in names}
+        finally:
+            os.close(handle)
+        return {name: entry.content for name, entry in entries.items() if entry.content is not None}
+
+    def _of_others(self, folder: str) -> bool:
+        return is_input(folder[len(self._root) + 1 :])
 
     def _path(self, path: str) -> str:
         """Where this is on the disk; StoreError when a symbolic link is on the way."""
