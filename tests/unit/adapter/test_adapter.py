@@ -208,6 +208,7 @@ def test_proved_or_not_provable_is_no_failure_and_no_change(monkeypatch: pytest.
     assert ("failed" in result, result["changed"], result["counts"]) == (False, False, {"passed": 1, "not-provable-from-here": 1})
     assert asked == ["here.xml", "here.html"]
     assert "no token" in "\n".join(result["text"])
+    assert result["text"][-1] == f"What was sent and received: evidence/verification.html in {call.state}"
 
 
 def test_check_mode_sends_no_traffic(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:

@@ -37,7 +37,7 @@ def test_a_lost_or_damaged_key_is_told_and_replaced_only_when_permitted(finished
     assert (fault.side, fault.artefact) == ("greenbank", artefact)
     assert fault.reason in {"key-lost", "key-missing", "key-damaged", "key-passphrase-missing", "key-passphrase-wrong"}
     assert f"store/greenbank/{artefact}/key.pem" in fault.detail
-    assert f"allow_rekey: greenbank/{artefact}" in fault.detail
+    assert f"""-e '{{"artefacts_allow_rekey": ["greenbank/{artefact}"]}}'""" in fault.detail
     # Without its exchange key a side cannot publish; without its CA's it signs nothing. Nothing else stands still.
     assert {f.artefact for f in others} <= {"publication"}
     assert marks(finished.path("store/greenbank")) == before

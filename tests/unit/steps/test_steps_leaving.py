@@ -97,7 +97,7 @@ def test_a_ca_that_was_replaced_alone_is_confirmed_once_for_all_that_hung_on_it(
         finished.path(f"store/hub/{name}/certificate.pem").write_bytes(content)
     told = [f for f in finished.step("own_certificates", sides=["hub"]) if f.reason == "issuer-is-not-ours"]
     assert {f.artefact for f in told} == {"server", "jws"}
-    assert all("allow_rekey: hub/ca" in f.detail and "allow_rekey: hub/server" not in f.detail for f in told)
+    assert all('"artefacts_allow_rekey": ["hub/ca"]' in f.detail and '["hub/server"]' not in f.detail for f in told)
     authority = finished.read("store/hub/ca/certificate.pem")
     mended = finished.step("own_certificates", sides=["hub"], rekey=["hub/ca"])
     assert faults(mended) == []

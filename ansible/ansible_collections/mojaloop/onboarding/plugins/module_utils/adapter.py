@@ -6,6 +6,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -14,7 +15,7 @@ try:
     from .errors import OnboardingError
     from .steps.run import select_participants
     from .steps.sequence import Request, perform, perform_all
-    from .verification.evidence import counts
+    from .verification.evidence import LATEST, counts
     from .verification.proving import prove
     from .verification.text import render
 
@@ -99,7 +100,7 @@ def verification_module() -> None:
         "changed": False,
         "cases": [result.as_dict() for result in results],
         "counts": dict(seen),
-        "text": render(results).split("\n"),
+        "text": [*render(results).split("\n"), f"What was sent and received: {Path(LATEST).with_suffix('.html')} in {request.state}"],
     }
     bad = seen["failed"] + seen["error"]
     if bad:

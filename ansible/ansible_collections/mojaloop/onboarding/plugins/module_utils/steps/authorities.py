@@ -18,7 +18,7 @@ from ..pki.signers import CertificateSigner, LocalSigner, OfflineSigner
 from ..pki.verification import Chain, authority_expiry
 from ..store import layout
 from .registers import key_of
-from .run import Run
+from .run import Run, rekey_switch
 
 STEP = "tls-1"
 OF_ANOTHER_CA = frozenset({"issuer-is-not-ours", "issuer-signature"})
@@ -165,7 +165,7 @@ def _tell_expiry(run: Run, side: Side) -> None:
 def _report(run: Run, side: Side, found: list[Fault]) -> None:
     for fault in found:
         place = f"{layout.store_folder(side.name, 'ca')}/{fault.file}"
-        detail = f"{place}: {fault.detail}. Restore it from the backup, or permit a new one with allow_rekey: {side.name}/ca."
+        detail = f"{place}: {fault.detail}. Restore it from the backup, or permit a new one: {rekey_switch(f'{side.name}/ca')}."
         run.note(Finding(side.name, STEP, side.name, "ca", fault.reason, Disposition.FAULT, detail=detail))
 
 

@@ -25,7 +25,7 @@ from ..pki.verification import Chain, artefact_faults
 from ..store import layout
 from .authorities import OF_ANOTHER_CA, authority_chain, keep_authority, lost_key, pem_of, received_chain, signer_of
 from .registers import held_artefacts, key_of, note_held
-from .run import Run
+from .run import Run, rekey_switch
 
 
 def make_own_certificates(run: Run) -> None:
@@ -247,10 +247,10 @@ class Workshop:
         side = self._side.name
         if fault.reason in OF_ANOTHER_CA and artefact.issuer == side:
             return (
-                f"If the CA of {side} was replaced on purpose, confirm it with allow_rekey: {side}/ca: whatever the CA before signed "
+                f"If the CA of {side} was replaced on purpose, confirm it with {rekey_switch(f'{side}/ca')}: whatever the CA before signed "
                 "is then signed again, with the same keys. If not, restore the CA from the backup."
             )
-        return f"Restore it from the backup, or permit a new key with allow_rekey: {side}/{artefact.label}."
+        return f"Restore it from the backup, or permit a new one: {rekey_switch(f'{side}/{artefact.label}')}."
 
     def _note(self, artefact: Artefact, fault: Fault, disposition: Disposition = Disposition.CHANGE, pending_on: str = "") -> None:
         side, step = self._side.name, artefact.rule.steps[0]

@@ -18,7 +18,7 @@ from ..pki.certificates import CertificateUnreadable, read_certificate
 from ..pki.keys import read_own_key
 from ..store import layout
 from .jws_keys import hub_keys
-from .run import Relation, Run
+from .run import Relation, Run, rekey_switch
 
 STEP_OF_FILE: Mapping[str, str] = {
     "ca.pem": "tls-2",
@@ -99,7 +99,7 @@ def exchange_key(run: Run, side: str) -> RSAPrivateKey:
     key = read_own_key(run.tree.read(path) or b"", where=path)
     if not isinstance(key, RSAPrivateKey):
         msg = "the exchange key is not an RSA key"
-        raise StoreError(msg, where=path, remedy="PKCS#7 encryption takes RSA only; permit a new one with allow_rekey.")
+        raise StoreError(msg, where=path, remedy=f"PKCS#7 encryption takes RSA only; permit a new one: {rekey_switch(f'{side}/exchange')}.")
     return key
 
 

@@ -197,5 +197,10 @@ def make_run(
     )
 
 
+def rekey_switch(artefact: str) -> str:
+    """The words by which a person permits playbooks/onboard.yml a new key for an artefact (``<side>/<label>``)."""
+    return f"""-e '{{"artefacts_allow_rekey": ["{artefact}"]}}'"""
+
+
 Step = Callable[[Run], None]
 """A step reads what is there, notes what differs, and makes it so (in a rehearsal: in memory)."""
