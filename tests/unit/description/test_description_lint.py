@@ -117,8 +117,8 @@ def test_networks_at_the_limit_are_accepted(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("network", "name", "accepted_in"),
     [
-        ("10.1.2.0/24", "private", "pre-production"), ("192.168.1.1", "private", "pre-production"), ("'fd00::/64'", "private", "pre-production"),
-        ("100.64.1.0/24", "private", "pre-production"), ("198.18.0.20", "private", "pre-production"),
+        ("10.1.2.0/24", "private", "lab"), ("192.168.1.1", "private", "lab"), ("'fd00::/64'", "private", "lab"),
+        ("100.64.1.0/24", "private", "lab"), ("198.18.0.20", "private", "lab"),
         ("127.0.0.1", "loopback", "lab"), ("'::1'", "loopback", "lab"), ("169.254.169.254", "link-local", "lab"), ("'fe80::1'", "link-local", "lab"),
         ("203.0.113.5", "documentation", "lab"), ("192.0.0.0/16", "reserved", ""), ("'2001:db8::/48'", "documentation", "lab"),
         ("'::ffff:127.0.0.1'", "loopback", "lab"), ("224.0.0.1", "multicast", ""), ("'ff02::1'", "multicast", ""), ("0.0.0.0", "unspecified", ""),
@@ -158,13 +158,49 @@ def test_an_address_stands_once_in_a_list(folder: Folder) -> None:
 
 
 def test_an_address_of_two_participants_skips_both(folder: Folder) -> None:
-    folder.edit(REDBANK, "45.60.3.21/32", "45.60.2.0/24")
+    folder.edit(REDBANK, "45.60.3.21/32", "45.60.2.21/32")
     found = folder.problems()
     assert found == [
-        f"{GREENBANK}:9: egress_addresses[0]: found '45.60.2.21/32', which overlaps 45.60.2.0/24 in {REDBANK}; {ONE_SIDE}",
-        f"{REDBANK}:7: egress_addresses[0]: found '45.60.2.0/24', which overlaps 45.60.2.21/32 in {GREENBANK}; {ONE_SIDE}",
+        f"{GREENBANK}:9: egress_addresses[0]: found '45.60.2.21/32', which overlaps 45.60.2.21/32 in {REDBANK}; {ONE_SIDE}",
+        f"{REDBANK}:7: egress_addresses[0]: found '45.60.2.21/32', which overlaps 45.60.2.21/32 in {GREENBANK}; {ONE_SIDE}",
     ]
     assert [participant.name for participant in folder.load().participants] == ["probe-one", "probe-two"]
+
+
+def test_a_network_around_anothers_address_is_skipped_alone(folder: Folder) -> None:
+    folder.edit(REDBANK, "45.60.3.21/32", "45.60.2.0/24")
+    assert folder.problems() == [
+        f"{REDBANK}:7: egress_addresses[0]: found '45.60.2.0/24', which overlaps 45.60.2.21/32 in {GREENBANK}; {ONE_SIDE}"
+    ]
+    assert [participant.name for participant in folder.load().participants] == ["greenbank", "probe-one", "probe-two"]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_one_file_stops_no_more_than_one_other(folder: Folder, *, inside: bool) -> None:
+    """Whether it names networks around those of many, their very addresses, or addresses inside theirs."""
+    stolen = []
+    for number in range(3):
+        network = f"45.60.{40 + number}.{0 if inside else 1}/{24 if inside else 32}"
+        stolen.append(f"45.60.{40 + number}.1/32")
+        text = f"format: 1\nid: bank-{number}\norganisation: Bank\nendpoint: {{url: 'https://bank-{number}.example', addresses: [45.60.7.{number}]}}\n"
+        folder.write(f"participants/bank-{number}.yml", f"{text}egress_addresses: [{network}]\n")
+    assert folder.problems() == []
+    folder.edit(REDBANK, "45.60.3.21/32", ", ".join(stolen))
+    assert {problem.split(":")[0] for problem in folder.problems()} == {REDBANK}
+    assert {"bank-0", "bank-1", "bank-2", "greenbank"} <= {participant.name for participant in folder.load().participants}
+
+
+@pytest.mark.parametrize("state", ["suspended", "offboarded", "active"])
+def test_who_is_shut_out_is_so_whatever_else_is_wrong(folder: Folder, state: str) -> None:
+    folder.edit(REDBANK, "organisation: Red Bank", f"organisation: 5\nstate: {state}")
+    found = folder.load()
+    assert "redbank" in found.broken_names & found.known_names
+    assert found.closed_names == (frozenset() if state == "active" else {"redbank"})
+
+
+def test_nobody_shuts_out_another_under_its_name(folder: Folder) -> None:
+    folder.edit(REDBANK, "id: redbank", "id: greenbank\nstate: suspended")
+    assert folder.load().closed_names == frozenset()
 
 
 def test_an_address_of_the_hub_is_nobody_elses(folder: Folder) -> None:
@@ -184,7 +220,7 @@ def test_a_file_wrong_in_itself_does_not_pull_others_down(folder: Folder) -> Non
 def test_an_offboarded_participant_gives_its_addresses_back(folder: Folder) -> None:
     folder.edit(REDBANK, "45.60.3.21/32", "45.60.2.0/24")
     folder.edit(GREENBANK, "state: active", "state: suspended")
-    assert len(folder.problems()) == 2
+    assert len(folder.problems()) == 1
     folder.edit(GREENBANK, "state: suspended", "state: offboarded")
     assert folder.problems() == []
 

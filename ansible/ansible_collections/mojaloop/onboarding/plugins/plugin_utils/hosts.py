@@ -67,8 +67,9 @@ class HostAction(ActionBase):  # type: ignore[misc]
         return side in described and side not in select_sides(description, self._sides())
 
     def _chosen(self, description: Description) -> set[str]:
-        """The participants that the run is about."""
-        return {participant.name for participant in select_participants(description, self._wanted())}
+        """The participants that the run is about; with everybody those too of whose file only the end of their access is taken."""
+        chosen = {participant.name for participant in select_participants(description, self._wanted())}
+        return chosen if self._wanted() else chosen | description.closed_names
 
     def _wanted(self) -> list[str]:
         return self._names("participants")

@@ -2,14 +2,15 @@
 """Rules between files: what two participants, or a participant and the hub, must not share.
 
 Both participants of a collision between right files are reported, and so both are skipped by a run: which of the two is right is a
-person's decision, and neither may pass as the other meanwhile.
+person's decision, and neither may pass as the other meanwhile. But one file stops no more than one other: a file that collides with
+several is skipped alone, and so is the one whose network is the wider.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from operator import itemgetter
 
@@ -31,8 +32,11 @@ def lint_together(hub: SideText, participants: Iterable[Checked], around: Circum
     """
     sides = [SideText(document, "", document.values) for document in participants]
     together = _Together(hub, sides, faulty)
-    shared = (*together.shared_hosts(), *together.shared_names(), *together.shared_doors(), *together.shared_addresses())
-    return [*together.same_ids(), *shared, *_probes(hub, sides, around)]
+    problems = together.problems()
+    while greedy := together.greedy():
+        together = _Together(hub, sides, together.faulty | greedy)
+        problems = together.problems()
+    return [*problems, *_probes(hub, sides, around)]
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,25 @@ class _Together:
     hub: SideText
     sides: list[SideText]
     faulty: frozenset[str]
+    met: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """With which files that are not faulty each such file collides."""
+
+    def problems(self) -> list[Problem]:
+        """Every collision."""
+        shared = (*self.shared_hosts(), *self.shared_names(), *self.shared_doors(), *self.shared_addresses())
+        return [*self.same_ids(), *shared]
+
+    def greedy(self) -> frozenset[str]:
+        """The files with the most collisions, more than one each: they are skipped first, so that they stop nobody else."""
+        most = max(map(len, self.met.values()), default=0)
+        return frozenset(file for file, others in self.met.items() if len(others) == most > 1)
 
     def collisions(self, side: SideText, others: Iterable[SideText]) -> list[SideText]:
         """The others that count against this side."""
-        return [other for other in others if side.document.file in self.faulty or other.document.file not in self.faulty]
+        found = [other for other in others if side.document.file in self.faulty or other.document.file not in self.faulty]
+        if side is not self.hub and side.document.file not in self.faulty:
+            self.met[side.document.file].update(other.document.file for other in found if other is not self.hub)
+        return found
 
     def same_ids(self) -> Iterator[Problem]:
         rule = "ids that differ in more than case, _ and -"
@@ -93,9 +112,13 @@ class _Together:
         ]
         for one, other in _overlaps(entries):
             for (network, key, side), (taken, _, holder) in ((one, other), (other, one)):
-                if side is not self.hub and self.collisions(side, [holder]):
+                if side is not self.hub and self.collisions(side, [holder]) and not self._spared(side, network, holder, taken):
                     found = f"{shown(str(network))}, which overlaps {taken} in {holder.document.file}"
                     yield side.problem(key, found, "addresses that belong to one side only")
+
+    def _spared(self, side: SideText, network: Network, holder: SideText, taken: Network) -> bool:
+        """Whether only the other is to blame: a participant that claims more than this network."""
+        return network.prefixlen > taken.prefixlen and holder is not self.hub and side.document.file not in self.faulty
 
 
 def _hosts_of(side: SideText) -> list[str]:

@@ -17,7 +17,7 @@ from .building import build_hub, build_participant
 from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .lint import Circumstances, circumstances, hub_side, lint_hub, lint_participant
 from .lint_together import by_file, lint_together
-from .model import Approval, Description, EnvironmentKind, Participant
+from .model import Approval, Description, EnvironmentKind, Participant, State
 from .profiles import PROFILES
 from .schema import HUB_FILE, PARTICIPANT_FILE
 from .spec import Checked, Record, check
@@ -87,6 +87,12 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances) -
     return found
 
 
+def _is_closed(document: Checked) -> bool:
+    """Whether a file shuts its own participant out, whatever else is wrong with it. Another's name shuts nobody out."""
+    closed = document.values.get("state") in {State.SUSPENDED, State.OFFBOARDED}
+    return closed and document.values.get("id") == Path(document.file).stem
+
+
 def _description(
     folder: Path, state: str, hub_file: Checked, documents: list[Checked], problems: Mapping[str, list[Problem]]
 ) -> Description:
@@ -109,4 +115,5 @@ def _description(
         hub=build_hub(values, folder=place, state=state),
         participants=tuple(participants),
         broken=tuple((file, tuple(str(problem) for problem in problems[file])) for file in sorted(problems)),
+        closed_names=frozenset(each.values["id"] for each in documents if each.file in problems and _is_closed(each)),
     )

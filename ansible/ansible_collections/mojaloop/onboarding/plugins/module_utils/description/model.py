@@ -217,6 +217,8 @@ class Description:
     hub: Hub
     participants: tuple[Participant, ...]
     broken: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    closed_names: frozenset[str] = frozenset()
+    """The ids of those whose file is broken, but says that they are suspended or offboarded: that much is carried out."""
 
     def participant(self, name: str) -> Participant:
         """The participant with this id; KeyError when there is none."""

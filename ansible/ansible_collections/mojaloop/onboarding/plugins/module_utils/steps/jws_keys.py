@@ -79,7 +79,8 @@ def hub_keys(run: Run) -> dict[str, bytes]:
 
 def _kept(run: Run) -> dict[str, bytes]:
     """The entries of participants whose file is broken; no two holders share a key, so the key tells which entry is theirs."""
-    theirs = {run.tree.read(f"{layout.received_folder(HUB, name)}/jws.pem") for name in run.description.broken_names}
+    names = run.description.broken_names - run.description.closed_names
+    theirs = {run.tree.read(f"{layout.received_folder(HUB, name)}/jws.pem") for name in names}
     if not theirs - {None}:
         return {}
     entries = run.tree.folder(layout.jws_keys_folder(HUB))

@@ -76,8 +76,9 @@ def exchange_folder(participant: str, *, from_hub: bool) -> str:
 
 def is_input(folder: str) -> bool:
     """Whether participants write in this folder. Nobody else does: what is published here for them is staged beside it."""
-    parts = folder.split("/")
-    return len(parts) == 3 and parts[0] == "exchange" and folder == exchange_folder(parts[1], from_hub=False)
+    top, _, below = folder.partition("/")
+    name, _, last = below.partition("/")
+    return bool(name) and (top, last) == ("exchange", "participant")
 
 
 def publication_folder(sender: str, receiver: str) -> str:
