@@ -56,7 +56,10 @@ def test_who_is_shut_out_is_refused_by_firewall_and_gateway_beside_an_active_one
     dropped, unknown = shut_out(tmp_path, greenbank=state)
     assert {case.participant for case in (dropped, unknown)} == {"greenbank"}
     assert all(case.title.startswith(f"{state.value}:") for case in (dropped, unknown))
-    assert (dropped.expected, dropped.witness is not None) == (Expected(Kind.DROPPED), True)
+    assert (dropped.expected, dropped.witness.name if dropped.witness else "") == (
+        Expected(Kind.DROPPED),
+        "greenbank-gateway's firewall counter or hub-gateway's firewall counter",
+    )
     assert unknown.expected == Expected(Kind.ANSWERED, (403,), "gateway", ("certificate-unknown",))
     assert {case.control_key for case in (dropped, unknown)} == {"bluebank right"}
     assert all(case.control and not case.obstacle for case in (dropped, unknown))

@@ -22,7 +22,7 @@ from .topology import PROBES, STRANGER, Topology, topology
 from .vantage import machines_here, open_socket
 
 _TABLE = ("inet", "mojaloop_onboarding")
-_REFUSED_IN = "refused_in"
+_REFUSED_IN, _REFUSED_OUT = "refused_in", "refused_out"
 _HANDSHAKE_ENDED = (b"SSL handshake failure", b"SSL client CA chain cannot be verified", b"SSL client certificate not trusted")
 """HAProxy's three words for a caller whose certificate is missing or not the right CA's."""
 _SECONDS = 10
@@ -48,13 +48,14 @@ class CounterWitness:
 
     name: str
     machine: str
+    counter: str = _REFUSED_IN
 
     def count(self) -> int:
         """See ``verification.model.Witness``; LabError when the kernel has no such counter."""
-        command = ["nsenter", f"--net={NETWORKS / self.machine}", "nft", "--json", "list", "counter", *_TABLE, _REFUSED_IN]
+        command = ["nsenter", f"--net={NETWORKS / self.machine}", "nft", "--json", "list", "counter", *_TABLE, self.counter]
         done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
         if done.returncode:
-            msg = f"has no counter {_REFUSED_IN}: {done.stderr.decode(errors='replace').strip()}"
+            msg = f"has no counter {self.counter}: {done.stderr.decode(errors='replace').strip()}"
             raise LabError(msg, where=self.machine, remedy="Run playbooks/onboard.yml.")
         return sum(entry["counter"]["packets"] for entry in json.loads(done.stdout)["nftables"] if "counter" in entry)
 
@@ -98,12 +99,12 @@ class LabSite:
         log = self.state / "lab" / "machines" / machine / "log" / f"{GATEWAY}.log"
         return LogWitness(f"{machine}'s log", log, _HANDSHAKE_ENDED)
 
-    def packet_witness(self, side: str) -> Witness | None:
+    def packet_witness(self, side: str, *, outward: bool = False) -> Witness | None:
         """The drop counter in the kernel of the side's gateway machine."""
         machine = self.machine_of(side)
         if machine is None or self.description.side(side).firewall.kind == "none":
             return None
-        return CounterWitness(f"{machine}'s firewall counter", machine)
+        return CounterWitness(f"{machine}'s firewall counter", machine, _REFUSED_OUT if outward else _REFUSED_IN)
 
     @contextmanager
     def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> Iterator[None]:

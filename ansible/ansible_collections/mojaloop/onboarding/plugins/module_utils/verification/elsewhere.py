@@ -33,7 +33,7 @@ class Elsewhere:
         """None."""
         return None
 
-    def packet_witness(self, side: str) -> Witness | None:  # noqa: ARG002
+    def packet_witness(self, side: str, *, outward: bool = False) -> Witness | None:  # noqa: ARG002
         """None."""
         return None
 

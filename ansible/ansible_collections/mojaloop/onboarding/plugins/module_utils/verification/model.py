@@ -215,8 +215,8 @@ class Site(Protocol):
     def handshake_witness(self, side: str) -> Witness | None:
         """The log of a side's door, counting handshakes it ended; None when it cannot be read from here."""
 
-    def packet_witness(self, side: str) -> Witness | None:
-        """The counter of packets that a side's firewall dropped; None when it cannot be read from here."""
+    def packet_witness(self, side: str, *, outward: bool = False) -> Witness | None:
+        """The counter of what a side's firewall dropped on its way in (``outward``: out); None when nobody here can read it."""
 
     def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> AbstractContextManager[None]:
         """While it lasts, ``victim``'s traffic to these addresses of a door reaches a server that shows this identity and answers 200."""

@@ -19,6 +19,22 @@ UNKNOWN = by_gateway(403, "certificate-unknown")
 
 
 @dataclass(frozen=True)
+class Firewalls:
+    """Both firewalls on the way: that of a managed participant lets nothing out any more, and the hub's nothing in."""
+
+    witnesses: tuple[Witness, ...]
+
+    @property
+    def name(self) -> str:
+        """All of them."""
+        return " or ".join(witness.name for witness in self.witnesses)
+
+    def count(self) -> int:
+        """What they refused together."""
+        return sum(witness.count() for witness in self.witnesses)
+
+
+@dataclass(frozen=True)
 class ShutOut:
     """One participant that is not active; ``other`` is an active one whose right call shows that the door is open to others."""
 
@@ -28,10 +44,13 @@ class ShutOut:
 
     def cases(self) -> Iterator[Case]:
         """Its call as it was, then the same from an address that the firewall lets in, so that the gateway has to refuse it too."""
-        own, witness = self.participant, self.material.site.packet_witness(HUB)
-        state, filtered = own.state.value, witness is not None
+        own, site = self.participant, self.material.site
+        found = (site.packet_witness(own.name, outward=True), site.packet_witness(HUB))
+        witness = Firewalls(tuple(each for each in found if each))
+        state = own.state.value
         title = f"{state}: its own certificate and address, as when it was active"
-        yield self._case("shut-out", title, DROPPED if filtered else UNKNOWN, lambda: self._attempt(own), witness)
+        expected, counted = (DROPPED, witness) if witness.witnesses else (UNKNOWN, None)
+        yield self._case("shut-out", title, expected, lambda: self._attempt(own), counted)
         title = f"{state}: its own certificate from an active participant's address"
         yield self._case("shut-out-certificate", title, UNKNOWN, lambda: self._attempt(self.other or own))
 
