@@ -100,6 +100,15 @@ def test_failed_evidence_fails_testing(lab: Description) -> None:
     assert "4 of 5 participants with every step done" in render(summary)
 
 
+@pytest.mark.parametrize(("evidence", "standing"), [({}, 0), ({"bluebank": True}, 1), ({"bluebank": False}, 5)])
+def test_of_who_is_suspended_the_refusal_can_be_shown(lab: Description, evidence: dict[str, bool], standing: int) -> None:
+    asleep = replace(lab, participants=(replace(lab.participant("bluebank"), state=State.SUSPENDED),))
+    summary = summarise(asleep, [], evidence)
+    assert summary.rows[1].steps["testing"] == standing
+    assert {step for key, step in summary.rows[1].steps.items() if key != "testing"} == {Standing.NOT_APPLICABLE}
+    assert "Outcome: done; 1 suspended (bluebank)." in render(summary)
+
+
 @pytest.mark.parametrize("wide", [True, False])
 def test_who_is_not_active_is_named_and_not_counted(lab: Description, *, wide: bool) -> None:
     states = {"bluebank": State.SUSPENDED, "redbank": State.OFFBOARDED}

@@ -126,7 +126,8 @@ def summarise(
             continue
         absent = _WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()
         if participant.state is not State.ACTIVE:
-            absent = frozenset(STEP_KEYS)
+            # Of who is shut out, that it is refused can be shown.
+            absent = frozenset(STEP_KEYS) - ({TESTING} if participant.name in evidence else set())
         shown = evidence.get(participant.name)
         rows.append(_row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen))
     return Summary(

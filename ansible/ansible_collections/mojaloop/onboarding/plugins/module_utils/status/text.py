@@ -62,7 +62,7 @@ def _complete(summary: Summary) -> str:
     for state in (State.SUSPENDED, State.OFFBOARDED):
         names = [row.name for row in summary.rows if row.state == state]
         shut += [f"{len(names)} {state.value} ({', '.join(names[:WIDE])}{', …' if len(names) > WIDE else ''})"] if names else []
-    return "; ".join([f"{text} with every step done", *shut])
+    return "; ".join([*([f"{text} with every step done"] if active or not shut else []), *shut])
 
 
 def _table(summary: Summary) -> Iterator[str]:
