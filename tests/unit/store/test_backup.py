@@ -373,3 +373,43 @@ def test_an_altered_archive_is_refused(two: Two, archive: Path) -> None:
 def test_an_archive_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OnboardingError, match="is of format 2, written by a newer release"):
         restore(tmp_path / "state", Forged(tmp_path / "new.tar").write(format=2), environment="twofold")
+
+
+def odd_folder(folder: Path) -> None:
+    """What a participant can put into its own folder of the exchange."""
+    os.mkfifo(folder / "server.pem")
+    (folder / "client.csr").symlink_to("/etc/passwd")
+    with (folder / "oauth.p7m").open("wb") as stream:
+        stream.truncate(700 << 20)
+    (folder / "\udcff").touch()
+    deep = folder
+    for _ in range(40):
+        deep /= "d"
+        deep.mkdir()
+
+
+def test_what_a_participant_puts_into_its_folder_hinders_no_backup(tmp_path: Path) -> None:
+    root, archive = tmp_path / "state", tmp_path / "hub.tar"
+    folder = root / "exchange/greenbank/participant"
+    folder.mkdir(parents=True)
+    (folder / "ca.pem").write_bytes(b"x" * (64 << 10))
+    assert back_up(root, archive, environment="twofold", now=NOW).left_out == ()
+    odd_folder(folder)
+    made = back_up(root, archive, environment="twofold", now=NOW, replace=True)
+    assert made.files == 1
+    assert set(made.left_out) == {
+        f"exchange/greenbank/participant/{name}" for name in ("server.pem", "client.csr", "oauth.p7m", "\\udcff", "d")
+    }
+    assert archive.stat().st_size < 1 << 20
+    with pytest.raises(StoreError, match="holds a state already"):
+        restore(root, archive, environment="twofold")
+    other = tmp_path / "other"
+    assert restore(other, archive, environment="twofold").files == 1
+    assert [path.name for path in (other / "exchange/greenbank/participant").iterdir()] == ["ca.pem"]
+
+
+def test_a_link_in_the_place_of_a_participants_folder_is_left_out(tmp_path: Path) -> None:
+    root, archive = tmp_path / "state", tmp_path / "hub.tar"
+    (root / "exchange/greenbank").mkdir(parents=True)
+    (root / "exchange/greenbank/participant").symlink_to("/etc")
+    assert back_up(root, archive, environment="twofold", now=NOW).left_out == ("exchange/greenbank/participant",)

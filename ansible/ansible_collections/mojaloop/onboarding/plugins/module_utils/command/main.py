@@ -126,7 +126,9 @@ def _backup(chosen: argparse.Namespace) -> Answer:
     _, state, environment = _place(chosen)
     done = back_up(state, chosen.file, environment=environment, now=datetime.now(UTC), replace=chosen.replace)
     text = f"{done.files} files of {environment} are in {chosen.file} (mode 0600). It holds private keys: keep it as you keep them."
-    return DONE, {"outcome": "done", "environment": environment, "at": done.at, "files": done.files}, text
+    odd = [f"Left out, as no publication holds it: {path}" for path in done.left_out]
+    data: dict[str, object] = {"outcome": "done", "environment": environment, "at": done.at, "files": done.files}
+    return DONE, {**data, "left_out": list(done.left_out)}, "\n".join([text, *odd])
 
 
 def _restore(chosen: argparse.Namespace) -> Answer:

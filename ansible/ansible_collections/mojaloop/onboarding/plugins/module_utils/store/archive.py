@@ -9,18 +9,21 @@ import os
 import stat
 import tarfile
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from ..errors import StoreError
 from ..formats import FORMAT, read_json, refuse_newer
 from .files import DEEPEST, make_folder, split_path, temporary, write_new
+from .layout import is_input
 
 CONTENTS = "backup.json"
 """The last member: what the archive is of, and the SHA-256 of every file in it."""
 _LARGEST_CONTENTS = 1 << 30
+_MOST_TOLD = 20
 _REMEDY = "Use another copy; nothing was changed."
 
 
@@ -33,7 +36,49 @@ class Contents:
     files: dict[str, str]
 
 
-def pack(root: Path, parts: Collection[str], target: IO[bytes], *, skip: Collection[str], environment: str, at: str) -> Contents:
+@dataclass(frozen=True)
+class Inputs:
+    """What is taken of folders in which others write: plain files of these names and of ``largest`` bytes at most, no more."""
+
+    names: frozenset[str]
+    largest: int
+    left_out: list[str] = field(default_factory=list)
+    """Paths of what is not taken: a few of each folder."""
+
+    def taken(self, root: Path, folder: str) -> Iterator[tuple[str, os.stat_result, bytes]]:
+        """The files of one folder with their content; never through a link, nor from a pipe that has no end."""
+        for name in sorted(self.names):
+            try:
+                found = self._read(root / folder / name)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                found = None
+            if found is None:
+                self.left_out.append(f"{folder}/{name}")
+            else:
+                yield f"{folder}/{name}", *found
+        self._note_others(root, folder)
+
+    def _read(self, place: Path) -> tuple[os.stat_result, bytes] | None:
+        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as stream:
+            found = os.fstat(handle)
+            content = stream.read(self.largest + 1) if stat.S_ISREG(found.st_mode) else None
+        return None if content is None or len(content) > self.largest else (found, content)
+
+    def _note_others(self, root: Path, folder: str) -> None:
+        try:
+            with os.scandir(root / folder) as entries:
+                others = (entry.name for entry in entries if entry.name not in self.names)
+                self.left_out.extend(f"{folder}/{name}" for name in sorted(islice(others, _MOST_TOLD)))
+        except OSError:
+            self.left_out.append(folder)
+
+
+def pack(
+    root: Path, parts: Collection[str], target: IO[bytes], *, skip: Collection[str], inputs: Inputs, environment: str, at: str
+) -> Contents:
     """Write the parts of a folder to a tar file; StoreError for what is neither a file nor a folder. ``skip``: folders left out."""
     files: dict[str, str] = {}
     with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -42,6 +87,12 @@ def pack(root: Path, parts: Collection[str], target: IO[bytes], *, skip: Collect
             found = (root / path).lstat()
             if stat.S_ISDIR(found.st_mode):
                 tar.addfile(_member(path, tarfile.DIRTYPE, found))
+                for file, status, content in inputs.taken(root, path) if is_input(path) else ():
+                    tar.addfile(_member(file, tarfile.REGTYPE, status, size=len(content)), io.BytesIO(content))
+                    files[file] = sha256(content).hexdigest()
+                continue
+            if is_input(path):
+                inputs.left_out.append(path)
                 continue
             inode = (found.st_dev, found.st_ino)
             if inode in first:
@@ -147,7 +198,7 @@ def _walk(root: Path, parts: Collection[str], skip: frozenset[str]) -> Iterator[
         if path in skip or not os.path.lexists(place):
             continue
         yield path
-        if place.is_dir() and not place.is_symlink():
+        if place.is_dir() and not place.is_symlink() and not is_input(path):
             names = sorted(each.name for each in place.iterdir() if not temporary(each.name))
             yield from _walk(root, [f"{path}/{name}" for name in names], skip)
 

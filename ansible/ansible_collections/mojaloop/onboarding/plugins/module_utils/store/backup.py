@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import StoreError
-from .archive import pack, unpack
-from .files import STAGE, discard, settle, staging, sync
+from ..errors import StoreError, printable
+from ..exchange.manifest import LIMIT, MANIFEST
+from ..exchange.publication import NAMES
+from .archive import Inputs, pack, unpack
+from .files import DEEPEST, STAGE, discard, settle, staging, sync
 from .layout import LEASE_FOLDER
 from .lease import lease
 from .merging import merge
@@ -39,6 +41,8 @@ class Outcome:
     """Journal paths (see ``layout``) whose later numbers were lost."""
     newer: tuple[str, ...] = ()
     """Publications of the exchange that stand there later than in the archive, and so were left alone."""
+    left_out: tuple[str, ...] = ()
+    """What stands in participants' folders of the exchange and cannot be a publication's: a few of each folder."""
 
 
 def back_up(root: Path, archive: Path, *, environment: str, now: datetime, replace: bool = False) -> Outcome:
@@ -88,35 +92,41 @@ def _write(root: Path, archive: Path, guard: Callable[[], None], environment: st
     for stray in [each for each in target.parent.iterdir() if each.name.startswith(f".{target.name}{STAGE}")]:
         # An earlier backup that was killed left all keys in it.
         discard(str(stray))
+    inputs = Inputs(NAMES | {MANIFEST}, LIMIT)
     with staging(str(target)) as staged:
         handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as stream:
-            contents = pack(root, PARTS, stream, skip=[LEASE_FOLDER], environment=environment, at=now.isoformat(timespec="seconds"))
+            at = now.isoformat(timespec="seconds")
+            contents = pack(root, PARTS, stream, skip=[LEASE_FOLDER], inputs=inputs, environment=environment, at=at)
             os.fchmod(handle, 0o600)
             stream.flush()
             os.fsync(handle)
         guard()
         (os.replace if replace else os.link)(staged, target)
         sync(str(target.parent))
-    return Outcome(environment, contents.at, len(contents.files))
+    return Outcome(environment, contents.at, len(contents.files), left_out=tuple(map(printable, inputs.left_out)))
 
 
 def _refuse_occupied(root: Path, *, replace: bool) -> None:
-    occupied = [part for part in PARTS if any(not path.is_relative_to(root / LEASE_FOLDER) for path in _files(root / part))]
+    occupied = [part for part in PARTS if _holds_files(root / part, root / LEASE_FOLDER)]
     if occupied and not replace:
         what = f"holds a state already ({', '.join(occupied)})"
         remedy = "Make a backup of it, then permit its replacement with --replace: what its store holds now is lost."
         raise StoreError(what, where=str(root), remedy=remedy)
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if not path.is_dir()]
+def _holds_files(folder: Path, without: Path | None = None, levels: int = DEEPEST) -> bool:
+    """Whether anything but folders is in a folder; what is deeper than any folder of ours counts as that."""
+    if not folder.is_dir() or folder == without:
+        return False
+    inner = list(folder.iterdir()) if levels else []
+    return not levels or any(each.is_symlink() or not each.is_dir() or _holds_files(each, without, levels - 1) for each in inner)
 
 
 def _settle(staged: Path, root: Path, guard: Callable[[], None]) -> None:
     """Put in place what came back whole: the store always, the exchange and the evidence where there were none."""
     for part in ("exchange", "evidence", "store"):
-        if (staged / part).is_dir() and (part == "store" or not _files(root / part)):
+        if (staged / part).is_dir() and (part == "store" or not _holds_files(root / part)):
             # What stood there is left under the staged name.
             with staging(str(root / part)) as place:
                 (staged / part).rename(place)
