@@ -77,6 +77,11 @@ problems:
   type: list
   elements: str
   sample: ["inventories/lab/participants/greenbank.yml:4: currencies[0]: found 'usd'; allowed: a currency code of ISO 4217, such as USD"]
+notes:
+  description: What is right and yet not to be overlooked, such as a hub without gateways.
+  returned: success
+  type: list
+  elements: str
 participants:
   description: The selected participants whose files are right, sorted by id.
   returned: success
@@ -134,7 +139,12 @@ def main() -> None:
         )
     except DescriptionError as error:
         module.fail_json(msg=str(error), problems=[str(problem) for problem in error.problems])
-    result = {"environment": verdict.environment, "problems": list(verdict.problems), "participants": list(verdict.participants)}
+    result = {
+        "environment": verdict.environment,
+        "problems": list(verdict.problems),
+        "notes": list(verdict.notes),
+        "participants": list(verdict.participants),
+    }
     if module.params["strict"] and not verdict.right:
         listed = "\n".join(f"  {problem}" for problem in verdict.problems)
         module.fail_json(msg=f"The description has problems:\n{listed}", **result)

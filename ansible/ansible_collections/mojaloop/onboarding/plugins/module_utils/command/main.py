@@ -112,12 +112,12 @@ def _check(chosen: argparse.Namespace) -> Answer:
     try:
         verdict = check_description(_folder(chosen), state=chosen.state, participants=_names(chosen.participants))
     except DescriptionError as error:
-        problems, right, count = [str(problem) for problem in error.problems], False, 0
+        problems, notes, right, count = [str(problem) for problem in error.problems], [], False, 0
     else:
-        problems, right, count = list(verdict.problems), verdict.right, len(verdict.participants)
+        problems, notes, right, count = list(verdict.problems), list(verdict.notes), verdict.right, len(verdict.participants)
     said = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}; {count} participants are in order."
-    data: dict[str, object] = {"outcome": "done" if right else "failed", "problems": problems, "participants": count}
-    return (DONE if right else FAILED), data, "\n".join([*problems, said])
+    data: dict[str, object] = {"outcome": "done" if right else "failed", "problems": problems, "notes": notes, "participants": count}
+    return (DONE if right else FAILED), data, "\n".join([*problems, *notes, said])
 
 
 def _backup(chosen: argparse.Namespace) -> Answer:

@@ -178,7 +178,7 @@ _SIDE: tuple[Field, ...] = (
     Field("gateways", Many(_GATEWAY, most=50), "The side's gateways, all configured alike.", default=[]),
     Field("firewall", _FIREWALL, "The packet filter on the gateway hosts; nftables where there are gateways."),
     Field("wide_addresses", _ACCEPTED, "Accepts networks wider than /16 (IPv4) or /32 (IPv6)."),
-    Field("private_addresses", _ACCEPTED, "Accepts private addresses in production (sides joined by a private network)."),
+    Field("private_addresses", _ACCEPTED, "Accepts private addresses outside labs (sides joined by a private network)."),
 )
 
 _HUB = Record(
