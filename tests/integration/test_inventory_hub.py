@@ -23,6 +23,7 @@ hosts:
     ansible_user: onboarding
   hub-gateway:
     ansible_host: 10.1.0.10
+  greenbank-gateway: {}
   controller:
     on_the_controller: "{{ 1 + 1 }}"
 """
@@ -218,7 +219,7 @@ def test_the_folder_in_the_settings_stops_the_run_too(hostile: Runs) -> None:
 
 
 def test_the_same_lookup_in_the_operators_file_does_execute(hostile: Runs) -> None:
-    text = HOSTS + f"  greenbank-gateway:\n    evil: {json.dumps(hostile.lookup())}\n"
+    text = HOSTS.replace("  greenbank-gateway: {}\n", "") + f"  greenbank-gateway:\n    evil: {json.dumps(hostile.lookup())}\n"
     hostile.folder.write(
         "hosts.yml", text.replace('on_the_controller: "{{ 1 + 1 }}"', f"on_the_controller: {json.dumps(hostile.lookup())}")
     )

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A participant's file is somebody else's text: it takes no other side's name or door, and reads and writes nothing beyond its own."""
 
+# ruff: noqa: E501, S108 -- expected lines are written as they are printed; nothing is made there
 from __future__ import annotations
 
 import json
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from tools.description_files import Folder
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main import main
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.checking import check_description
 
 GREENBANK = "participants/greenbank.yml"
 REDBANK = "participants/redbank.yml"
@@ -133,3 +137,94 @@ def test_a_participants_desk_is_in_no_other_folder_than_its_own(folder: Folder, 
 def test_the_hubs_ca_is_where_the_operator_says(folder: Folder) -> None:
     folder.edit("hub.yml", "ca: {kind: internal}", "ca: {kind: offline, offline_folder: /media/desk}")
     assert folder.load().hub.ca.offline_folder == "/media/desk"
+
+
+# Hosts, and places on them
+
+
+PLACES = [
+    ("folder", "/etc/haproxy/mojaloop-2", ["/etc/cron.d", "/etc/haproxy", "/etc/haproxy/mojaloop/x", "/etc/haproxy/errors"]),
+    ("master_socket", "/run/haproxy/m.sock", ["/run/docker.sock", "/etc/passwd", "/run/haproxy/x/m.sock"]),
+    ("stats_socket", "/run/haproxy/s.sock", ["/run/systemd/private.sock", "/run/haproxy/s"]),
+    ("log", "192.0.2.1:514", ["/etc/shadow", "/dev/../etc/shadow"]),
+    (
+        "persist_file",
+        "/etc/nftables.d/green-onboarding.nft",
+        ["/etc/passwd", "/etc/nftables.d/main.nft", "/etc/nftables.d/x/onboarding.nft"],
+    ),
+]
+
+
+def say(folder: Folder, name: str, key: str, value: str) -> None:
+    """Let a side say where something is on its hosts."""
+    if key == "persist_file":
+        folder.edit(name, "firewall: {kind: nftables}", f"firewall: {{kind: nftables, persist_file: {value}}}")
+    else:
+        folder.edit(name, "-gateway\n", f"-gateway\n{'    ' if name == GREENBANK else '      '}{key}: {value}\n")
+
+
+@pytest.mark.parametrize(("key", "right", "wrong"), PLACES, ids=lambda each: each if isinstance(each, str) else "")
+def test_what_root_writes_for_a_participant_is_in_its_place(folder: Folder, key: str, right: str, wrong: list[str]) -> None:
+    say(folder, GREENBANK, key, right)
+    assert folder.problems() == []
+    before = right
+    for path in wrong:
+        folder.edit(GREENBANK, f"{key}: {before}", f"{key}: {path}")
+        before = path
+        (found,) = own(folder, GREENBANK)
+        assert f"{key}: found '{path}'; allowed: " in found
+    say(folder, "hub.yml", key, wrong[0])
+    assert len(folder.problems()) == 1, "hub.yml is the operator's"
+
+
+def test_a_lab_may_have_its_places_elsewhere_for_the_time_being_only(folder: Folder) -> None:
+    say(folder, GREENBANK, "folder", "/tmp/lab/haproxy")
+    assert len(own(folder, GREENBANK)) == 1
+    folder.edit("hub.yml", "kind: production", "kind: lab")
+    assert folder.problems() == []
+    folder.edit(GREENBANK, "/tmp/lab/haproxy", "/etc/cron.d")
+    assert len(own(folder, GREENBANK)) == 1
+
+
+@pytest.mark.parametrize("host", ["ip6-localhost", "localhost4", "green.localhost", "localhost.localdomain"])
+def test_a_gateway_host_is_not_the_controller(folder: Folder, host: str) -> None:
+    folder.edit(GREENBANK, "host: greenbank-gateway", f"host: {host}")
+    assert own(folder, GREENBANK) == [f"13: gateways[0].host: found '{host}', which is the controller itself; allowed: another host name"]
+
+
+@pytest.mark.parametrize(
+    "listed", ["", "hosts:\n", "hosts: {all: {}, hub-gateway: {}}", "hosts: [greenbank-gateway]", "hosts: {", "- hosts"]
+)
+def test_a_gateway_host_is_one_that_the_operator_has_listed(folder: Folder, listed: str) -> None:
+    folder.write("hosts.yml", f"plugin: mojaloop.onboarding.hub\n{listed}")
+    assert folder.problems() == [
+        f"{GREENBANK}:13: gateways[0].host: found 'greenbank-gateway'; allowed: a host that the operator has listed in hosts.yml (below hosts:)"
+    ]
+    folder.edit("hub.yml", "kind: production", "kind: lab")
+    assert folder.problems() == []
+    folder.edit("hub.yml", "kind: lab", "kind: production")
+    folder.write("hosts.yml", "hosts:\n  greenbank-gateway: {ansible_password: !vault secret, ansible_host: '{{ x }}'}\n")
+    assert folder.problems() == []
+
+
+# The description as a whole
+
+
+def test_an_environment_is_in_the_folder_of_its_name(tmp_path: Path) -> None:
+    copied = Folder.made(tmp_path / "inventories/pilot")
+    assert copied.problems() == ["hub.yml:2: environment: found 'live' in the folder inventories/pilot; allowed: the name of the folder"]
+    copied.edit("hub.yml", "environment: live", "environment: pilot")
+    assert copied.problems() == []
+
+
+def test_a_hub_whose_door_nobody_keeps_is_noted(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check_description(folder.path).notes == ()
+    folder.edit("hub.yml", "  firewall: {kind: nftables}\n", "  firewall: {kind: none}\n")
+    assert "the hub has no firewall" in check_description(folder.path).notes[0]
+    text = (folder.path / "hub.yml").read_text()
+    start, end = text.index("  gateways:\n"), text.index("  authorization_server:\n")
+    folder.write("hub.yml", text[:start] + text[end:])
+    verdict = check_description(folder.path)
+    assert (verdict.right, len(verdict.notes)) == (True, 1)
+    assert main(["check", "-i", str(folder.path)]) == 0
+    assert f"{folder.path}/hub.yml: note: the hub has no gateways" in capsys.readouterr().out

@@ -125,11 +125,16 @@ def too_wide(network: Network) -> bool:
 
 def forbidden_target(url: Url) -> bool:
     """Whether a URL leads to this machine or to a cloud's metadata service (server-side request forgery)."""
-    if url.host in _LOCAL_NAMES or url.host.endswith((".localhost", ".localdomain")):
+    if local_name(url.host):
         return True
     if url.address is None:
         return False
     return url.address in _METADATA or special_range(ip_network(url.address)) in _NEVER | {"loopback", "link-local"}
+
+
+def local_name(host: str) -> bool:
+    """Whether a name means this machine or a cloud's metadata service wherever it is looked up."""
+    return host in _LOCAL_NAMES or host.endswith((".localhost", ".localdomain"))
 
 
 def _refuse_shapes(text: str, address: str, wanted: str) -> None:
@@ -208,11 +213,14 @@ _BOUNDS = [
     for name, ranges in _SPECIAL.items()
     for special in ranges
 ]
-_LOCAL_NAMES = frozenset({"localhost", "metadata", "metadata.google.internal"})
+_LOCAL_NAMES = frozenset({
+    "localhost", "localhost4", "localhost6", "localdomain", "ip6-localhost", "ip6-loopback", "loopback",
+    "metadata", "metadata.google.internal",
+})  # fmt: skip
 _METADATA = frozenset({ip_address("169.254.169.254"), ip_address("100.100.100.200"), ip_address("fd00:ec2::254")})
 _NEVER = frozenset({"unspecified", "multicast", "reserved"})
 _REFUSED: dict[EnvironmentKind, frozenset[str]] = {
     EnvironmentKind.LAB: _NEVER,
-    EnvironmentKind.PRE_PRODUCTION: _NEVER | {"loopback", "link-local", "documentation"},
+    EnvironmentKind.PRE_PRODUCTION: _NEVER | {"loopback", "link-local", "documentation", "private"},
     EnvironmentKind.PRODUCTION: _NEVER | {"loopback", "link-local", "documentation", "private"},
 }

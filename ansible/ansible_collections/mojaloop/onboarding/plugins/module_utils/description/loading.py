@@ -15,7 +15,8 @@ from pathlib import Path
 from ..errors import DescriptionError, Problem
 from .building import build_hub, build_participant
 from .documents import WHOLE_FILE, parse_document, read_content, shown
-from .lint import Circumstances, circumstances, hub_side, lint_hub, lint_participant
+from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
+from .lint_hosts import lint_hosts, listed_hosts
 from .lint_together import by_file, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant, State
 from .profiles import PROFILES
@@ -23,7 +24,10 @@ from .schema import HUB_FILE, PARTICIPANT_FILE
 from .spec import Checked, Record, check
 
 HUB_NAME = "hub.yml"
+HOSTS_NAME = "hosts.yml"
 PARTICIPANTS_NAME = "participants"
+INVENTORIES = "inventories"
+"""Folder of environments, each in the folder of its name."""
 _BESIDE = frozenset({"README.md"})
 
 
@@ -42,8 +46,8 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False) -> 
     files, strays = _participant_files(folder / PARTICIPANTS_NAME)
     documents = [_load(path, PARTICIPANT_FILE) for path in files]
     around = circumstances(hub_file)
-    hub_problems = [*hub_file.problems, *lint_hub(hub_file)]
-    alone = [*strays, *_participant_problems(documents, around)]
+    hub_problems = [*hub_file.problems, *lint_hub(hub_file), *_name_of_folder(folder, hub_file)]
+    alone = [*strays, *_participant_problems(documents, around, _listed(folder / HOSTS_NAME))]
     faulty = frozenset(problem.file for problem in alone)
     problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty)]
     if hub_problems or (strict and problems):
@@ -79,12 +83,27 @@ def _participant_files(folder: Path) -> tuple[list[Path], list[Problem]]:
     return files, [Problem(str(folder / name), 1, WHOLE_FILE, f"the name {shown(name)}", "files named <id>.yml only") for name in strays]
 
 
-def _participant_problems(documents: Iterable[Checked], around: Circumstances) -> list[Problem]:
+def _participant_problems(documents: Iterable[Checked], around: Circumstances, listed: frozenset[str] | None) -> list[Problem]:
     """A file that could not be read as a mapping has said so already."""
     found: list[Problem] = []
     for document in documents:
-        found += [*document.problems, *(lint_participant(document, around) if document.values else ())]
+        found += document.problems
+        if document.values:
+            found += [*lint_participant(document, around), *lint_hosts(SideText(document, "", document.values), around, listed)]
     return found
+
+
+def _listed(file: Path) -> frozenset[str] | None:
+    content = read_content(file) if file.exists() else b""
+    return None if not content else frozenset() if isinstance(content, Problem) else listed_hosts(content)
+
+
+def _name_of_folder(folder: Path, hub_file: Checked) -> list[Problem]:
+    """A copied description that still has the other's name would be carried out on the other's state."""
+    place, named = Path(os.path.normpath(folder.absolute())), hub_file.values.get("environment")
+    if place.parent.name != INVENTORIES or named in {None, place.name}:
+        return []
+    return [hub_file.problem("environment", f"{shown(named)} in the folder {INVENTORIES}/{place.name}", "the name of the folder")]
 
 
 def _is_closed(document: Checked) -> bool:
