@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from ..errors import SigningRefused
 from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificate
 from ..pki.keys import KeyUnusable, public_digest, read_own_key
 from ..store import layout
@@ -26,8 +27,11 @@ class KnownKeys:
         return None if entry is None else str(entry)
 
     def claim(self, side: str, artefact: str, public_digest: str) -> None:
-        """Register a key before its first use."""
-        KeyRegister(self.tree).claim(public_digest, side, artefact)
+        """Register a key before its first use; SigningRefused when it is another side's, so that nothing is ever signed for it."""
+        entry = KeyRegister(self.tree).claim(public_digest, side, artefact)
+        if entry.owner != side:
+            what = f"is a key of {entry.owner} ({entry.purpose}); allowed: a key of {side}"
+            raise SigningRefused("key-of-someone-else", what, where=f"{side} {artefact}", remedy=f"{side} makes a key of its own.")
 
     def claimed_by_another(self, side: str, artefact: str, public_digest: str) -> str:
         """Who else, or what else of this side, is known to hold or to have held this key; empty when nobody."""
