@@ -135,7 +135,7 @@ class Reader:
         name, known = relation.counterpart.name, self._run.known_keys
         holders = (known.claimed_by_another(name, "ca", certificate_key(certificate)[1]) for certificate in chain)
         taken = [Fault("key-of-someone-else", f"has a key known as {holder}; allowed: one of {name}'s CA") for holder in holders if holder]
-        return taken or received_authority_faults(chain, profile=profile, others=self._others(chain, relation.counterpart.name), now=now)
+        return received_authority_faults(chain, profile=profile, others=self._others(chain, name), now=now) or taken
 
     def _server(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
         """Judged by the CA that signs for the counterpart: as published beside it, or as it is known here."""
