@@ -224,7 +224,7 @@ def test_token_keys_come_from_the_key_set() -> None:
 @pytest.mark.parametrize("kid", ["server", "ca", "callers-ca", "token-ca", "backend.cfg", "client"])
 def test_a_token_key_counts_as_one_whatever_its_name(model: GatewayModel, kid: str) -> None:
     assert model.inbound is not None
-    tokens = replace(model.inbound.tokens or TokenRules("", "", ()), keys=((kid, b"key"),))
+    tokens = replace(model.inbound.tokens or TokenRules("", "", (), certificate_bound=True), keys=((kid, b"key"),))
     there = render(door_with(model, tokens=tokens))
     observed = {**NOTHING, "running": "x", "maps": there.maps, "files": {**there.digests, f"tokens/{kid}.pem": "0" * 64}}
     found = plan(door_with(model, tokens=tokens), there, observed).findings

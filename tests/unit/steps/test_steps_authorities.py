@@ -263,9 +263,9 @@ def test_a_ca_of_another_in_the_store_signs_nothing(tmp_path: Path, authority: P
     for file in PARTS.values():
         shutil.copy(authority / file, folder / file)
     assert faults(made.step("own_certificates", now=now())) == []
-    for file in made.path("journal").rglob("*"):
-        if file.is_file() and b'"purpose": "ca"' in file.read_bytes() and b"greenbank" in file.read_bytes():
-            file.write_bytes(file.read_bytes().replace(b'"greenbank"', b'"bluebank"'))
+    for entry in made.path("journal").rglob("*"):
+        if entry.is_file() and b'"purpose": "ca"' in entry.read_bytes() and b"greenbank" in entry.read_bytes():
+            entry.write_bytes(entry.read_bytes().replace(b'"greenbank"', b'"bluebank"'))
     shutil.rmtree(made.path("store/greenbank/server"))
     found = made.step("own_certificates", now=now(), rekey=["greenbank/server"])
     assert "its key is known as bluebank ca" in " ".join(finding.detail for finding in found)
