@@ -3,7 +3,7 @@
 
 Both participants of a collision between right files are reported, and so both are skipped by a run: which of the two is right is a
 person's decision, and neither may pass as the other meanwhile. But one file stops no more than one other: a file that collides with
-several is skipped alone, and so is the one whose network is the wider.
+several is skipped alone.
 """
 
 from __future__ import annotations
@@ -112,13 +112,9 @@ class _Together:
         ]
         for one, other in _overlaps(entries):
             for (network, key, side), (taken, _, holder) in ((one, other), (other, one)):
-                if side is not self.hub and self.collisions(side, [holder]) and not self._spared(side, network, holder, taken):
+                if side is not self.hub and self.collisions(side, [holder]):
                     found = f"{shown(str(network))}, which overlaps {taken} in {holder.document.file}"
                     yield side.problem(key, found, "addresses that belong to one side only")
-
-    def _spared(self, side: SideText, network: Network, holder: SideText, taken: Network) -> bool:
-        """Whether only the other is to blame: a participant that claims more than this network."""
-        return network.prefixlen > taken.prefixlen and holder is not self.hub and side.document.file not in self.faulty
 
 
 def _hosts_of(side: SideText) -> list[str]:
