@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["support.counting", "support.depth"]
+pytest_plugins = ["support.counting", "support.depth", "support.trees"]
 ROOT = Path(__file__).resolve().parents[1]
 
 

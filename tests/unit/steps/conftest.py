@@ -9,16 +9,14 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from support.trees import use_cheap_keys
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import run as run_module
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform, perform_all
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -119,6 +117,12 @@ class Site:
         ]
         return [finding for findings in done for finding in findings]
 
+    def copied(self, root: Path) -> Site:
+        """The same site at another place."""
+        made = Site(root, copy.deepcopy(self.hub), copy.deepcopy(self.participants)).describe()
+        shutil.copytree(self.state, made.state, symlinks=True)
+        return made
+
     def path(self, path: str) -> Path:
         return self.state / path
 
@@ -160,17 +164,10 @@ def changes(findings: list[Finding]) -> list[tuple[str, str, str]]:
     return [(f.side, f.artefact, f.reason) for f in findings if f.disposition is Disposition.CHANGE]
 
 
-@cache
-def _cheap_keys() -> RehearsalKeys:
-    return RehearsalKeys()
-
-
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real, distinct keys without the cost of making them."""
-    monkeypatch.setattr(run_module, "FreshKeys", _cheap_keys)
-    for name in ("ONBOARDING_CA_PASSPHRASE", "ONBOARDING_CA_PASSPHRASE_FILE"):
-        monkeypatch.delenv(name, raising=False)
+    use_cheap_keys(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -136,15 +136,21 @@ def test_an_offline_ca_is_asked_by_files_once_and_answers_by_files(tmp_path: Pat
     assert changes(made.run(now=later)) == []
 
 
-def test_an_answer_of_another_ca_is_refused(tmp_path: Path, authority: Path) -> None:
-    made = site(tmp_path, "greenbank")
-    desk = tmp_path / "desk"
+def asked_and_answered(root: Path, authority: Path) -> tuple[Site, Path]:
+    """A site whose hub has asked an offline CA, and the folder of its request for the server certificate, which is answered."""
+    made = site(root, "greenbank")
+    desk = root / "desk"
     desk.mkdir()
     (desk / "ca.pem").write_bytes((authority / "ca.pem").read_bytes() + (authority / "root.pem").read_bytes())
     made.hub["hub"]["ca"] = {"kind": "offline", "offline_folder": str(desk)}
     made.describe().step("own_certificates", now=now(), sides=["hub"])
     (request,) = desk.glob("hub-server-*")
     answer(authority, request)
+    return made, request
+
+
+def test_an_answer_of_another_ca_is_refused(tmp_path: Path, authority: Path) -> None:
+    made, request = asked_and_answered(tmp_path, authority)
     right = (request / "certificate.pem").read_bytes()
     (request / "certificate.pem").write_bytes((authority / "root.pem").read_bytes())
     assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == [("hub", "server", "issuer-signature")]
@@ -154,14 +160,8 @@ def test_an_answer_of_another_ca_is_refused(tmp_path: Path, authority: Path) -> 
 
 
 def test_an_answer_to_an_older_request_is_refused(tmp_path: Path, authority: Path) -> None:
-    made = site(tmp_path, "greenbank")
-    desk = tmp_path / "desk"
-    desk.mkdir()
-    (desk / "ca.pem").write_bytes((authority / "ca.pem").read_bytes() + (authority / "root.pem").read_bytes())
-    made.hub["hub"]["ca"] = {"kind": "offline", "offline_folder": str(desk)}
-    made.describe().step("own_certificates", now=now(), sides=["hub"])
-    (request,) = desk.glob("hub-server-*")
-    answer(authority, request)
+    made, request = asked_and_answered(tmp_path, authority)
+    desk = request.parent
     older = (request / "certificate.pem").read_bytes()
     (request / "certificate.pem").unlink()
     # The description changes before the answer is there: the request is written anew, once.
