@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import fi
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
 
+SOON = 4.0
+"""Seconds until an unconfirmed change is undone: enough for the change itself on a machine that does much else."""
 TABLE = "inet mojaloop_onboarding"
 NEIGHBOUR = """
 table ip somebody {
@@ -171,7 +174,7 @@ def test_the_host_undoes_a_change_that_nobody_confirms(machine: Machine, file: s
     put(machine, model({"greenbank": ["203.0.113.21/32"]}), file)
     before, persisted = observe(machine, file)["content"], Path(file).read_bytes()
     wanted = assigned(model({"bluebank": ["192.0.2.0/24"]}))
-    ticket = begin(machine, wanted, file, seconds=1)
+    ticket = begin(machine, wanted, file, seconds=SOON)
     assert observe(machine, file)["content"] == desired_content(wanted)
     _until(lambda: observe(machine, file)["content"] == before)
     with pytest.raises(host.FirewallRefused, match="rolled back"):
@@ -180,24 +183,24 @@ def test_the_host_undoes_a_change_that_nobody_confirms(machine: Machine, file: s
 
 
 def test_the_host_takes_away_a_first_table_that_nobody_confirms(machine: Machine, file: str) -> None:
-    begin(machine, model({"bluebank": ["192.0.2.0/24"]}), file, seconds=1)
+    begin(machine, model({"bluebank": ["192.0.2.0/24"]}), file, seconds=SOON)
     _until(lambda: observe(machine, file)["content"] is None)
     assert not Path(file).exists()
 
 
 def test_a_confirmed_change_stays(machine: Machine, file: str) -> None:
     wanted = assigned(model({"bluebank": ["192.0.2.0/24"]}))
-    ticket = begin(machine, wanted, file, seconds=1)
+    ticket = begin(machine, wanted, file, seconds=SOON)
     machine.call(lambda: host.confirm(ticket, render(wanted), desired_content(wanted), file))
-    time.sleep(1.5)
+    time.sleep(SOON + 1)
     assert observe(machine, file)["content"] == desired_content(wanted)
 
 
 def test_the_next_change_waits_for_one_that_is_still_to_be_undone(machine: Machine, file: str) -> None:
-    begin(machine, model({"bluebank": ["192.0.2.0/24"]}), file, seconds=1)
+    begin(machine, model({"bluebank": ["192.0.2.0/24"]}), file, seconds=SOON)
     wanted = assigned(model({"greenbank": ["203.0.113.21/32"]}))
     put(machine, wanted, file)
-    time.sleep(1.5)
+    time.sleep(SOON + 1)
     assert observe(machine, file)["content"] == desired_content(wanted)
 
 
@@ -273,10 +276,16 @@ def test_a_thousand_participants_are_quick(machine: Machine, file: str) -> None:
     sources = {name: [f"10.{i // 250}.{i % 250}.{8 * k}/30" for k in range(4)] for i, name in enumerate(ids)}
     doors = {name: [(f"10.9.{i // 250}.{i % 250}", 8443)] for i, name in enumerate(ids)}
     wanted = model(sources, doors)
-    begun = time.monotonic()
+    begun = _processor_seconds()
     put(machine, wanted, file)
     assert observe(machine, file)["content"] == desired_content(assigned(wanted))
-    assert time.monotonic() - begun < 10  # about one second where nothing else runs
+    assert _processor_seconds() - begun < 10  # about one second
+
+
+def _processor_seconds() -> float:
+    """CPU time of this process and of the calls of nft that have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _handle_of_drop(machine: Machine) -> str:
@@ -284,7 +293,7 @@ def _handle_of_drop(machine: Machine) -> str:
     return next(line.split("handle ")[1] for line in lines if "drop" in line)
 
 
-def _until(reached: Callable[[], bool], limit: float = 10) -> None:
+def _until(reached: Callable[[], bool], limit: float = 60) -> None:
     deadline = time.monotonic() + limit
     while not reached():
         assert time.monotonic() < deadline

@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
     pytest.mark.timeout(3600),
 ]
-SECONDS = 1.5
+SECONDS = 4.0
 """After which a change that nobody confirms is undone."""
 STATES = (
     assigned(model({"greenbank": ["203.0.113.21/32"]})),
@@ -152,11 +152,11 @@ def test_a_call_that_fails_leaves_the_old_rules_or_the_confirmed_new_ones(guarde
 def test_a_timer_that_dies_with_its_host_does_not_hold_up_the_next_change(guarded: Host) -> None:
     guarded.put(STATES[0])
     wanted = STATES[1]
-    token = guarded.machine.call(lambda: host.apply(render(wanted), desired_content(wanted), str(guarded.file), 60))
+    token = guarded.machine.call(lambda: host.apply(render(wanted), desired_content(wanted), str(guarded.file), 600))
     os.kill(holder_of(guarded.file.parent / ".onboarding" / f"pending-{token}"), signal.SIGKILL)
     begun = time.monotonic()
     guarded.run(wanted)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 300  # and not the ten minutes of that timer
     guarded.check_converged(wanted, "after the timer died")
 
 
@@ -183,7 +183,7 @@ def test_a_change_that_cuts_the_controller_off_is_undone_by_the_host(tmp_path: P
         wrong = assigned(replace(model({"greenbank": ["203.0.113.21/32"]}), guarded_inbound=(management, 8443)))
         made.guarded.call(lambda: host.apply(render(wrong), desired_content(wrong), str(guarded.file), SECONDS))
         assert not controller.passes("203.0.113.10", management)
-        deadline = time.monotonic() + SECONDS + 10
+        deadline = time.monotonic() + SECONDS + 60
         while not controller.passes("203.0.113.10", management):
             assert time.monotonic() < deadline
         guarded.put(STATES[0])

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import rollback
 
 
-def until(path: Path, seconds: float = 5) -> bool:
+def until(path: Path, seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -64,3 +64,40 @@ def test_waiting_is_bounded(tmp_path: Path) -> None:
 def test_hostile_token_confirms_nothing(tmp_path: Path) -> None:
     (tmp_path / "pending-x").touch()
     assert not rollback.confirm(str(tmp_path / "sub"), "../pending-x")
+
+
+def test_a_change_that_comes_after_the_timer_is_undone_by_the_one_that_made_it(tmp_path: Path) -> None:
+    folder, state = tmp_path / "timers", tmp_path / "state"
+    state.write_text("before")
+
+    def back() -> None:
+        state.write_text("before")
+
+    def stalled() -> None:
+        assert until(next(folder.glob("pending-*")).with_name("never"), 1) is False
+        state.write_text("after")
+
+    with pytest.raises(TimeoutError, match=r"took longer than the 0.1 s"):
+        rollback.guard(str(folder), 0.1, back, stalled)
+    assert state.read_text() == "before"
+    assert rollback.settle(str(folder), 60) == []
+
+
+def test_a_change_that_fails_is_undone_at_once_and_its_reason_kept(tmp_path: Path) -> None:
+    undone = tmp_path / "undone"
+
+    def fail() -> None:
+        raise ValueError("not this")
+
+    with pytest.raises(ValueError, match="not this"):
+        rollback.guard(str(tmp_path), 60, undone.touch, fail)
+    assert undone.exists()
+    assert rollback.settle(str(tmp_path), 0.1) == []
+
+
+def test_a_guarded_change_waits_for_its_confirmation(tmp_path: Path) -> None:
+    undone, changed = tmp_path / "undone", tmp_path / "changed"
+    token = rollback.guard(str(tmp_path), 60, undone.touch, changed.touch)
+    assert changed.exists()
+    assert rollback.confirm(str(tmp_path), token)
+    assert not undone.exists()

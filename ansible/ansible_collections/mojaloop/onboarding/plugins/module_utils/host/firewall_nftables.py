@@ -53,8 +53,8 @@ def observe(persist_file: str, ports: Sequence[int] = ()) -> dict[str, Any]:
 def apply(rules: str, expected: Content, persist_file: str, seconds: float) -> str:
     """Put ``rules`` in force in one transaction; returns the token to ``confirm`` with within ``seconds``.
 
-    Raises FirewallRefused when nft refuses them, or when the kernel then shows anything but ``expected``: in both cases
-    the table of before is in force.
+    Raises FirewallRefused when nft refuses them, when the kernel then shows anything but ``expected``, or when all that
+    took longer than ``seconds``: in every case the table of before is in force.
     """
     folder = _folder(persist_file)
     _settle(folder, seconds)
@@ -63,16 +63,16 @@ def apply(rules: str, expected: Content, persist_file: str, seconds: float) -> s
     previous = _stage(folder, "previous.nft", before)
     candidate = _stage(folder, "candidate.nft", rules)
     _nft("-c", "-f", candidate)
-    token = rollback.arm(folder, seconds, lambda: _restore(previous))
-    try:
+
+    def change() -> None:
         _write(candidate, _carry_counters(rules))
         _nft("-f", candidate)
         _compare(expected)
-    except BaseException:
-        _restore(previous)
-        rollback.confirm(folder, token)
-        raise
-    return token
+
+    try:
+        return rollback.guard(folder, seconds, lambda: _restore(previous), change)
+    except TimeoutError as error:
+        raise FirewallRefused(str(error)) from error
 
 
 def confirm(token: str, rules: str, expected: Content, persist_file: str) -> None:

@@ -157,16 +157,15 @@ def _switch_maps(place: Place, wanted: Mapping[str, Mapping[str, str]], change: 
         releases.write_maps(place.release, before_disk)
         _put_maps(place, before)
 
-    token = rollback.arm(_timers(place), change.confirm_seconds, undo)
-    try:
+    def put() -> None:
         _put_maps(place, wanted)
         releases.write_maps(place.release, wanted)
         _expect_maps(place, wanted)
-    except (GatewayError, OSError):
-        if rollback.confirm(_timers(place), token):
-            undo()
-        raise
-    return token
+
+    try:
+        return rollback.guard(_timers(place), change.confirm_seconds, undo, put)
+    except TimeoutError as error:
+        raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
 
 
 def _expect_maps(place: Place, wanted: Mapping[str, Mapping[str, str]]) -> None:
@@ -198,8 +197,10 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
         _withdraw(place, seen["maps"], releases.maps(made))
     target = releases.publish(made, place.folder, change.digest)
     undo = _undoing(place, seen, serving=serving)
-    token, reloads = rollback.arm(_timers(place), change.confirm_seconds, undo), 1
-    try:
+    reloads = 1
+
+    def switch() -> None:
+        nonlocal reloads
         releases.link(place.folder, change.digest)
         if not serving:
             _start(place, releases.fixed(change.files))
@@ -208,9 +209,10 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
         else:
             _reload(place, releases.fixed(change.files))
         _prove(change, target)
+
+    try:
+        token = rollback.guard(_timers(place), change.confirm_seconds, undo, switch)
     except (GatewayError, OSError) as error:
-        if rollback.confirm(_timers(place), token):
-            undo()
         raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
     releases.prune(place.folder, [change.digest, seen["installed"]])
     return {"ticket": token, "reloads": reloads}

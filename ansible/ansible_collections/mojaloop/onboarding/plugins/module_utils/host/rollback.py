@@ -18,6 +18,8 @@ from typing import Callable, NoReturn
 
 POLL = 0.2
 """Seconds between two looks at whether the change was confirmed."""
+UNDOING = 60.0
+"""Seconds that undoing may take on a host that is barely alive."""
 
 
 def arm(folder: str, seconds: float, undo: Callable[[], None]) -> str:
@@ -38,6 +40,24 @@ def arm(folder: str, seconds: float, undo: Callable[[], None]) -> str:
         _detach(folder, token, handle, seconds, undo)
     os.close(handle)
     os.waitpid(child, 0)
+    return token
+
+
+def guard(folder: str, seconds: float, undo: Callable[[], None], change: Callable[[], None]) -> str:
+    """Arm, then ``change``; returns the token to confirm with. Whatever ``change`` raises comes through, after ``undo``.
+
+    A change that takes longer than ``seconds`` (a disk that stalls) may come after the timer has looked at it, and nobody
+    would ever undo it. It is undone here, and TimeoutError says so. ``undo`` may so be called twice, never at once.
+    """
+    token = arm(folder, seconds, undo)
+    try:
+        change()
+        _in_time(folder, token, seconds)
+    except BaseException:
+        if not confirm(folder, token):
+            wait(folder, UNDOING)
+        undo()
+        raise
     return token
 
 
@@ -84,6 +104,11 @@ def settle(folder: str, limit: float) -> list[str]:
 def fired(folder: str) -> list[str]:
     """Tokens of changes that were undone because nobody confirmed them."""
     return [name.split("-", 1)[1] for name in _names(folder, "fired-")]
+
+
+def _in_time(folder: str, token: str, seconds: float) -> None:
+    if not os.path.exists(os.path.join(folder, "pending-" + token)):
+        raise TimeoutError(f"the change took longer than the {seconds:g} s within which it must be confirmed")
 
 
 def _names(folder: str, prefix: str) -> list[str]:
