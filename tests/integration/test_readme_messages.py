@@ -39,11 +39,18 @@ def said(where: Site, **arguments: list[str]) -> str:
     return render(summarise(load_description(where.root / "description"), findings, {}, chosen=(), unreached=(), check=False))
 
 
-def played(folder: Path, inventory: str) -> str:
+def played(folder: Path, inventory: str, *extra: str) -> str:
     """What a playbook says about a copy of the lab's description that was never raised."""
     shutil.copytree(ROOT / "inventories" / "lab", folder / "inventories" / "lab")
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), str(ROOT / "playbooks/onboard.yml"), "-i", str(folder / inventory)]
+    command = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        str(ROOT / "playbooks/onboard.yml"),
+        "-i",
+        str(folder / inventory),
+        *extra,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert done.returncode != 0
     return done.stdout + done.stderr
 
 
@@ -70,6 +77,14 @@ def wrong_participant(folder: Path) -> str:
 
 def unknown_participant(folder: Path) -> str:
     return said(site(folder, "greenbank"), participants=["greenbnk"])
+
+
+def inventory_not_there(folder: Path) -> str:
+    return played(folder, "inventories/elsewhere/hosts.yml")
+
+
+def misspelt_variable(folder: Path) -> str:
+    return played(folder, "inventories/lab/hosts.yml", "-e", "participant=greenbank", "-e", "ansible_connection=local")
 
 
 def no_passphrase(folder: Path) -> str:
@@ -142,8 +157,8 @@ def backup_there(folder: Path) -> str:
 
 
 PROVOKED: list[Callable[[Path], str]] = [
-    folder_as_inventory, wrong_description, wrong_participant, unknown_participant, lab_not_up, no_passphrase, awaits_approval,
-    lost_key, open_key, altered_publication, in_use, file_gone, backup_there,
+    folder_as_inventory, wrong_description, wrong_participant, unknown_participant, inventory_not_there, misspelt_variable,
+    lab_not_up, no_passphrase, awaits_approval, lost_key, open_key, altered_publication, in_use, file_gone, backup_there,
 ]  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..plugin_utils.asked import refuse_misspelt
+
 
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Shows the cases of the module of the same name; the evidence holds them with their transcripts."""
@@ -18,6 +20,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module, show the table, keep the result small."""
         super().run(tmp, task_vars)
+        refuse_misspelt(self._loader)
         result: dict[str, Any] = self._execute_module(task_vars=task_vars)
         if result.get("text"):
             Display().display("\n".join(str(line) for line in result.pop("text")))

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.adapter import COMMON_ARGUMENTS, MISSING, carry_out, telling
+from .asked import refuse_misspelt
 
 
 class StepAction(ActionBase):  # type: ignore[misc]
@@ -25,6 +26,7 @@ class StepAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The result of the module of the same name."""
         result: dict[str, Any] = super().run(tmp, task_vars)
+        refuse_misspelt(self._loader)
         if not self._is_here():
             return dict(self._execute_module(task_vars=task_vars))
         _, arguments = self.validate_argument_spec(COMMON_ARGUMENTS | self.ARGUMENTS)
