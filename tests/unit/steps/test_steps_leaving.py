@@ -10,6 +10,7 @@ import pytest
 from unit.steps.conftest import NOW, Site, changes, faults, marks
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
@@ -115,6 +116,8 @@ def test_a_slip_in_a_participants_file_withdraws_no_key_and_no_client(finished: 
     state = marks(finished.state)
     (finished.root / "description/participants/bluebank.yml").write_text(text)
     assert finished.run() == finished.together() == []
+    with pytest.raises(DescriptionError, match=r"bluebank: found a participant whose file is not in order \(.*bluebank\.yml"):
+        finished.run(participants=["bluebank"])
     assert marks(finished.state) == state
     # Control: a file that is gone, or says so itself, does take the key away.
     (finished.root / "description/participants/bluebank.yml").unlink()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..description.building import OWN_FILES
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
@@ -169,9 +169,14 @@ def select_participants(description: Description, wanted: list[str]) -> tuple[Pa
     known = {participant.name: participant for participant in description.participants}
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        allowed = ", ".join(known) or "none is described"
-        raise DescriptionError([Problem("participants", 0, name, "no such participant", allowed) for name in unknown])
+        raise DescriptionError([_not_known(description, name, ", ".join(known) or "none is described") for name in unknown])
     return tuple(participant for participant in description.participants if not wanted or participant.name in wanted)
+
+
+def _not_known(description: Description, name: str, known: str) -> Problem:
+    told = [problems[0] for file, problems in description.broken if PurePath(file).stem == name]
+    found = f"a participant whose file is not in order ({told[0]})" if told else "no such participant"
+    return Problem("participants", 0, name, found, known)
 
 
 def make_run(
