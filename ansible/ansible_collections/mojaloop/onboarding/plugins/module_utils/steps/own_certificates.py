@@ -103,6 +103,16 @@ class Workshop:
             self._report(artefact, for_a_person)
         elif piece.faults:
             self._make(piece)
+        else:
+            self._finish_switch(piece)
+
+    def _finish_switch(self, piece: Piece) -> None:
+        """Remove what was prepared, where a run was killed after it had put it in its place: or it would be announced on."""
+        tree = self._run.tree
+        prepared = tree.read(f"{piece.upcoming}/key.pem")
+        if prepared is not None and prepared == tree.read(f"{piece.folder}/key.pem"):
+            self._note(piece.artefact, Fault("stray-temporary-file", f"{piece.upcoming} was left behind by a run that was killed"))
+            tree.remove(piece.upcoming)
 
     def _piece(self, artefact: Artefact) -> Piece:
         run, name = self._run, (self._side.name, artefact.rule.name, artefact.counterpart)

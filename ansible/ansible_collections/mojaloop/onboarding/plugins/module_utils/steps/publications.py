@@ -16,12 +16,14 @@ from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, Addres
 from ..findings import Finding
 from ..pki.certificates import CertificateUnreadable, read_certificate
 from ..pki.keys import read_own_key
+from ..pki.revocation import LIST
 from ..store import layout
 from .jws_keys import hub_keys
 from .run import Relation, Run, rekey_switch
 
 STEP_OF_FILE: Mapping[str, str] = {
     "ca.pem": "tls-2",
+    "crl.pem": "tls-2",
     "server.pem": "tls-2",
     "exchange.pem": "tls-2",
     "exchange-next.pem": "tls-2",
@@ -40,14 +42,18 @@ STEP_OF_FILE: Mapping[str, str] = {
 
 
 def publish_all(run: Run) -> None:
-    """Publish for every side of this run what its counterparts need; the hub adds the list of JWS keys."""
+    """Publish the hub's list of JWS keys, then for every side of this run what its counterparts need.
+
+    The list first: where the hub has changed its exchange key, readers know both keys until they receive a manifest that the
+    new one signed. A run that is killed in between leaves nobody with a list that a key of before signed.
+    """
+    if HUB in run.sides:
+        with run.guarded(HUB, "jws-2", HUB, "jws-list"):
+            _publish_list(run)
     for side in run.own_sides():
         for relation in run.relations(side):
             with run.guarded(relation.participant, "tls-2", side.name, "publication"):
                 _publish(run, relation)
-    if HUB in run.sides:
-        with run.guarded(HUB, "jws-2", HUB, "jws-list"):
-            _publish_list(run)
 
 
 def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, bytes]:
@@ -56,6 +62,8 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
     own_server = issuer_of(run.description, run.description.profile.rule("server"), side.name, HUB) != counterpart.name
     found = {
         "ca.pem": run.tree.read(f"{store(side.name, 'ca')}/chain.pem"),
+        # Optional: a side whose CA is offline, or that does without this pack, sends none.
+        LIST: run.tree.read(layout.own_list_path(side.name)),
         # A reader that signed it has it already.
         "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem") if own_server else None,
         "exchange.pem": run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
