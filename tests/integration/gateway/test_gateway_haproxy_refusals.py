@@ -195,6 +195,12 @@ def test_uri_and_method_headers(hub: Bench) -> None:
     refused(hub, "method-header", {"headers": [*good, method, method], "path": path}, right)
 
 
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "get", "PROPFIND", "X"])
+def test_method(hub: Bench, method: str) -> None:
+    for right in ("GET", "PUT", "PATCH", "DELETE"):
+        refused(hub, "method-unknown", {"headers": hub.headers(), "method": method}, {"headers": hub.headers(), "method": right})
+
+
 @pytest.mark.parametrize("path", SUSPICIOUS)
 def test_path(hub: Bench, path: str) -> None:
     refused(hub, "path-suspicious", {"headers": hub.headers(), "path": path}, {"headers": hub.headers(), "path": "/parties/M%20S/1..2"})

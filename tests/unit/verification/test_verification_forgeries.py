@@ -26,6 +26,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.f
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Attempt, Door, Offer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.wrong_requests import (
+    METHOD,
     NO_TOKEN,
     PATHS,
     STATED,
@@ -115,12 +116,12 @@ def test_a_forged_message_is_not_signed_well(wrong: Wrong) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [*identity_header("fspiop-source", "source-header"), *STATED, *PATHS, NO_TOKEN], ids=lambda wrong: wrong.key
+    "wrong", [*identity_header("fspiop-source", "source-header"), *STATED, *PATHS, METHOD, NO_TOKEN], ids=lambda wrong: wrong.key
 )
-def test_a_wrong_request_differs_in_headers_or_path_alone(wrong: Wrong) -> None:
-    changed = wrong.change(right())
-    assert (changed.headers != right().headers) + (changed.path != right().path) == 1
-    assert replace(changed, headers=right().headers, path=right().path) == replace(right(), headers=right().headers)
+def test_a_wrong_request_differs_in_headers_path_or_method_alone(wrong: Wrong) -> None:
+    changed, good = wrong.change(right()), right()
+    assert (changed.headers != good.headers) + (changed.path != good.path) + (changed.method != good.method) == 1
+    assert replace(changed, headers=good.headers, path=good.path, method=good.method) == good
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,11 @@ _ANSWERS = {
     403: ("3000", "The caller may not do this."),
     400: ("3101", "A header does not agree with the request."),
     404: ("3002", "Unknown URI."),
+    405: ("3000", "The API has no such method."),
 }
 """FSPIOP error codes by status (API Definition, section 7.6): generic client error, malformed syntax, unknown URI."""
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+"""What an API behind the door answers. Threat: TRACE repeats what the gateway added; others mean what their reader likes."""
 _ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 _PATH = r"^/[A-Za-z0-9/._~!$&()*+,=:@%-]*$"
 _DOTS = r"(^|/)\.\.?(/|$)"
@@ -154,6 +157,7 @@ def _path(base_path: str) -> list[str]:
     strip = f",bytes({len(base)})" if base else ""
     return [
         *clean_path(base),
+        *refusal("method-unknown", f"unless {{ method {' '.join(METHODS)} }}", status=405),
         f"    http-request set-var(txn.resource) path{strip},field(2,/)",
     ]
 

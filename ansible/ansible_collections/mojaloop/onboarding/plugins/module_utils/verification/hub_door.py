@@ -15,7 +15,7 @@ from .material import Material
 from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Kind, Offer, Witness
 from .offers import OUTDATED, obstacle
 from .probe import perform
-from .wrong_requests import BY_BACKEND, NO_TOKEN, PATHS, STATED, TAMPERED, Change, by_gateway, identity_header, with_header
+from .wrong_requests import BY_BACKEND, METHOD, NO_TOKEN, PATHS, STATED, TAMPERED, Change, by_gateway, identity_header, with_header
 
 DIRECTION = "to the hub"
 TLS_REFUSED = Expected(Kind.TLS_REFUSED)
@@ -86,7 +86,7 @@ class HubDoor:
     def _requests(self) -> Iterator[Case]:
         yield self._outside_roles()
         make = self.material.run.keys.make
-        for wrong in (NO_TOKEN, *forged_tokens(make), *identity_header("fspiop-source", "source-header"), *STATED, *PATHS):
+        for wrong in (NO_TOKEN, *forged_tokens(make), *identity_header("fspiop-source", "source-header"), *STATED, *PATHS, METHOD):
             yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
         if "quotes" in self.participant.roles:
             for wrong in (TAMPERED, *forged_signatures(make, self._jws_key), UNADDRESSED):

@@ -15,7 +15,7 @@ from .hub_door import DROPPED, TLS_REFUSED, after, outdated
 from .material import Material
 from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Witness
 from .probe import perform
-from .wrong_requests import PATHS, TAMPERED, Wrong, identity_header
+from .wrong_requests import METHOD, PATHS, TAMPERED, Wrong, identity_header
 
 DIRECTION = "from the hub"
 
@@ -57,7 +57,7 @@ class ParticipantDoor:
         yield self._stranger()
 
     def _of_its_gateway(self) -> tuple[Wrong, ...]:
-        return (*identity_header("fspiop-destination", "destination-header"), *PATHS)
+        return (*identity_header("fspiop-destination", "destination-header"), *PATHS, METHOD)
 
     def _stranger(self) -> Case:
         place = self.material.site.strangers()

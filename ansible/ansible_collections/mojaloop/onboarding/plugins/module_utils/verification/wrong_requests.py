@@ -87,6 +87,7 @@ PATHS = tuple(
     )
 )
 """Paths that gateway and service may read differently (CWE-22)."""
+METHOD = Wrong("method", "a method that no API has", by_gateway(405, "method-unknown"), lambda attempt: replace(attempt, method="OPTIONS"))
 NO_TOKEN = Wrong("no-token", "no token", by_gateway(401, "token-missing"), without_header("authorization"))
 STATED = tuple(
     Wrong(f"{key}-header", title, by_gateway(400, f"{key}-header"), change)
