@@ -28,6 +28,10 @@ from .refusal import PublicationRefused
 LIST = "list.json"
 LIMIT = 1024 * 1024
 """Bytes of the list: several thousand participants."""
+_MOST = LIMIT // 70
+"""Files beside it: a digest and what stands around it take 70 bytes and more."""
+_LARGEST_KEY = 2048
+"""Bytes of one of them: an RSA key of 8,192 bits takes 1,500."""
 _STREAM = "jws"
 _KIND = "list"
 _PATH = f"{JWS_LIST_FOLDER}/{LIST}"
@@ -124,11 +128,17 @@ def _standing(tree: Tree, key: RSAPrivateKey) -> Envelope | None:
 
 def _entries(tree: Tree) -> dict[str, Entry]:
     try:
-        return tree.folder(JWS_LIST_FOLDER, largest=LIMIT)
+        entries = tree.folder(JWS_LIST_FOLDER, largest=_LARGEST_KEY, most=_MOST)
+        found = entries.get(LIST)
+        if found is not None and _LARGEST_KEY < found.status.size <= LIMIT and found.status.regular:
+            entries[LIST] = found._replace(content=tree.read(_PATH))
     except Unavailable:
         raise
     except StoreError as error:
         raise not_plain(JWS_LIST_FOLDER) from error
+    if len(entries) > _MOST:
+        raise unreadable(_KIND, f"more than {_MOST:,} files", JWS_LIST_FOLDER)
+    return entries
 
 
 def _listing(entries: Mapping[str, Entry]) -> Envelope | None:

@@ -156,7 +156,7 @@ def _everything() -> dict[str, Any]:
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
         return dict(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from typing import Iterable, Mapping
 
 from ..errors import GatewayError
 
 TIMEOUT = 10.0
 """Seconds for one command and its answer."""
+LIMIT = 32 * 1024 * 1024
+"""Bytes of an answer: the largest is a map, and 32 MiB hold several hundred thousand entries."""
 COMMAND = 15000
 """Bytes of a command with a file: the buffer of 16 KiB less what HAProxy keeps free in it."""
 AT_ONCE = 20
@@ -23,7 +26,11 @@ PAYLOAD = 8000
 
 
 def ask(path: str, command: str) -> str:
-    """The answer to one command (a payload's last line ends with a line break); OSError when nobody answers in time."""
+    """The answer to one command (a payload's last line ends with a line break); OSError when nobody answers in time.
+
+    GatewayError for more than ``LIMIT`` bytes: whatever serves this socket is not HAProxy.
+    """
+    until = time.monotonic() + TIMEOUT
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(TIMEOUT)
         connection.connect(path)
@@ -31,10 +38,16 @@ def ask(path: str, command: str) -> str:
         connection.shutdown(socket.SHUT_WR)  # the master would wait for more
         answer = bytearray()
         while True:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise socket.timeout("timed out")
+            connection.settimeout(left)
             part = connection.recv(65536)
             if not part:
                 return answer.decode("utf-8", "replace")
             answer += part
+            if len(answer) > LIMIT:
+                raise GatewayError(f"answered with more than {LIMIT:,} bytes", where=path, remedy="Check what serves this socket.")
 
 
 def answers(path: str) -> bool:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
+import math
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ..errors import AuthorizationServerError
@@ -17,6 +19,8 @@ from ..formats import read_json
 
 TIMEOUT = 10.0
 """Seconds for connecting and for each read."""
+LONGEST = 60.0
+"""Seconds for a whole answer: one that comes a byte at a time ends too."""
 ATTEMPTS = 3
 """How often a GET is tried; nothing else is repeated, because the first attempt may have worked."""
 PAUSE = 0.3
@@ -69,11 +73,12 @@ class Route:
 class HttpsClient:
     """HTTPS to one or more origins; connections for reading are kept, anything else gets a fresh one."""
 
-    def __init__(self, route: Route, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, route: Route, *, timeout: float = TIMEOUT, longest: float = LONGEST) -> None:
         self._route = route
         self._timeout = timeout
+        self._longest = longest
         self._context = _context(route)
-        self._kept: dict[tuple[str, int], http.client.HTTPSConnection] = {}
+        self._kept: dict[tuple[str, int], _Connection] = {}
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """See ``Http``. GETs are tried up to three times, also when the server says it is busy."""
@@ -107,6 +112,7 @@ class HttpsClient:
         connection = self._kept.pop(origin, None) if method == "GET" else None
         connection = connection or _Connection(origin, self._route, self._context, self._timeout)
         try:
+            connection.answer_within(self._longest)
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request(method, target, body=body or None, headers=dict(headers))
             response = connection.getresponse()
@@ -119,11 +125,24 @@ class HttpsClient:
             raise AuthorizationServerError(f"answered with more than {LIMIT} bytes", where=_origin(url), remedy="Check the URL.")
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
-    def _keep(self, origin: tuple[str, int], connection: http.client.HTTPSConnection, *, reusable: bool) -> None:
+    def _keep(self, origin: tuple[str, int], connection: _Connection, *, reusable: bool) -> None:
         if reusable:
             self._kept[origin] = connection
         else:
             connection.close()
+
+
+class _BoundedSocket(ssl.SSLSocket):
+    """Reads until a moment of the monotonic clock, however often something comes before its timeout."""
+
+    until = math.inf
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 -- as above it
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, "the answer takes too long")
+        self.settimeout(left if self.timeout is None else min(left, self.timeout))
+        return super().recv_into(buffer, nbytes, flags)
 
 
 class _Connection(http.client.HTTPSConnection):
@@ -133,12 +152,24 @@ class _Connection(http.client.HTTPSConnection):
         super().__init__(*origin, timeout=timeout, context=context)
         self._route = route
         self._tls = context
+        self._until = math.inf
+
+    def answer_within(self, seconds: float) -> None:
+        """The next answer must be there by then."""
+        self._until = time.monotonic() + seconds
+        self._bound()
 
     def connect(self) -> None:
         source = (self._route.source_address, 0) if self._route.source_address else None
         plain = socket.create_connection((self._route.connect_address or self.host, self.port), self.timeout, source)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        self._bound()
+
+    def _bound(self) -> None:
+        if isinstance(self.sock, _BoundedSocket):
+            self.sock.settimeout(self.timeout)
+            self.sock.until = self._until
 
 
 def _context(route: Route) -> ssl.SSLContext:
@@ -150,6 +181,7 @@ def _context(route: Route) -> ssl.SSLContext:
         files = ", ".join(name for name in (route.ca_file, route.certificate_file, route.key_file) if name)
         remedy = "Put readable PEM files there."
         raise AuthorizationServerError(f"cannot be used for TLS ({_reason(error)})", where=files, remedy=remedy) from error
+    context.sslsocket_class = _BoundedSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from ..errors import StoreError
@@ -68,9 +69,12 @@ class DiskTree:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
                 raise unreadable(path, "not a regular file")
-            return _read_all(handle, found.st_size)
+            content = _read_all(handle, found.st_size, LARGEST)
         finally:
             os.close(handle)
+        if len(content) > LARGEST:
+            raise unreadable(path, f"more than {LARGEST:,} bytes")
+        return content
 
     def status(self, path: str) -> Status | None:
         """See ``Tree``."""
@@ -86,7 +90,7 @@ class DiskTree:
             return {}
         try:
             with _reading(path), os.scandir(handle) as entries:
-                names = sorted(entry.name for entry in entries if not temporary(entry.name))
+                names = sorted(islice((entry.name for entry in entries if not temporary(entry.name)), most + 1))
             return {name: _entry(handle, name, largest if len(names) <= most else -1) for name in names}
         finally:
             os.close(handle)
@@ -301,9 +305,11 @@ def _entry(folder: int, name: str, largest: int) -> Entry:
     except OSError as error:
         return Entry(status, None, error.strerror or "unknown error")
     try:
-        return Entry(status, _read_all(handle, status.size))
+        content = _read_all(handle, status.size, largest)
     finally:
         os.close(handle)
+    # Others may have put another file there since, or let it grow.
+    return Entry(status, content) if len(content) <= largest else Entry(status._replace(size=len(content)), None)
 
 
 @contextmanager
@@ -318,10 +324,10 @@ def _unavailable(path: str, error: OSError) -> Unavailable:
     return Unavailable(f"cannot be read ({error.strerror})", where=path, remedy="Nothing was changed: remove the cause and run again.")
 
 
-def _read_all(handle: int, size: int) -> bytes:
-    """What is in a file of this size; one that grows meanwhile is read to its new end."""
-    content = os.read(handle, size + 1)
-    while len(content) != size:
+def _read_all(handle: int, size: int, largest: int) -> bytes:
+    """What is in a file of this size; one that grows meanwhile is read to its new end, or until it has more than ``largest`` bytes."""
+    content = os.read(handle, min(size, largest) + 1)
+    while len(content) != size and len(content) <= largest:
         more = os.read(handle, 1 << 16)
         if not more:
             break

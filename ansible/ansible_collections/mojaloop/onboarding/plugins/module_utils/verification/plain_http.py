@@ -9,6 +9,8 @@ import json
 from .model import Answer, Door, Kind, Site, printable
 
 SECONDS = 20.0
+LIMIT = 1_000_000
+"""Bytes of an answer that are read: what came through an outbound door was written by a counterpart."""
 
 
 def exchange(
@@ -23,6 +25,6 @@ def exchange(
         content = None if body is None else json.dumps(body).encode()
         stream.request(method, path, body=content, headers={"content-type": "application/json", **(headers or {}), "connection": "close"})
         response = stream.getresponse()
-        found = response.read()
+        found = response.read(LIMIT)
     by, why = printable(response.getheader("x-refused-by", "")), printable(response.getheader("x-refused-because", ""))
     return Answer(Kind.ANSWERED, response.status, by, why, f"{method} {path} -> {response.status}", found)
