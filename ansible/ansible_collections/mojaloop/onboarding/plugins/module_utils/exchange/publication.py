@@ -164,13 +164,13 @@ def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
         # A link on the way.
         raise not_plain(folder) from error
     if len(entries) > MOST_FILES:
-        raise PublicationRefused("file-name", f"holds {len(entries)} files; allowed: {MOST_FILES}", where=folder, remedy=_ASK)
+        raise PublicationRefused("file-name", f"holds more than {MOST_FILES} files", where=folder, remedy=_ASK)
     return {name: plain_content(entry, f"{folder}/{name}") for name, entry in entries.items()}
 
 
 def _replaced(tree: Tree, folder: str) -> Replaced:
     try:
-        entries = tree.folder(folder, largest=LIMIT)
+        entries = tree.folder(folder, largest=LIMIT, most=MOST_FILES)
     except Unavailable:
         raise
     except StoreError:
