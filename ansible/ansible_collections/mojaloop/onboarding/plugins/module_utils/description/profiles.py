@@ -56,6 +56,8 @@ class AuthorityRule:
     lifetime_days: int
     renew_before_days: int
     path_length: int
+    list_days: int = 30
+    """How long a revocation list is in force; it is followed by the next when a third of that is left."""
 
 
 @dataclass(frozen=True)

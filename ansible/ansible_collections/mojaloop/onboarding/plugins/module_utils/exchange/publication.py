@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from ..description.documents import shown
 from ..errors import StoreError
 from ..pki.certificates import received_certificate
+from ..pki.revocation import LIST, LIST_LIMIT
 from ..store import layout
 from ..store.interface import Unavailable
 from ..store.journal import Numbered, SequenceJournal
@@ -29,7 +30,7 @@ OWN_CLIENT = layout.OWN_CLIENT
 NAMES = frozenset({
     "ca.pem", "server.pem", "exchange.pem", "jws.pem", "endpoints.json", "oauth.p7m", "client.csr", "client.pem",
     "client-chain.pem", "server.csr", "signed-server.pem", "signed-server-chain.pem",
-    "exchange-next.pem", "own-client.pem",
+    "exchange-next.pem", "own-client.pem", LIST,
 })  # fmt: skip
 """The files that a publication may hold, beside its manifest."""
 _ASK = "Ask its sender to publish again, and over another channel what happened."
@@ -86,7 +87,7 @@ def publish(tree: Tree, address: Address, files: Mapping[str, bytes], key: RSAPr
     """
     _check_names(address.folder, files)
     for name, content in files.items():
-        _check_size(f"{address.folder}/{name}", len(content))
+        _check_size(f"{address.folder}/{name}", len(content), _limit(name))
         _check_public(f"{address.folder}/{name}", content)
     journal = SequenceJournal(tree)
     path = published_path(address.sender, address.receiver)
@@ -157,7 +158,7 @@ def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication |
 
 def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
     try:
-        entries = tree.folder(folder, largest=LIMIT, most=MOST_FILES)
+        entries = tree.folder(folder, largest=LIST_LIMIT, most=MOST_FILES)
     except Unavailable:
         raise
     except StoreError as error:
@@ -165,12 +166,12 @@ def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
         raise not_plain(folder) from error
     if len(entries) > MOST_FILES:
         raise PublicationRefused("file-name", f"holds more than {MOST_FILES} files", where=folder, remedy=_ASK)
-    return {name: plain_content(entry, f"{folder}/{name}") for name, entry in entries.items()}
+    return {name: plain_content(entry, f"{folder}/{name}", _limit(name)) for name, entry in entries.items()}
 
 
 def _replaced(tree: Tree, folder: str) -> Replaced:
     try:
-        entries = tree.folder(folder, largest=LIMIT, most=MOST_FILES)
+        entries = tree.folder(folder, largest=LIST_LIMIT, most=MOST_FILES)
     except Unavailable:
         raise
     except StoreError:
@@ -189,6 +190,11 @@ def plain_content(entry: Entry, path: str, limit: int = LIMIT) -> bytes:
     _check_available(entry, path)
     _check_public(path, entry.content or b"")
     return entry.content or b""
+
+
+def _limit(name: str) -> int:
+    """Bytes of a file of this name: all are small, but for the list of what a CA has revoked."""
+    return LIST_LIMIT if name == LIST else LIMIT
 
 
 def _check_available(entry: Entry, path: str) -> None:

@@ -55,7 +55,7 @@ def issue(  # noqa: PLR0913 - each is a fact of its own
     leaf = _leaf(rule, holder, public_key, (begin, until), signer.certificate)
     certificate = signer.sign(Draft(record["label"], leaf, public_key, _serials(serials, record, until), needed_until))
     _inspect(certificate, rule, holder, signer.chain, now, public_key)
-    serials.record(certificate.serial_number, {**record, "fingerprint": fingerprint(certificate)})
+    serials.record(certificate.serial_number, _signed(record, certificate))
     return certificate
 
 
@@ -80,7 +80,7 @@ def issue_out_of_time(  # noqa: PLR0913 - as ``issue``
     record = _record(rule, profile, holder, public_key, signer, why)
     leaf = _leaf(rule, holder, public_key, (begin, until), signer.certificate)
     certificate = signer.sign(Draft(record["label"], leaf, public_key, _serials(serials, record, until), until))
-    serials.record(certificate.serial_number, {**record, "fingerprint": fingerprint(certificate)})
+    serials.record(certificate.serial_number, _signed(record, certificate))
     return certificate
 
 
@@ -128,6 +128,11 @@ def _record(
         "policy": f"{profile.name} {profile.version}",
         "why": why,
     }
+
+
+def _signed(record: dict[str, str], certificate: x509.Certificate) -> dict[str, str]:
+    """What a revocation list needs to know later of a certificate that is kept nowhere here any more."""
+    return {**record, "fingerprint": fingerprint(certificate), "not_after": certificate.not_valid_after_utc.isoformat()}
 
 
 def _leaf(

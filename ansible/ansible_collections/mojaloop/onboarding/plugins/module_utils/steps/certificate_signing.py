@@ -18,11 +18,14 @@ from ..pki.issuing import issue
 from ..pki.keys import public_digest
 from ..pki.policy import SigningCase, check, names_of_others
 from ..pki.requests import Request, read_request
+from ..pki.revocation import GONE
 from ..pki.signers import AwaitingSignature, CertificateSigner
 from ..pki.verification import Chain, certificate_faults, duplicate_serials
 from ..store import layout
+from ..store.journal import RevocationJournal
 from .authorities import authority_chain, pem_of, signer_of
 from .registers import key_of
+from .revocations import keep_list
 from .run import Relation, Run
 
 
@@ -36,6 +39,9 @@ def sign_requests(run: Run) -> None:
                     desk.answer(relation, artefact)
         with run.guarded(side.name, "tls-5", side.name, "issued"):
             desk.compare_serials()
+        with run.guarded(side.name, "tls-5", side.name, "crl"):
+            # After the signatures: what was signed is known, and what it has replaced.
+            keep_list(run, side, desk.signer)
 
 
 class Desk:
@@ -105,6 +111,9 @@ class Desk:
             return ""
         if standing is None:
             return "not-signed"
+        if standing.serial_number in self._revoked:
+            # Its holder had left and is back. What is revoked for good stays so: it gets another one.
+            return "certificate-revoked"
         found = certificate_faults(
             standing,
             rule=artefact.rule,
@@ -121,8 +130,17 @@ class Desk:
         return wanted[0].reason if wanted else ""
 
     @cached_property
+    def _revoked(self) -> frozenset[int]:
+        revoked = RevocationJournal(self._run.tree).revoked(self._side.name)
+        return frozenset(serial for serial, revocation in revoked.items() if revocation.reason == GONE)
+
+    @cached_property
     def _chain(self) -> Chain:
         return authority_chain(self._run, self._side.name)
+
+    def signer(self) -> CertificateSigner:
+        """Who signs for the side's CA; StoreError when there is none to sign with."""
+        return self._signer
 
     @cached_property
     def _signer(self) -> CertificateSigner:
@@ -154,12 +172,17 @@ class Desk:
         )
 
     def _keep(self, relation: Relation, artefact: Artefact, certificate: x509.Certificate) -> None:
-        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while."""
+        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while, unless it is revoked."""
         holder, name = relation.counterpart.name, artefact.rule.name
         path = layout.issued_path(self._side.name, holder, name)
         replaced = self._run.tree.read(path)
         if replaced is not None:
-            self._run.tree.write(layout.issued_path(self._side.name, holder, f"{name}.previous"), replaced)
+            previous = layout.issued_path(self._side.name, holder, f"{name}.previous")
+            standing = self._standing(relation.counterpart, artefact)
+            if standing is not None and standing.serial_number in self._revoked:
+                self._run.tree.remove(previous)
+            else:
+                self._run.tree.write(previous, replaced)
             before, following = key_of({"certificate.pem": replaced}), public_digest(certificate.public_key())
             self._run.known_keys.retire(holder, before, following)
         self._run.tree.write(path, pem_of((certificate,)))

@@ -23,6 +23,7 @@ from ..pki.inputs import InputRefused, check_input
 from ..pki.keys import public_digest, read_public_key
 from ..pki.policy import RETIRED, ownership
 from ..pki.requests import read_request
+from ..pki.revocation import LIST
 from ..pki.verification import (
     Chain,
     authority_expiry,
@@ -39,6 +40,7 @@ from .installation import NOT_SERIOUS, install_signed
 from .jws_keys import JwsKeys
 from .oauth_credentials import SEALED, check_sealed, install_credentials, opened_credentials
 from .publications import STEP_OF_FILE
+from .revocations import received_list
 from .run import Relation, Run
 
 STEP = "tls-3"
@@ -96,7 +98,9 @@ class Reader:
         refused = self._judge(relation, files)
         if "ca.pem" in held_back:
             # What the other CA signed waits with it.
-            held_back |= refused.keys() & {"server.pem"}
+            held_back |= refused.keys() & {"server.pem", LIST}
+        if "ca.pem" in refused:
+            files.pop(LIST, None)
         self._report(relation, {file: faults for file, faults in refused.items() if file not in held_back})
         accept(run.tree, address, reception)
         self._await(relation, _expected(run, relation) - set(published))
@@ -116,7 +120,7 @@ class Reader:
     def _judge(self, relation: Relation, files: Mapping[str, bytes]) -> dict[str, list[Fault]]:
         """The faults of each file that must not be kept."""
         judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key, OWN_CLIENT: self._callers}
-        judges[SEALED] = self._credentials
+        judges |= {SEALED: self._credentials, LIST: self._revocations}
         found: dict[str, list[Fault]] = {}
         for file in files:
             try:
@@ -161,6 +165,17 @@ class Reader:
             return []
         reason = "key-retired" if owner == RETIRED else "key-used-elsewhere" if owner.startswith(f"{name} ") else "key-of-someone-else"
         return [Fault(reason, f"is a key that is known already: {owner}; allowed: a key of {name} for signatures alone", "jws.pem")]
+
+    def _revocations(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
+        run, name = self._run, relation.counterpart.name
+        if not has_authority(run.description, name):
+            return [Fault("file-unwanted", "is of a side without a CA of its own")]
+        chain = read_chain(files["ca.pem"], where="ca.pem") if "ca.pem" in files else received_chain(run, relation.side.name, name)
+        if not chain:
+            return [Fault("crl-signature", "cannot be checked: its CA is not known here")]
+        found = received_list(run, relation, files[LIST], chain)
+        self._tell(relation, LIST, found.notices)
+        return found.faults
 
     def _callers(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
         """With these the counterpart calls a side that has no CA to sign them; a side that has one lets in what it signed."""
@@ -230,7 +245,11 @@ class Reader:
         folder = layout.publication_folder(relation.counterpart.name, relation.side.name)
         for file, faults in sorted(refused.items()):
             for fault in faults:
-                self._note(relation, STEP_OF_FILE[file], file, fault.reason, Disposition.FAULT, detail=f"{folder}/{file}: {fault.detail}")
+                # A counterpart that is late with its list is waited for; nothing stops for it.
+                late = fault.reason == "crl-expired"
+                disposition, who = (Disposition.PENDING, relation.counterpart.name) if late else (Disposition.FAULT, "")
+                detail = f"{folder}/{file}: {fault.detail}"
+                self._note(relation, STEP_OF_FILE[file], file, fault.reason, disposition, pending_on=who, detail=detail)
 
     def _tell(self, relation: Relation, file: str, faults: Iterable[Fault]) -> None:
         who = relation.counterpart.name
@@ -280,5 +299,8 @@ def _expected(run: Run, relation: Relation) -> set[str]:
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}
     if not has_authority(run.description, side.name) and side.endpoint is not None:
         names.add(OWN_CLIENT)
+    if run.tree.status(f"{layout.received_folder(side.name, counterpart.name)}/{LIST}") is not None:
+        # Nobody must publish one. Who has, goes on: else the last one would be believed for ever.
+        names.add(LIST)
     names |= {f"{artefact.rule.name}.csr" for artefact in run.requests_between(counterpart, side)}
     return names | {f"{artefact.published}.pem" for artefact in run.requests_between(side, counterpart)}

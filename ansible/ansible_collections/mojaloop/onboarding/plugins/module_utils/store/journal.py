@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from ..errors import StoreError
 from ..formats import FORMAT, read_json, refuse_newer
-from .layout import SERIALS_FOLDER, issue_path, issues_folder, key_path, serial_path
+from .layout import SERIALS_FOLDER, issue_path, issues_folder, key_path, revoked_folder, revoked_path, serial_path
 from .tree import Tree
 
 
@@ -67,6 +67,37 @@ class SerialJournal:
         return Issuance(
             **{name: str(value) for name, value in read_record(self._tree, path, {field.name for field in fields(Issuance)}).items()}
         )
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """Why a certificate is revoked (as RFC 5280 section 5.3.1 calls it), and since when (ISO 8601 in UTC)."""
+
+    reason: str
+    time: str
+
+
+class RevocationJournal:
+    """What each CA has revoked, ahead of the list that says so: a revocation outlives the description that called for it."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def revoked(self, issuer: str) -> dict[int, Revocation]:
+        """What the CA of a side has revoked, by serial number."""
+        found = {}
+        for name in self._tree.names(revoked_folder(issuer)):
+            record = read_record(self._tree, f"{revoked_folder(issuer)}/{name}", {"reason", "time"})
+            found[int(name.removesuffix(".json"), 16)] = Revocation(str(record["reason"]), str(record["time"]))
+        return found
+
+    def write(self, issuer: str, serial: int, revocation: Revocation | None) -> None:
+        """Journal a revocation; None: it was a hold, and is taken back."""
+        path = revoked_path(issuer, serial)
+        if revocation is not None:
+            write_changed(self._tree, path, render_record(asdict(revocation)))
+        elif self._tree.status(path) is not None:
+            self._tree.remove(path)
 
 
 class KeyState(StrEnum):

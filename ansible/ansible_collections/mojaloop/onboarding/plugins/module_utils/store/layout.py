@@ -16,6 +16,7 @@ PREVIOUS_OWN_CLIENT = "own-client.previous.pem"
 LEASE_FOLDER = "journal/lease"
 KEYS_FOLDER = "journal/keys"
 SERIALS_FOLDER = "journal/serials"
+LIST_NUMBERS_FOLDER = "journal/sequences/crl"
 
 
 def store_folder(side: str, artefact: str, counterpart: str = "") -> str:
@@ -42,6 +43,11 @@ def received_folder(side: str, counterpart: str) -> str:
 def issued_path(issuer: str, holder: str, artefact: str) -> str:
     """The certificate that the CA of side ``issuer`` signed for ``holder``."""
     return f"store/{issuer}/issued/{holder}/{artefact}.pem"
+
+
+def own_list_path(side: str) -> str:
+    """The revocation list of a side's own CA."""
+    return f"store/{side}/ca/crl.pem"
 
 
 def passphrase_path(side: str) -> str:
@@ -99,6 +105,21 @@ def issues_folder(issuer: str) -> str:
 def issue_path(issuer: str, serial: int) -> str:
     """The audit record of one certificate."""
     return f"{issues_folder(issuer)}/{serial:x}.json"
+
+
+def revoked_folder(issuer: str) -> str:
+    """What a side's CA has revoked: one small file a certificate."""
+    return f"journal/revoked/{issuer}"
+
+
+def revoked_path(issuer: str, serial: int) -> str:
+    """The revocation of one certificate."""
+    return f"{revoked_folder(issuer)}/{serial:x}.json"
+
+
+def list_number_path(issuer: str) -> str:
+    """The highest number of a revocation list that a side's CA has signed."""
+    return f"{LIST_NUMBERS_FOLDER}/{issuer}.json"
 
 
 def key_path(digest: str) -> str:

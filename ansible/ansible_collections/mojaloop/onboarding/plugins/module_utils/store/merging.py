@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ..formats import read_json
 from .files import DEEPEST
 from .journal import KeyRegister, KeyState, SequenceJournal
-from .layout import JWS_LIST_FOLDER, KEYS_FOLDER, LEASE_FOLDER
+from .layout import JWS_LIST_FOLDER, KEYS_FOLDER, LEASE_FOLDER, LIST_NUMBERS_FOLDER
 from .tree import DiskTree
 
 MARGIN = 1_000_000
@@ -53,7 +53,7 @@ def _merge_journal(old: DiskTree, present: DiskTree) -> Iterator[str]:
     for path in _files(old, "journal"):
         if path.startswith((f"{LEASE_FOLDER}/", f"{_SEEN}/", f"{_HELD}/")):
             continue
-        if path.startswith(f"{_PUBLISHED}/"):
+        if path.startswith((f"{_PUBLISHED}/", f"{LIST_NUMBERS_FOLDER}/")):
             if _raise_published(old, present, path):
                 yield path
             continue
