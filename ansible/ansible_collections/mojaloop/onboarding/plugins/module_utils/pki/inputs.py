@@ -8,6 +8,8 @@ import re
 from ..errors import ExchangeError
 
 KIBI = 1024
+LONGEST_SHOWN = 200
+"""Characters of what a file holds, as a refusal tells it."""
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 
 
@@ -37,6 +39,7 @@ def check_input(data: bytes, *, labels: tuple[str, ...], most: int, limit: int, 
         )
     found = [label.decode("ascii") for label in _BLOCK.findall(data)]
     if not found or not set(found) <= set(labels):
-        raise InputRefused("unreadable", f"holds {', '.join(found) or 'no PEM block'}; allowed: PEM of {' or '.join(labels)}", where=where)
+        kinds = ", ".join(dict.fromkeys(found))[:LONGEST_SHOWN] or "no PEM block"
+        raise InputRefused("unreadable", f"holds {kinds}; allowed: PEM of {' or '.join(labels)}", where=where)
     if len(found) > most:
         raise InputRefused("too-many", f"holds {len(found)} PEM blocks; allowed: {most}", where=where)
