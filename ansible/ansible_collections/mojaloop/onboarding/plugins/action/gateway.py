@@ -21,6 +21,7 @@ from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.model import GatewayModel
 from ..module_utils.gateway.token_keys import authorization_facts, stand_in
 from ..module_utils.host.gateway_release import ARCHIVE, MEANWHILE
+from ..module_utils.oauth.doors import keep_accepted
 from ..module_utils.steps.sequence import Request, rehearsed
 from ..module_utils.store.tree import DiskTree, Tree
 from ..plugin_utils.hosts import HostAction
@@ -70,6 +71,8 @@ class ActionModule(HostAction):
         if made.changes and not self._task.check_mode:
             result["reloads"], observation = self._change(model, made, {**order, "installed": observation["installed"]})
             self._expect_nothing_left(plan(model, release, observation, scope))
+        if model.side == HUB and not self._task.check_mode:
+            keep_accepted(DiskTree(Path(self._task.args["state"])), model.host, observation["maps"].get("clients", {}))
         return result
 
     def result(self, findings: Sequence[Finding], *, changed: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from .model import (
     HUB,
     AuthorizationServer,
     CertificateAuthority,
+    ClientOrders,
     Endpoint,
     Firewall,
     Gateway,
@@ -70,6 +71,7 @@ def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...
         roles=tuple(values["roles"]) if "roles" in values else roles,
         net_debit_cap=tuple(sorted(values["net_debit_cap"].items())),
         notification_addresses=tuple(values["notification_addresses"]),
+        oauth=ClientOrders(**values["oauth"]),
         probe=probe,
     )
 

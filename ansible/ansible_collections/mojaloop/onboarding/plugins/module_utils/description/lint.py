@@ -92,7 +92,7 @@ def hub_side(hub_file: Checked) -> SideText:
 def lint_hub(hub_file: Checked) -> list[Problem]:
     """Every fault of hub.yml beyond its schema."""
     around = circumstances(hub_file)
-    problems = list(_rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls)))
+    problems = list(_rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls, _client_overlap)))
     if around.exposed and around.approval is Approval.AUTOMATIC:
         problems.append(hub_file.problem("approval", "'automatic'", "manual (automatic approval is for kind: lab)"))
     problems += _roles(SideText(hub_file, "", hub_file.values), around, "defaults.roles")
@@ -217,6 +217,16 @@ def _hub_urls(side: SideText, around: Circumstances) -> Iterator[Problem]:
         url = side.get(key)
         if isinstance(url, Url) and around.exposed and forbidden_target(url):
             yield side.problem(key, f"the host {shown(url.host)}", "a host that is not this machine or a metadata service")
+
+
+def _client_overlap(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    """At most one earlier client works beside the present one."""
+    days, overlap = (side.get(f"authorization_server.{key}") for key in ("client_days", "client_overlap_days"))
+    if days is not None and overlap is not None and overlap >= days:
+        key = "client_overlap_days"
+        given = "" if f"{side.prefix}authorization_server.{key}" in side.document.lines else f" (the default of {key})"
+        place = f"authorization_server.{'client_days' if given else key}"
+        yield side.problem(place, f"{days} days with an overlap of {overlap}{given}", "an overlap shorter than client_days")
 
 
 def _identity(side: SideText, around: Circumstances) -> Iterator[Problem]:

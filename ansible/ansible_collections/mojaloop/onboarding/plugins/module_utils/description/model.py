@@ -7,6 +7,7 @@ Text becomes these values in ``loading`` and nowhere else; every other part of t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -154,6 +155,10 @@ class AuthorizationServer:
     ca_file: str
     initial_access_token_file: str
     certificate_bound_tokens: bool = True
+    client_days: int = 0
+    """Days after which a participant's client is replaced; 0: never by age."""
+    client_overlap_days: int = 7
+    """Days for which the earlier client still works after the new credentials were handed over."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,16 @@ class Hub(Side):
     def first_publication(self, participant: str) -> str:
         """``sha256:<hex>`` of the hub's first publication for this participant; empty: not confirmed yet."""
         return dict(self.first_publications).get(participant, "")
+
+
+@dataclass(frozen=True)
+class ClientOrders:
+    """What a person ordered about a participant's OAuth clients. A moment that has not come yet orders nothing yet."""
+
+    renew_before: datetime | None = None
+    """Clients registered before it are replaced, with an overlap."""
+    revoke_before: datetime | None = None
+    """Clients registered before it are replaced at once, and end in the same run: a secret is known to somebody else."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +203,7 @@ class Participant(Side):
     """FSPIOP resources the participant may call: ``parties``, ``quotes``, ``transfers`` …"""
     net_debit_cap: tuple[tuple[str, str], ...] = ()
     notification_addresses: tuple[str, ...] = ()
+    oauth: ClientOrders = ClientOrders()
     probe: bool = False
     """A probe participant: proves the hub's doors, holds no ledger position, has no endpoint of its own."""
 

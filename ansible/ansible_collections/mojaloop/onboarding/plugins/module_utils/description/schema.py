@@ -7,6 +7,7 @@ depend on other keys are in ``building``; rules that need more than one key, or 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from .addresses import HIGHEST_PORT, parse_address, parse_endpoint_url, parse_network, parse_url
@@ -24,6 +25,13 @@ def _printable(text: str) -> str:
     if text != text.strip() or not text:
         raise Refused(f"{shown(text)} (empty, or with spaces around it)", "text without spaces around it")
     return text
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise Refused(f"{shown(text)}, which no calendar has", "a day of the calendar, and a time of the day") from None
 
 
 def _key_kinds(*rules: str) -> tuple[str, ...]:
@@ -78,6 +86,12 @@ _AMOUNT = Text("an amount in quotes, such as '10000' or '99.5'", r"(0|[1-9][0-9]
 _EMAIL = Text("an e-mail address", r"[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}", longest=254)
 _DIGEST = Text("sha256: and 64 hexadecimal digits in lower case", r"sha256:[0-9a-f]{64}", longest=71)
 _AUDIENCE = Text("the audience of access tokens: a URI or a word", r"[A-Za-z0-9._~:/@+-]+", longest=255)
+_MOMENT = Text(
+    "a day (2026-11-24: its begin in UTC) or a moment in UTC (2026-11-24T10:30:00Z)",
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?",
+    longest=20,
+    parse=_moment,
+)
 _IDLE = "Kept for people: nothing in this version acts on it."
 _ACCEPTED = _choice("accepted")
 
@@ -168,6 +182,13 @@ _AUTHORIZATION_SERVER = Record(
             "Whether tokens are bound to the client certificate (RFC 8705).",
             default=AuthorizationServer.certificate_bound_tokens,
         ),
+        Field("client_days", Whole(1, 3650), "Days after which a participant's client is replaced; never by age where absent."),
+        Field(
+            "client_overlap_days",
+            Whole(0, 365),
+            "Days for which the earlier client still works after the new credentials were handed over; 0 ends it in that run.",
+            default=AuthorizationServer.client_overlap_days,
+        ),
     ),
 )
 
@@ -228,6 +249,18 @@ HUB_FILE = Record(
 )
 """hub.yml."""
 
+_CLIENT_ORDERS = Record(
+    "Replacement of the participant's OAuth clients on demand.",
+    (
+        Field("renew_before", _MOMENT, "Clients registered before this are replaced; the earlier one still works for client_overlap_days."),
+        Field(
+            "revoke_before",
+            _MOMENT,
+            "Clients registered before this are replaced at once and end in the same run: their secret is known to others.",
+        ),
+    ),
+)
+
 PARTICIPANT_FILE = Record(
     "participants/<id>.yml: one DFSP or LFI, as approved by the hub operator.",
     (
@@ -259,6 +292,7 @@ PARTICIPANT_FILE = Record(
             "A new one approves a CA or a JWS key that it has changed since.",
         ),
         Field("roles", _ROLES, "FSPIOP resources it may call; the hub's defaults where absent."),
+        Field("oauth", _CLIENT_ORDERS, "Replacement of its OAuth clients on demand.", default={}),
         Field("net_debit_cap", Table(_CURRENCY, _AMOUNT), f"Net debit cap by currency. {_IDLE}", default={}),
         Field("notification_addresses", Many(_EMAIL, most=50), f"Whom the hub notifies. {_IDLE}", default=[]),
         Field(

@@ -18,7 +18,7 @@ from ..description.model import HUB, AuthorizationServer, Description, Gateway, 
 from ..description.trust import has_authority
 from ..errors import GatewayError, StoreError
 from ..findings import Disposition, Finding
-from ..oauth.records import read_registration
+from ..oauth.records import read_clients, read_registration
 from ..store import layout
 from ..store.tree import Tree
 from . import rules
@@ -165,11 +165,11 @@ def _caller(view: _View, other: Side) -> Caller | None:
 
 
 def _clients(view: _View, other: Participant) -> tuple[str, ...]:
-    registration = read_registration(view.tree, other.name)
-    if registration is None:
+    """One, and while a renewal overlaps two: the door accepts the next before it is handed over, the earlier until it has ended."""
+    if read_registration(view.tree, other.name) is None:
         view.awaited(other.name, "oauth", "token-client", HUB)
-        return ()
-    return (rules.checked(rules.CLIENT, registration.client_id, what="client id"),)
+    ids = [rules.checked(rules.CLIENT, one.client_id, what="client id") for one in read_clients(view.tree, other.name)]
+    return tuple(dict.fromkeys(ids))
 
 
 def _tokens(view: _View, server: AuthorizationServer, facts: AuthorizationFacts) -> TokenRules:

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from ..description.model import HUB
 from ..errors import StoreError
 from ..formats import FORMAT, read_json, refuse_newer
-from ..store.layout import registration_path
+from ..store.layout import NEXT, PREVIOUS, registration_path
 from ..store.tree import Tree
 
 Kind = TypeVar("Kind", "Registration", "Intent")
@@ -28,6 +28,17 @@ class Registration:
     scope: str
     delivered: str = ""
     """Digest over exchange certificate, token URL, scope and secret's client; empty for managed participants."""
+    replaced: str = ""
+    """When the credentials of its successor were handed over; empty for the present one, and then not written."""
+
+    @property
+    def registered(self) -> datetime:
+        """When it was registered, as this side's clock said; StoreError when the record does not say."""
+        return _moment(self.issued, self.client_id)
+
+    def ends(self, overlap_days: int) -> datetime:
+        """When a client that was replaced is to end."""
+        return _moment(self.replaced, self.client_id) + timedelta(days=overlap_days)
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,7 @@ class Intent:
 
     @classmethod
     def of(cls, action: str, client_name: str, now: datetime) -> Intent:
-        """An intent of ``create`` or ``update``, as of now."""
+        """An intent of ``create``, ``update`` or ``renew``, as of now."""
         return cls(action, client_name, now.isoformat(timespec="seconds"))
 
 
@@ -49,16 +60,24 @@ def intent_path(participant: str) -> str:
     return f"store/{HUB}/oauth/{participant}.intent.json"
 
 
-def read_registration(tree: Tree, participant: str) -> Registration | None:
-    """The registration record, or None; StoreError when it is damaged."""
-    found = read_object(tree, registration_path(participant))
-    return None if found is None else _build(Registration, found, registration_path(participant))
+def read_registration(tree: Tree, participant: str, which: str = "") -> Registration | None:
+    """The record of the present client (``which``: of ``NEXT`` or ``PREVIOUS``), or None; StoreError when it is damaged."""
+    path = registration_path(participant, which)
+    found = read_object(tree, path)
+    return None if found is None else _build(Registration, found, path)
 
 
-def write_registration(tree: Tree, participant: str, registration: Registration) -> None:
+def write_registration(tree: Tree, participant: str, registration: Registration, which: str = "") -> None:
     """Keep the record when it differs from what is kept."""
-    if read_registration(tree, participant) != registration:
-        tree.write(registration_path(participant), canonical({"format": FORMAT, **asdict(registration)}))
+    if read_registration(tree, participant, which) != registration:
+        values = {name: value for name, value in asdict(registration).items() if value or name != "replaced"}
+        tree.write(registration_path(participant, which), canonical({"format": FORMAT, **values}))
+
+
+def read_clients(tree: Tree, participant: str) -> list[Registration]:
+    """Every client of a participant that its door must accept: the present one first."""
+    found = [read_registration(tree, participant, which) for which in ("", NEXT, PREVIOUS)]
+    return [one for one in found if one is not None]
 
 
 def read_intent(tree: Tree, participant: str) -> Intent | None:
@@ -88,6 +107,16 @@ def read_object(tree: Tree, path: str) -> dict[str, object] | None:
         found = None
     if not isinstance(found, dict):
         raise StoreError("is not a JSON object", where=path, remedy="Restore it, or remove it to have it made anew.")
+    return found
+
+
+def _moment(text: str, client: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise StoreError(f"does not say when the client {client} was registered or replaced", remedy="Restore the record.")
     return found
 
 

@@ -15,8 +15,9 @@ from ..errors import AuthorizationServerError
 from ..findings import Disposition, Finding
 from ..gateway.rules import KEY_ID
 from ..store.tree import Tree
-from .onboarding import STEP, Connect, connect_https
+from .onboarding import connect_https
 from .records import canonical
+from .workplace import STEP, Connect
 
 JWKS_PATH = f"store/{HUB}/authorization-server/jwks.json"
 MINIMUM_BITS = 2048

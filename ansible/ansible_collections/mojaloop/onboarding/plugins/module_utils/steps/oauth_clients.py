@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..description.model import HUB
 from ..findings import Disposition, Finding
-from ..oauth.onboarding import STEP, onboard_clients
-from ..oauth.records import read_registration
+from ..oauth.onboarding import onboard_clients, rehearse_clients
 from ..oauth.signing_keys import follow_signing_keys
+from ..oauth.workplace import STEP
 from ..store import layout
 from .run import Run
 
@@ -16,8 +18,8 @@ def register_clients(run: Run) -> None:
     """Keep one client for each chosen participant; rehearsed for a later step, the server is not asked at all."""
     if HUB not in run.sides:
         return
-    participants = [one for one in run.chosen if run.online or read_registration(run.tree, one.name) is None]
-    for finding in onboard_clients(description=run.description, participants=participants, tree=run.tree, now=run.now, check=run.rehearsal):
+    ask = partial(onboard_clients, check=run.rehearsal) if run.online else rehearse_clients
+    for finding in ask(description=run.description, participants=run.chosen, tree=run.tree, now=run.now):
         run.note(finding)
     _tell_forgotten(run)
     if run.online:
@@ -29,7 +31,7 @@ def register_clients(run: Run) -> None:
 def _tell_forgotten(run: Run) -> None:
     """A client whose participant nobody describes any more: a lost file takes no client away, and the next run would say nothing."""
     names = run.tree.names(layout.registrations_folder())
-    known = {name.removesuffix(".json") for name in names if name.endswith(".json") and not name.endswith(".intent.json")}
+    known = {name.partition(".")[0] for name in names if name.endswith(".json") and not name.endswith(".intent.json")}
     detail = "its file is gone, and its client at the authorization server is not; restore it, or set its state to offboarded and run again"
     for name in sorted(known - run.description.known_names):
         run.note(Finding(name, STEP, HUB, "client", "participant-unknown", Disposition.FAULT, detail=detail))

@@ -1,0 +1,40 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the hub's doors are known to accept: a new client is handed over only after all of them have learned of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+
+from ..description.model import Description
+from ..errors import OnboardingError
+from ..formats import FORMAT, refuse_newer
+from ..store.layout import NEXT, accepted_path, registrations_folder
+from ..store.tree import Tree
+from .records import canonical, read_object, read_registration
+
+
+def keep_accepted(tree: Tree, host: str, running: Collection[str]) -> None:
+    """Remember which prepared clients a gateway of the hub has among those it accepts (``running``: ids, read from its process)."""
+    names = [name.removesuffix(f"{NEXT}.json") for name in tree.names(registrations_folder()) if name.endswith(f"{NEXT}.json")]
+    prepared = set()
+    for name in names:
+        with suppress(OnboardingError):  # a damaged record is a finding of its participant, and hinders no door
+            found = read_registration(tree, name, NEXT)
+            prepared |= {found.client_id} if found else set()
+    accepted = sorted(prepared.intersection(running))
+    if accepted != _accepted(tree, host):
+        tree.write(accepted_path(host), canonical({"format": FORMAT, "clients": accepted}))
+
+
+def doors_without(description: Description, tree: Tree, client: str) -> list[str]:
+    """The hosts of the hub's gateways that were not seen to accept this client yet."""
+    hosts = [gateway.host for gateway in description.hub.gateways]
+    return [host for host in hosts if client not in _accepted(tree, host)]
+
+
+def _accepted(tree: Tree, host: str) -> list[str]:
+    found = read_object(tree, accepted_path(host)) or {}
+    refuse_newer(found, where=accepted_path(host))
+    clients = found.get("clients")
+    return [str(one) for one in clients] if isinstance(clients, list) else []

@@ -1,0 +1,173 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the work on one participant's OAuth clients needs: the server, the records, and how credentials reach their owner."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..description.model import HUB, AuthorizationServer, Description, Participant
+from ..errors import StoreError
+from ..findings import OPERATOR, Disposition, Finding
+from ..store.layout import NEXT, PREVIOUS, credentials_path, received_folder, registration_path, sealed_credentials_path
+from ..store.tree import Overlay, Tree
+from .client import RegistrationClient, RegistrationRefused
+from .model import credentials, desired_registration
+from .records import Intent, Registration, canonical, intent_path, read_object, read_registration, write_intent, write_registration
+from .transport import Http
+
+STEP = "oauth"
+REHEARSED = "rehearsal-"
+"""Prefix of the client ids that a rehearsal puts into its overlay."""
+
+Connect = Callable[[AuthorizationServer], Http]
+Seal = Callable[[bytes, x509.Certificate], bytes]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """One run's server, state folder and circumstances. With ``check`` the server is only read, not ``online`` not even that."""
+
+    description: Description
+    server: AuthorizationServer
+    tree: Tree
+    now: datetime
+    connect: Connect
+    sealer: Seal
+    closing: ExitStack
+    check: bool
+    online: bool = True
+
+    @cached_property
+    def client(self) -> RegistrationClient:
+        """Connected at the first need: a rehearsal of the first run finds no server yet."""
+        http = self.connect(self.server)
+        self.closing.callback(http.close)
+        return RegistrationClient(http, self.server.registration_url)
+
+    def register(self, participant: Participant, action: str) -> tuple[Registration, str]:
+        """Register a client after writing down that it will be; returns it with its secret. A kill from here on leaves the intent."""
+        desired = desired_registration(self.description, participant)
+        if self.check:
+            found: dict[str, object] = {"client_id": REHEARSED + participant.name, "client_secret": "rehearsal"}
+        else:
+            token = _initial_access_token(self.server)
+            write_intent(self.tree, participant.name, Intent.of(action, str(desired["client_name"]), self.now))
+            try:
+                found = self.client.create(desired, token)
+            except RegistrationRefused:
+                self.tree.remove(intent_path(participant.name))
+                raise
+        registration = Registration(
+            client_id=str(found["client_id"]),
+            registration_client_uri=str(found.get("registration_client_uri", "")),
+            registration_access_token=str(found.get("registration_access_token", "")),
+            issued=self.now.isoformat(timespec="seconds"),
+            scope=str(desired["scope"]),
+        )
+        return registration, str(found["client_secret"])
+
+    def clients(self, participant: Participant) -> dict[str, Registration]:
+        """The records that are kept: of the present client (under the empty name), of ``NEXT`` and of ``PREVIOUS``."""
+        found = {which: read_registration(self.tree, participant.name, which) for which in ("", NEXT, PREVIOUS)}
+        return {which: one for which, one in found.items() if one is not None}
+
+    def delete(self, participant: Participant, registration: Registration, which: str = "") -> None:
+        """Delete a client at the server, then what is kept of it; the record goes last, so that an interrupted run repeats it."""
+        if not self.check:
+            self.client.delete(registration)
+        self.forget(participant, which)
+
+    def forget(self, participant: Participant, which: str = "") -> None:
+        """Remove what is kept of a client: secrets first, the record last."""
+        places = [sealed_credentials_path(participant.name, which), registration_path(participant.name, which)]
+        if participant.managed or which == NEXT:
+            places.insert(0, credentials_path(participant.name, which))
+        for path in places:
+            if self.tree.status(path) is not None:
+                self.tree.remove(path)
+
+    def follow(self, participant: Participant, registration: Registration, observed: dict[str, object], which: str = "") -> Registration:
+        """Keep the management token that the server gave last.
+
+        Some servers rotate it on reading as well: losing it in a rehearsal would lose the client, so it passes the overlay.
+        """
+        fresh = registration
+        for name in ("registration_client_uri", "registration_access_token"):
+            value = observed.get(name)
+            if isinstance(value, str) and value:
+                fresh = replace(fresh, **{name: value})
+        tree = self.tree.below if isinstance(self.tree, Overlay) else self.tree
+        write_registration(tree, participant.name, fresh, which)
+        return fresh
+
+    def deliver(self, participant: Participant, registration: Registration, secret: str, which: str = "") -> None:
+        """Put the credentials where their owner reads them (of ``NEXT``: beside that, for later), then keep the record."""
+        content = canonical(credentials(self.description, participant, registration.client_id, secret))
+        if participant.managed:
+            self.tree.write(credentials_path(participant.name, which), content)
+            # From when it was hosted elsewhere: opened there, it would bring an older secret back.
+            self.tree.remove(sealed_credentials_path(participant.name, which))
+        else:
+            certificate = self.exchange_certificate(participant)
+            if certificate is None:
+                raise StoreError("is missing", where=_exchange_path(participant), remedy="Run the exchange again.")
+            self.tree.write(sealed_credentials_path(participant.name, which), self.sealer(content, certificate))
+            registration = replace(registration, delivered=self.delivery(participant, registration))
+        write_registration(self.tree, participant.name, registration, which)
+
+    def delivery(self, participant: Participant, registration: Registration) -> str:
+        """A digest over what was sealed and for whom, the secret left out."""
+        certificate = self.exchange_certificate(participant)
+        content = canonical(credentials(self.description, participant, registration.client_id, ""))
+        return hashlib.sha256(content + (certificate.public_bytes(Encoding.DER) if certificate else b"")).hexdigest()
+
+    def kept_secret(self, participant: Participant, client: str, which: str = "") -> str:
+        """The secret of this client that a managed participant's store holds; empty when it holds none."""
+        found = (read_object(self.tree, credentials_path(participant.name, which)) if participant.managed else None) or {}
+        return str(found.get("client_secret") or "") if found.get("client_id") == client else ""
+
+    def exchange_certificate(self, participant: Participant) -> x509.Certificate | None:
+        """To which the credentials of a participant that is hosted elsewhere are sealed; None until it is received."""
+        pem = self.tree.read(_exchange_path(participant))
+        return x509.load_pem_x509_certificate(pem) if pem else None
+
+    def awaits_exchange(self, participant: Participant) -> list[Finding]:
+        """A finding when there is nothing yet to which a new secret could be encrypted."""
+        if participant.managed or self.exchange_certificate(participant) is not None:
+            return []
+        detail = "its exchange certificate, to which the secret of its OAuth client is encrypted"
+        return [self.finding(participant, "exchange", "awaiting-counterpart", detail, pending_on=participant.name)]
+
+    def orphan(self, participant: Participant, intent: Intent) -> Finding:
+        """What a request whose answer was lost may have left at the server."""
+        detail = f"look at the server for a client named {intent.client_name} from {intent.since} or before, and delete it"
+        return self.finding(participant, "client", "oauth-orphan-possible", detail, pending_on=OPERATOR)
+
+    def finding(self, participant: Participant, artefact: str, reason: str, detail: str = "", pending_on: str = "") -> Finding:
+        """A finding on this participant; with somebody it is ``pending_on``, one that waits."""
+        disposition = Disposition.PENDING if pending_on else Disposition.CHANGE
+        return Finding(participant.name, STEP, HUB, artefact, reason, disposition, pending_on, detail)
+
+
+def _exchange_path(participant: Participant) -> str:
+    return f"{received_folder(HUB, participant.name)}/exchange.pem"
+
+
+def _initial_access_token(server: AuthorizationServer) -> str:
+    try:
+        token = Path(server.initial_access_token_file).read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        remedy = "Put the server's initial access token there (mode 0600)."
+        raise StoreError("cannot be read", where=server.initial_access_token_file, remedy=remedy) from error
+    if not token or any(character.isspace() for character in token):
+        raise StoreError("holds no token", where=server.initial_access_token_file, remedy="Put one token there, on one line.")
+    return token
