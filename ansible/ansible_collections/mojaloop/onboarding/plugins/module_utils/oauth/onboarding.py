@@ -99,9 +99,9 @@ class _Step(Workplace):
 
     def _onboard_anew(self, participant: Participant, registration: Registration | None, intent: Intent | None) -> list[Finding]:
         """Register the first client, or one in place of a client that the server no longer knows."""
-        awaited = self.awaits_exchange(participant)
-        if awaited:
-            return awaited
+        if not participant.managed and self.exchange_certificate(participant) is None:
+            detail = "its exchange certificate, to which the secret of its OAuth client is encrypted"
+            return [self.finding(participant, "exchange", "awaiting-counterpart", detail, pending_on=participant.name)]
         detail = "the server no longer knows it" if registration else ""
         findings = [*self._orphans(participant, intent), self.finding(participant, "client", "oauth-client-missing", detail)]
         self._register(participant)

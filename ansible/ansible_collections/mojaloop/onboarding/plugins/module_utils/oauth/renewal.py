@@ -102,7 +102,7 @@ class Renewal:
         if earlier and not self._revoked(present):
             detail = f"the earlier client works until {self._end(earlier)}; to end both at once: oauth.revoke_before"
             return [self._finding("client", "overlap-running", detail, self.participant.name)]
-        return self.work.awaits_exchange(self.participant) or None
+        return None
 
     def _prepare(self) -> str:
         """Register the successor; the intent goes when its record is kept."""
@@ -136,8 +136,6 @@ class Renewal:
         sealed = not self.participant.managed and tree.read(sealed_credentials_path(name, NEXT)) is not None
         if sealed and following.delivered == self.work.delivery(self.participant, following):
             return ""
-        if not self.participant.managed and self.work.exchange_certificate(self.participant) is None:
-            return None
         return str(observed.get("client_secret") or "") or self.work.kept_secret(self.participant, following.client_id, NEXT) or None
 
     def _hand_over(self, secret: str) -> Iterator[Finding]:

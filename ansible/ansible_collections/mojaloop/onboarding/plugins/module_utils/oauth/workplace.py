@@ -100,13 +100,16 @@ class Workplace:
 
         Some servers rotate it on reading as well: losing it in a rehearsal would lose the client, so it passes the overlay.
         """
-        fresh = registration
-        for name in ("registration_client_uri", "registration_access_token"):
-            value = observed.get(name)
-            if isinstance(value, str) and value:
-                fresh = replace(fresh, **{name: value})
-        tree = self.tree.below if isinstance(self.tree, Overlay) else self.tree
-        write_registration(tree, participant.name, fresh, which)
+        names = ("registration_client_uri", "registration_access_token")
+        given = {name: value for name in names if isinstance(value := observed.get(name), str) and value}
+        if isinstance(self.tree, Overlay):
+            # There, its record may still have the place that a rehearsed hand-over has taken from it.
+            for place in ("", NEXT, PREVIOUS):
+                kept = read_registration(self.tree.below, participant.name, place)
+                if kept and kept.client_id == registration.client_id:
+                    write_registration(self.tree.below, participant.name, replace(kept, **given), place)
+        fresh = replace(registration, **given)
+        write_registration(self.tree, participant.name, fresh, which)
         return fresh
 
     def deliver(self, participant: Participant, registration: Registration, secret: str, which: str = "") -> None:
@@ -139,13 +142,6 @@ class Workplace:
         """To which the credentials of a participant that is hosted elsewhere are sealed; None until it is received."""
         pem = self.tree.read(_exchange_path(participant))
         return x509.load_pem_x509_certificate(pem) if pem else None
-
-    def awaits_exchange(self, participant: Participant) -> list[Finding]:
-        """A finding when there is nothing yet to which a new secret could be encrypted."""
-        if participant.managed or self.exchange_certificate(participant) is not None:
-            return []
-        detail = "its exchange certificate, to which the secret of its OAuth client is encrypted"
-        return [self.finding(participant, "exchange", "awaiting-counterpart", detail, pending_on=participant.name)]
 
     def orphan(self, participant: Participant, intent: Intent) -> Finding:
         """What a request whose answer was lost may have left at the server."""

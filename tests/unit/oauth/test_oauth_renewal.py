@@ -1,0 +1,497 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The renewal of OAuth clients: by age or by order, with an overlap, and finished by the next run wherever it was killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from support.counting import record_count
+from unit.oauth.conftest import NOW, participant
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, Gateway, Listener, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import desired
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import rehearse_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients, read_registration
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer, Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import NEXT, PREVIOUS
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay
+
+Bench = Any  # conftest.Bench, whose tests this shares
+DAY = timedelta(days=1)
+DUE = NOW + 30 * DAY
+RENEWED = ["oauth-client-renewed", "awaiting-gateways"]
+
+
+def reasons(findings: list[Finding]) -> list[str]:
+    return [finding.reason for finding in findings]
+
+
+def content(tree: DiskTree) -> dict[str, tuple[bytes, int, int]]:
+    paths = sorted(path for path in tree.root.rglob("*") if path.is_file())
+    return {str(path.relative_to(tree.root)): (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) for path in paths}
+
+
+def used(bench: Bench) -> str:
+    """The client whose credentials the connector reads."""
+    return str(json.loads(bench.tree.read("store/greenbank/oauth/credentials.json"))["client_id"])
+
+
+def prepared(bench: Bench, name: str = "greenbank") -> str:
+    found = read_registration(bench.tree, name, NEXT)
+    assert found
+    return found.client_id
+
+
+def clients(bench: Bench, name: str = "greenbank") -> list[str]:
+    """What the hub's door is told to accept, the present client first."""
+    return [one.client_id for one in read_clients(bench.tree, name)]
+
+
+def doors(bench: Bench, *hosts: str) -> None:
+    """What the gateways do at the end of a run: accept what is recorded, and be seen to."""
+    for host in hosts or ("gateway-1", "gateway-2"):
+        keep_accepted(bench.tree, host, [one for name in ("greenbank", "redbank") for one in clients(bench, name)])
+
+
+def predicted(bench: Bench, now: datetime) -> list[Finding]:
+    """The findings of a run, which its rehearsal must have told before and without changing anything."""
+    before, known = content(bench.tree), json.dumps(bench.server.clients)
+    overlay = Overlay(bench.tree)
+    told = bench.run(overlay, check=True, now=now)
+    assert (content(bench.tree), json.dumps(bench.server.clients)) == (before, known)
+    found: list[Finding] = bench.run(now=now)
+    assert told == found
+    return found
+
+
+def order(bench: Bench, **orders: datetime) -> None:
+    bench.change("greenbank", oauth=ClientOrders(**orders))
+
+
+def authorization(bench: Bench, **values: object) -> None:
+    hub = bench.description.hub
+    bench.description = replace(bench.description, hub=replace(hub, authorization_server=replace(hub.authorization_server, **values)))
+
+
+@pytest.fixture
+def settled(bench: Bench) -> Bench:
+    """Greenbank, managed, has its client; the hub has two gateways, and replaces clients after 30 days."""
+    listener = Listener(ip_address("127.0.0.1"), 8443)
+    gateways = tuple(Gateway(host, "haproxy", (listener,), listener, listener) for host in ("gateway-1", "gateway-2"))
+    bench.description = replace(
+        bench.description, participants=(participant("greenbank"),), hub=replace(bench.description.hub, gateways=gateways)
+    )
+    authorization(bench, client_days=30)
+    assert reasons(bench.run()) == ["oauth-client-missing"]
+    doors(bench)
+    return bench
+
+
+def test_a_client_is_replaced_when_its_days_are_over_and_not_before(settled: Bench) -> None:
+    first, before = used(settled), content(settled.tree)
+    assert predicted(settled, DUE - timedelta(seconds=1)) == []
+    assert content(settled.tree) == before
+    found = predicted(settled, DUE)
+    assert reasons(found) == RENEWED
+    assert (found[1].disposition, "gateway-1, gateway-2" in found[1].detail) == (Disposition.PENDING, True)
+    second = prepared(settled)
+    assert (used(settled), clients(settled)) == (first, [first, second])
+    doors(settled)
+    assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
+    assert (used(settled), clients(settled)) == (second, [second, first])
+    doors(settled)
+    before = content(settled.tree)
+    assert predicted(settled, DUE + 7 * DAY - timedelta(seconds=1)) == []
+    assert content(settled.tree) == before
+    assert reasons(predicted(settled, DUE + 7 * DAY)) == ["oauth-client-retired"]
+    assert (used(settled), clients(settled), list(settled.server.clients)) == (second, [second], [second])
+    doors(settled)
+    before = content(settled.tree)
+    assert predicted(settled, DUE + 7 * DAY) == []
+    assert content(settled.tree) == before
+    assert not [path for path in before if NEXT in path or PREVIOUS in path or "intent" in path]
+
+
+def test_a_server_that_rotates_management_tokens_on_reading_loses_no_client(settled: Bench) -> None:
+    settled.server.rotates_on_read = True
+    for now, expected in ((DUE, RENEWED), (DUE, ["oauth-credentials-renewed"]), (DUE + 7 * DAY, ["oauth-client-retired"])):
+        overlay = Overlay(settled.tree)
+        assert reasons(settled.run(overlay, check=True, now=now)) == reasons(settled.run(now=now)) == expected
+        doors(settled)
+    assert clients(settled) == list(settled.server.clients)
+
+
+def test_without_days_and_orders_no_client_is_ever_replaced(settled: Bench) -> None:
+    authorization(settled, client_days=0)
+    assert predicted(settled, NOW + 5000 * DAY) == []
+
+
+def test_one_gateway_that_has_not_learned_of_the_new_client_holds_its_credentials_back(settled: Bench) -> None:
+    settled.run(now=DUE)
+    first = used(settled)
+    doors(settled, "gateway-2")
+    found = predicted(settled, DUE + DAY)
+    assert reasons(found) == ["awaiting-gateways"]
+    assert found[0].detail.startswith("gateway-1 must")
+    assert used(settled) == first
+    assert len(settled.server.clients) == 2
+    doors(settled)
+    assert reasons(settled.run(now=DUE + DAY)) == ["oauth-credentials-renewed"]
+
+
+def test_without_gateways_there_is_no_door_to_wait_for(settled: Bench) -> None:
+    settled.description = replace(settled.description, hub=replace(settled.description.hub, gateways=()))
+    assert reasons(predicted(settled, DUE)) == ["oauth-client-renewed", "oauth-credentials-renewed"]
+    assert settled.run(now=DUE) == []
+
+
+def test_an_overlap_of_none_ends_the_earlier_client_with_the_hand_over(settled: Bench) -> None:
+    authorization(settled, client_overlap_days=0)
+    assert reasons(predicted(settled, DUE)) == RENEWED
+    doors(settled)
+    assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed", "oauth-client-retired"]
+    assert clients(settled) == list(settled.server.clients) == [used(settled)]
+    assert settled.run(now=DUE) == []
+
+
+def test_an_order_replaces_what_was_registered_before_it_once(settled: Bench) -> None:
+    authorization(settled, client_days=0)
+    order(settled, renew_before=NOW)
+    assert predicted(settled, NOW + DAY) == []
+    order(settled, renew_before=NOW + DAY)
+    assert predicted(settled, NOW + DAY - timedelta(seconds=1)) == []
+    assert reasons(predicted(settled, NOW + DAY)) == RENEWED
+    doors(settled)
+    assert reasons(predicted(settled, NOW + DAY)) == ["oauth-credentials-renewed"]
+    assert reasons(predicted(settled, NOW + 8 * DAY)) == ["oauth-client-retired"]
+    assert predicted(settled, NOW + 900 * DAY) == []
+
+
+def test_a_revocation_replaces_and_ends_everything_at_once(settled: Bench) -> None:
+    first = used(settled)
+    order(settled, revoke_before=NOW + DAY)
+    assert predicted(settled, NOW + DAY - timedelta(seconds=1)) == []
+    expected = ["oauth-client-renewed", "oauth-credentials-renewed", "oauth-client-retired"]
+    assert reasons(predicted(settled, NOW + DAY)) == expected
+    assert first not in settled.server.clients
+    assert clients(settled) == list(settled.server.clients) == [used(settled)]
+    assert predicted(settled, NOW + DAY) == []
+
+
+def test_a_revocation_in_the_midst_of_a_renewal_ends_all_three(settled: Bench) -> None:
+    settled.run(now=DUE)
+    doors(settled)
+    settled.run(now=DUE)
+    order(settled, renew_before=DUE + DAY)
+    waits = predicted(settled, DUE + DAY)
+    assert (reasons(waits), waits[0].pending_on) == (["overlap-running"], "greenbank")
+    assert "oauth.revoke_before" in waits[0].detail
+    old = set(settled.server.clients)
+    assert len(old) == 2
+    order(settled, revoke_before=DUE + DAY)
+    expected = ["oauth-client-retired", "oauth-client-renewed", "oauth-credentials-renewed", "oauth-client-retired"]
+    assert reasons(predicted(settled, DUE + DAY)) == expected
+    assert old.isdisjoint(settled.server.clients)
+    assert len(settled.server.clients) == 1
+    assert settled.run(now=DUE + DAY) == []
+
+
+def test_a_revocation_does_not_hand_over_what_was_prepared_before_it(settled: Bench) -> None:
+    settled.run(now=DUE)
+    old = set(settled.server.clients)
+    assert len(old) == 2
+    order(settled, revoke_before=DUE + DAY)
+    expected = ["oauth-client-retired", "oauth-client-renewed", "oauth-credentials-renewed", "oauth-client-retired"]
+    assert reasons(predicted(settled, DUE + DAY)) == expected
+    assert old.isdisjoint(settled.server.clients)
+    assert settled.run(now=DUE + DAY) == []
+
+
+def test_a_clock_that_runs_behind_replaces_and_ends_nothing(settled: Bench) -> None:
+    order(settled, renew_before=NOW - DAY)
+    assert predicted(settled, NOW - 5000 * DAY) == []
+    order(settled)
+    settled.run(now=DUE)
+    doors(settled)
+    settled.run(now=DUE)
+    assert predicted(settled, NOW - 5000 * DAY) == []
+    assert len(settled.server.clients) == 2
+
+
+@pytest.fixture
+def elsewhere(settled: Bench) -> Bench:
+    """Redbank alone, hosted elsewhere: what it gets is sealed."""
+    settled.description = replace(settled.description, participants=(participant("redbank", "self-hosted"),))
+    settled.publish_exchange()
+    assert reasons(settled.run()) == ["oauth-client-missing"]
+    doors(settled)
+    return settled
+
+
+@pytest.mark.parametrize("tells_secret", [True, False])
+def test_hosted_elsewhere_the_new_secret_is_sealed_at_once_and_published_later(elsewhere: Bench, *, tells_secret: bool) -> None:
+    elsewhere.server.tells_secret = tells_secret
+    published = elsewhere.tree.read("store/hub/oauth/redbank.p7m")
+    assert reasons(predicted(elsewhere, DUE)) == RENEWED
+    assert elsewhere.tree.read("store/hub/oauth/redbank.p7m") == published
+    sealed = elsewhere.tree.read("store/hub/oauth/redbank.next.p7m")
+    doors(elsewhere)
+    assert reasons(predicted(elsewhere, DUE)) == ["oauth-credentials-renewed"]
+    assert elsewhere.tree.read("store/hub/oauth/redbank.p7m") == sealed != published
+    assert elsewhere.run(now=DUE) == []
+    assert reasons(predicted(elsewhere, DUE + 7 * DAY)) == ["oauth-client-retired"]
+    assert not [path for path in content(elsewhere.tree) if path.startswith("store/redbank")]
+
+
+def test_a_new_exchange_certificate_in_between_gets_the_secret_sealed_again(elsewhere: Bench) -> None:
+    elsewhere.run(now=DUE)
+    doors(elsewhere)
+    elsewhere.publish_exchange()
+    assert reasons(predicted(elsewhere, DUE)) == ["oauth-credentials-missing", "oauth-credentials-renewed"]
+    assert elsewhere.run(now=DUE) == []
+
+
+def test_what_cannot_be_sealed_is_not_registered(elsewhere: Bench) -> None:
+    known = set(elsewhere.server.clients)
+    elsewhere.tree.remove("store/hub/received/redbank/exchange.pem")
+    assert [one.disposition for one in elsewhere.run(now=DUE)][-1] is Disposition.FAULT
+    assert set(elsewhere.server.clients) == known
+
+
+def test_who_is_suspended_gets_no_new_client_and_loses_the_earlier_one(settled: Bench) -> None:
+    settled.change("greenbank", state=State.SUSPENDED)
+    assert predicted(settled, DUE) == []
+    settled.change("greenbank", state=State.ACTIVE)
+    settled.run(now=DUE)
+    doors(settled)
+    settled.change("greenbank", state=State.SUSPENDED)
+    assert predicted(settled, DUE) == []
+    settled.change("greenbank", state=State.ACTIVE)
+    assert reasons(settled.run(now=DUE)) == ["oauth-credentials-renewed"]
+    settled.change("greenbank", state=State.SUSPENDED)
+    assert reasons(predicted(settled, DUE + 7 * DAY)) == ["oauth-client-retired"]
+    assert len(settled.server.clients) == 1
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_who_is_offboarded_loses_all_clients(settled: Bench, *, handed_over: bool) -> None:
+    settled.run(now=DUE)
+    if handed_over:
+        doors(settled)
+        settled.run(now=DUE)
+    settled.change("greenbank", state=State.OFFBOARDED)
+    found = predicted(settled, DUE)
+    assert {one.artefact for one in found} == {"client", f"client{PREVIOUS if handed_over else NEXT}"}
+    assert set(reasons(found)) == {"oauth-client-retired"}
+    assert settled.server.clients == {}
+    assert not [path for path in content(settled.tree) if "greenbank" in path]
+    assert settled.run(now=DUE) == []
+
+
+def test_a_prepared_client_that_the_server_forgot_is_registered_again(settled: Bench) -> None:
+    settled.run(now=DUE)
+    forgotten = prepared(settled)
+    del settled.server.clients[forgotten]
+    doors(settled)
+    assert reasons(predicted(settled, DUE)) == ["oauth-client-missing", *RENEWED]
+    doors(settled)
+    assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
+    assert settled.run(now=DUE) == []
+    assert used(settled) != forgotten
+
+
+def test_the_present_client_forgotten_while_the_next_is_prepared_costs_no_client(settled: Bench) -> None:
+    settled.run(now=DUE)
+    del settled.server.clients[used(settled)]
+    assert reasons(predicted(settled, DUE)) == ["oauth-client-missing"]
+    doors(settled)
+    assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
+    assert settled.run(now=DUE) == []
+    assert set(clients(settled)) == set(settled.server.clients)
+
+
+def test_an_earlier_client_that_the_server_forgot_is_let_go(settled: Bench) -> None:
+    settled.run(now=DUE)
+    doors(settled)
+    first = used(settled)
+    settled.run(now=DUE)
+    del settled.server.clients[first]
+    assert reasons(predicted(settled, DUE + 7 * DAY)) == ["oauth-client-retired"]
+    assert settled.run(now=DUE + 7 * DAY) == []
+
+
+def test_roles_that_change_meanwhile_cost_a_prepared_client(settled: Bench) -> None:
+    settled.run(now=DUE)
+    doors(settled)
+    settled.change("greenbank", roles=("parties",))
+    expected = ["oauth-client-differs", "oauth-credentials-missing", "oauth-client-retired", *RENEWED]
+    assert reasons(predicted(settled, DUE)) == expected
+    doors(settled)
+    assert reasons(settled.run(now=DUE)) == ["oauth-credentials-renewed"]
+    assert settled.run(now=DUE) == []
+    assert {client["scope"] for client in settled.server.clients.values()} == {"parties"}
+
+
+def test_a_lost_answer_leaves_the_present_client_in_use_and_is_told(settled: Bench) -> None:
+    first = used(settled)
+
+    def fault(method: str) -> Answer | None:
+        if method == "POST":
+            raise Unreachable("no answer", where="https://auth.test")
+        return None
+
+    settled.server.fault = fault
+    assert reasons(settled.run(now=DUE)) == ["authorization-server-unreachable"]
+    assert used(settled) == first
+    settled.server.fault = lambda _method: None
+    assert reasons(predicted(settled, DUE)) == ["oauth-orphan-possible", *RENEWED]
+    doors(settled)
+    assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
+    assert settled.run(now=DUE) == []
+
+
+def test_a_refused_registration_leaves_no_intent(settled: Bench) -> None:
+    settled.server.fault = lambda method: Answer(400, {}, b'{"error": "invalid_client_metadata"}') if method == "POST" else None
+    assert reasons(settled.run(now=DUE)) == ["authorization-server-refused"]
+    settled.server.fault = lambda _method: None
+    assert reasons(predicted(settled, DUE)) == RENEWED
+
+
+def in_use(bench: Bench, name: str) -> str:
+    """The client whose credentials are where their owner reads them, or published for it."""
+    found = bench.tree.read(f"store/{name}/oauth/credentials.json") or bench.tree.read(f"store/hub/oauth/{name}.p7m").partition(b": ")[2]
+    return str(json.loads(found)["client_id"])
+
+
+class Killed(BaseException):
+    """As by SIGKILL: nothing is tidied."""
+
+
+def killed_at(bench: Bench, step: int, monkeypatch: pytest.MonkeyPatch, now: datetime) -> bool:
+    """One run that dies before its change number ``step`` of the state folder or the server; False when it has no so many."""
+    left = [step]
+
+    def dying(act: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any) -> Any:  # noqa: ANN401 -- as the wrapped one
+            if act.__name__ != "request" or arguments[0] != "GET":
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+            return act(*arguments)
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        for target, name in ((bench.tree, "write"), (bench.tree, "remove"), (bench.server, "request")):
+            patch.setattr(target, name, dying(getattr(target, name)))
+        try:
+            bench.run(now=now)
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("hosting", ["managed", "self-hosted"])
+@pytest.mark.parametrize("stage", ["prepared", "handed over", "retired", "revoked"])
+def test_killed_between_any_two_changes_the_next_runs_converge(
+    settled: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    hosting: str,
+    tmp_path: Any,  # noqa: ANN401
+) -> None:
+    """Whatever is killed: the connector's client is always one that the server and the door know, and no client is left unknown."""
+    name = "greenbank" if hosting == "managed" else "redbank"
+    settled.description = replace(settled.description, participants=(participant(name, hosting),))
+    start = DiskTree(tmp_path / "start")
+    settled.tree, settled.server.clients = start, {}
+    settled.publish_exchange(name)
+    settled.run()
+    now = DUE
+    if stage == "revoked":
+        settled.change(name, oauth=ClientOrders(revoke_before=DUE))
+    for _ in range({"prepared": 0, "handed over": 1, "retired": 2, "revoked": 0}[stage]):
+        settled.run(now=now)
+        doors(settled)
+    now = DUE + 7 * DAY if stage == "retired" else now
+    known, accepted = json.dumps(settled.server.clients), clients(settled, name)
+    points = 0
+    for step in range(100):
+        place = tmp_path / str(step)
+        settled.tree, settled.server.clients = DiskTree(place), json.loads(known)
+        for path, (data, _, _) in content(start).items():
+            settled.tree.write(path, data)
+        if not killed_at(settled, step, monkeypatch, now):
+            break
+        points += 1
+        assert in_use(settled, name) in settled.server.clients, step
+        assert in_use(settled, name) in accepted or stage == "revoked", step
+        told: list[str] = []
+        for _ in range(3):
+            told += reasons(predicted(settled, now))
+            doors(settled)
+        assert predicted(settled, now) == [], step
+        assert clients(settled, name)[0] in settled.server.clients, step
+        orphans = set(settled.server.clients) - set(clients(settled, name))
+        assert len(orphans) <= told.count("oauth-orphan-possible"), step
+        assert not [path for path in content(settled.tree) if NEXT in path or "intent" in path], step
+    assert points > 1
+    record_count("OAuth renewals killed between two changes", points)
+
+
+def test_offline_a_rehearsal_tells_the_same_and_shows_later_steps_both_clients(settled: Bench) -> None:
+    overlay = Overlay(settled.tree)
+    people = settled.description.participants
+    settled.server.calls.clear()
+    told = rehearse_clients(description=settled.description, participants=people, tree=overlay, now=DUE)
+    assert settled.server.calls == []
+    assert [one.client_id for one in read_clients(overlay, "greenbank")] == [used(settled), "rehearsal-greenbank"]
+    assert settled.run(now=DUE) == told
+
+
+def test_a_door_remembers_prepared_clients_only_and_forgets_them_afterwards(settled: Bench) -> None:
+    assert settled.tree.read("journal/doors/gateway-1.json") is None
+    settled.run(now=DUE)
+    doors(settled)
+    second = prepared(settled)
+    assert json.loads(settled.tree.read("journal/doors/gateway-1.json")) == {"format": 1, "clients": [second]}
+    settled.run(now=DUE)
+    settled.tree.write("store/hub/oauth/odd.next.json", b"{}")
+    doors(settled)
+    assert json.loads(settled.tree.read("journal/doors/gateway-1.json")) == {"format": 1, "clients": []}
+
+
+def test_the_door_is_told_of_both_clients_while_they_overlap(settled: Bench) -> None:
+    def told() -> tuple[str, ...]:
+        view = desired._View(settled.description, settled.description.hub, settled.description.hub.gateways[0], settled.tree)
+        return desired._clients(view, settled.description.participants[0])
+
+    first = used(settled)
+    assert told() == (first,)
+    settled.run(now=DUE)
+    assert told() == (first, prepared(settled))
+    doors(settled)
+    settled.run(now=DUE)
+    assert told() == (used(settled), first)
+    settled.run(now=DUE + 7 * DAY)
+    assert told() == (used(settled),)
+
+
+@pytest.mark.parametrize("field", ["issued", "replaced"])
+def test_a_record_without_its_moment_is_a_fault_and_nothing_is_replaced(settled: Bench, field: str) -> None:
+    settled.run(now=DUE)
+    doors(settled)
+    settled.run(now=DUE)
+    path = "store/hub/oauth/greenbank.json" if field == "issued" else "store/hub/oauth/greenbank.previous.json"
+    settled.tree.write(path, json.dumps({**json.loads(settled.tree.read(path)), field: "yesterday"}).encode())
+    found = settled.run(now=DUE + DAY)
+    assert (reasons(found), found[0].disposition) == (["error"], Disposition.FAULT)
+    assert len(settled.server.clients) == 2
