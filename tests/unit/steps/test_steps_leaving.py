@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from unit.steps.conftest import NOW, Site, changes, faults, marks
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
@@ -24,16 +26,20 @@ HUB_GATEWAY: dict[str, Any] = {
 }
 
 
-def doors(made: Site) -> dict[str, str]:
-    """Everything that the doors of all sides let in and call: the maps and files of each gateway, the sets of each firewall."""
+def doors(made: Site, was: tuple[str, str] = ("", "")) -> dict[str, str]:
+    """Everything that the doors of all sides let in and call: the maps and files of each gateway, the sets of each firewall.
+
+    ``was``: a fingerprint, and the one to read in its place.
+    """
     description = load_description(made.root / "description", state=str(made.state))
     found = {}
     for side in ("hub", "bluebank", "greenbank"):
         for gateway in description.side(side).gateways:
             release = render(gateway_model(description, side, gateway, DiskTree(made.state)))
-            found[f"gateway/{side}"] = json.dumps({name: dict(entries) for name, entries in release.maps.items()}) + str(
-                sorted(release.files)
-            )
+            maps = {
+                name: dict(sorted((key.replace(*was), to) for key, to in dict(entries).items())) for name, entries in release.maps.items()
+            }
+            found[f"gateway/{side}"] = json.dumps(maps) + str(sorted(release.files))
         model = firewall_model(description, side)
         found[f"firewall/{side}"] = str((model.allowed_in, model.allowed_out))
     return found
@@ -68,9 +74,17 @@ def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site,
 
     made.participants["greenbank"]["state"] = "active"
     made.describe()
+    certificate = fingerprint(made)
     assert faults(made.together()) == []
-    assert doors(made) == before
+    # A hold is taken back; who had left for good gets another certificate, and with the one before it is let in no more.
+    assert (fingerprint(made) == certificate) is (state == "suspended")
+    assert doors(made, (fingerprint(made), certificate)) == before
     assert made.together() == []
+
+
+def fingerprint(made: Site) -> str:
+    """Of the certificate with which greenbank calls the hub."""
+    return x509.load_pem_x509_certificate(made.read("store/greenbank/client/hub/certificate.pem")).fingerprint(hashes.SHA256()).hex()
 
 
 def test_a_client_whose_participant_is_described_no_more_is_told(finished: Site) -> None:

@@ -183,9 +183,14 @@ def test_a_renewal_that_the_counterpart_has_not_signed_waits_beside_the_one_in_u
 
 def test_the_clock_decides(finished: Site) -> None:
     day_before_due = NOW.replace(month=11, day=1)
-    assert finished.run(now=day_before_due) == []
+    assert {artefact.removeprefix("received/") for _side, artefact, _reason in changes(finished.run(now=day_before_due))} == {
+        "crl",
+        "crl.pem",
+    }
     early = faults(finished.run(now=NOW.replace(year=2025)))
-    assert {reason for _side, _artefact, reason in early} == {"authority-not-yet-valid", "not-yet-valid"}
+    assert {reason for _side, _artefact, reason in early} == {"authority-not-yet-valid", "not-yet-valid", "crl-not-yet-valid"}
+    # Revocation lists of the future are followed by others at once.
+    assert {artefact.removeprefix("received/") for _side, artefact, _reason in changes(finished.run())} == {"crl", "crl.pem"}
     assert finished.run() == []
 
 
@@ -208,10 +213,13 @@ def test_suspended_and_offboarded_participants_are_on_no_list(finished: Site) ->
     assert finished.run() == []
     finished.participants["greenbank"]["state"] = "offboarded"
     finished.describe()
+    # Nothing but the hub's revocation list knows the difference.
+    assert {artefact.removeprefix("received/") for _side, artefact, _reason in changes(finished.run())} == {"crl", "crl.pem"}
     assert finished.run() == []
     finished.participants["greenbank"]["state"] = "active"
     finished.describe()
-    assert {reason for _side, _artefact, reason in changes(finished.run())} == {"publication-differs", "not-installed"}
+    found = changes(finished.run())
+    assert {reason for _side, _artefact, reason in found} == {"publication-differs", "not-installed", "replaced", "certificate-revoked"}
     assert finished.path("store/bluebank/jws-keys/greenbank.pem").exists()
 
 

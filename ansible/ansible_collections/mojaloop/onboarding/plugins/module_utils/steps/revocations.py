@@ -154,7 +154,7 @@ def _revoked(run: Run, side: str, issued: Mapping[int, Issuance]) -> dict[int, R
     found = {}
     for serial, record in issued.items():
         before = known.get(serial)
-        wanted = _wanted(run, record.holder, before) or (SUPERSEDED if serial in replaced else "")
+        wanted = _wanted(run, side, record.holder, before) or (SUPERSEDED if serial in replaced else "")
         reason = before.reason if before is not None and before.reason != HOLD else wanted
         if reason:
             since = run.now.replace(microsecond=0) if before is None else datetime.fromisoformat(before.time)
@@ -162,10 +162,10 @@ def _revoked(run: Run, side: str, issued: Mapping[int, Issuance]) -> dict[int, R
     return found
 
 
-def _wanted(run: Run, holder: str, before: Revocation | None) -> str:
-    """The reason that the holder's state calls for. Of whom nothing is known, a hold stays."""
+def _wanted(run: Run, side: str, holder: str, before: Revocation | None) -> str:
+    """The reason that the holder's state calls for. Of whom nothing is known, a hold stays; to itself, nobody is suspended."""
     description = run.description
-    if holder == HUB:
+    if holder in {HUB, side}:
         return ""
     if holder in description.closed_names:
         return HOLD
