@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from tools.description_files import Folder
@@ -276,6 +277,45 @@ def test_two_probe_participants_belong_to_a_real_environment(folder: Folder) -> 
     assert len(folder.load().participants) == 4
     folder.edit("hub.yml", "kind: production", "kind: lab")
     assert folder.problems() == []
+
+
+def test_the_overlap_of_two_clients_ends_before_the_next_one(folder: Folder) -> None:
+    folder.edit("hub.yml", "    issuer:", "    client_days: 90\n    client_overlap_days: 89\n    issuer:")
+    assert folder.problems() == []
+    folder.edit("hub.yml", "client_overlap_days: 89", "client_overlap_days: 90")
+    place = "hub.authorization_server.client_overlap_days"
+    assert folder.problems() == [f"hub.yml:24: {place}: found 90 days with an overlap of 90; allowed: an overlap shorter than client_days"]
+    folder.edit("hub.yml", "    client_overlap_days: 90\n", "")
+    folder.edit("hub.yml", "client_days: 90", "client_days: 7")
+    found = "7 days with an overlap of 7 (the default of client_overlap_days)"
+    assert folder.problems() == [
+        f"hub.yml:23: hub.authorization_server.client_days: found {found}; allowed: an overlap shorter than client_days"
+    ]
+    folder.edit("hub.yml", "client_days: 7", "client_days: 8")
+    assert folder.problems() == []
+    assert folder.load().hub.authorization_server.client_days == 8  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2026-11-24", datetime(2026, 11, 24, tzinfo=UTC)),
+        ("2026-11-24T10:30:00Z", datetime(2026, 11, 24, 10, 30, tzinfo=UTC)),
+        ("2026-02-30", "found '2026-02-30', which no calendar has; allowed: a day of the calendar, and a time of the day"),
+        ("2026-11-24T10:30:00+02:00", None),
+        ("2026-11-24 10:30", None),
+        ("20261124", None),
+        ("yesterday", None),
+    ],
+)
+def test_clients_are_ordered_to_be_replaced_by_a_day_or_a_moment_in_utc(folder: Folder, written: str, read: object) -> None:
+    folder.edit("participants/greenbank.yml", "state: active", f"state: active\noauth: {{revoke_before: {written}}}")
+    if isinstance(read, datetime):
+        assert folder.load().participant("greenbank").oauth.revoke_before == read
+        return
+    found = folder.problems()
+    assert len(found) == 1
+    assert str(read or "a moment in UTC (2026-11-24T10:30:00Z)") in found[0]
 
 
 def test_the_hub_has_a_ca(folder: Folder) -> None:

@@ -14,6 +14,7 @@ import pytest
 from support.counting import record_count
 from unit.oauth.conftest import NOW, participant
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.clients import list_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, Gateway, Listener, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import desired
@@ -455,6 +456,28 @@ def test_offline_a_rehearsal_tells_the_same_and_shows_later_steps_both_clients(s
     assert settled.server.calls == []
     assert [one.client_id for one in read_clients(overlay, "greenbank")] == [used(settled), "rehearsal-greenbank"]
     assert settled.run(now=DUE) == told
+
+
+def test_the_status_tells_what_becomes_of_the_clients_and_when(settled: Bench) -> None:
+    def told() -> list[str]:
+        return [str(one) for one in list_clients(settled.tree, settled.description)]
+
+    registered = "greenbank: registered on 2026-11-23, replaced from 2026-12-23"
+    assert told() == [registered]
+    settled.run(now=DUE)
+    assert told() == [f"{registered}; its successor is registered, and handed over by the next run once the gateways accept it"]
+    doors(settled)
+    settled.run(now=DUE)
+    assert told() == ["greenbank: registered on 2026-12-23, replaced from 2027-01-22; the earlier one ends on 2026-12-30"]
+    (listed,) = list_clients(settled.tree, settled.description)
+    assert (listed.as_dict()["client_id"], listed.next_day) == (used(settled), "2026-12-30T09:00:00+00:00")
+    authorization(settled, client_days=0)
+    settled.run(now=DUE + 7 * DAY)
+    assert told() == ["greenbank: registered on 2026-12-23, not replaced by age"]
+    settled.tree.write("store/hub/oauth/greenbank.json", b"{}")
+    assert told() == []
+    settled.description = replace(settled.description, hub=replace(settled.description.hub, authorization_server=None))
+    assert told() == []
 
 
 def test_a_door_remembers_prepared_clients_only_and_forgets_them_afterwards(settled: Bench) -> None:

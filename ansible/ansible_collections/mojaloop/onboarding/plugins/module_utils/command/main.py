@@ -84,7 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         if archive in parents:
             made.add_argument("--replace", action="store_true", help="permit the replacement of what is there")
 
-    verb("status", _status, "Where every participant stands, who is awaited, when certificates end. No host is asked.", about)
+    verb(
+        "status",
+        _status,
+        "Where every participant stands, who is awaited, when what ends. No host is asked.",
+        about,
+    )
     verb("check", _check, "Every problem of the description, with file and line.", about)
     verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
@@ -97,12 +102,18 @@ def _status(chosen: argparse.Namespace) -> Answer:
     from .standing import standing  # noqa: PLC0415
 
     folder, state, _environment = _place(chosen)
-    summary, certificates = standing(Request(str(folder), str(state), participants=_names(chosen.participants)))
-    data = {**summary.as_dict(), "certificates": [each.as_dict() for each in certificates]}
-    rows = [f"  {each.ends[:10]}  {each.days:>5} days  {each.holder} {each.artefact} ({each.kind})" for each in certificates[:_MOST_ROWS]]
-    more = [f"  and {len(certificates) - _MOST_ROWS} more (--json has all)"] if len(certificates) > _MOST_ROWS else []
-    text = "\n".join([render(summary), "", "Certificates, by their end:", *(rows or ["  none yet"]), *more])
+    summary, certificates, clients = standing(Request(str(folder), str(state), participants=_names(chosen.participants)))
+    data = {**summary.as_dict(), "certificates": [each.as_dict() for each in certificates], "clients": [each.as_dict() for each in clients]}
+    rows = [f"{each.ends[:10]}  {each.days:>5} days  {each.holder} {each.artefact} ({each.kind})" for each in certificates]
+    listed = _listed("Certificates, by their end:", rows or ["none yet"])
+    listed += _listed("OAuth clients, by what changes next:", [str(each) for each in clients]) if clients else []
+    text = "\n".join([render(summary), *listed])
     return {"failed": FAILED, "done": DONE}.get(summary.outcome, OPEN), data, text
+
+
+def _listed(title: str, rows: list[str]) -> list[str]:
+    more = [f"  and {len(rows) - _MOST_ROWS} more (--json has all)"] if len(rows) > _MOST_ROWS else []
+    return ["", title, *(f"  {row}" for row in rows[:_MOST_ROWS]), *more]
 
 
 def _check(chosen: argparse.Namespace) -> Answer:

@@ -13,10 +13,11 @@ from ..steps.sequence import SEQUENCE, Request, clock
 from ..store.tree import DiskTree
 from ..verification.evidence import latest_pages, latest_verdicts
 from .certificates import Listed, list_certificates
+from .clients import ListedClients, list_clients
 
 
-def standing(request: Request) -> tuple[Summary, list[Listed]]:
-    """Participant by document step, as a run would find it now, and every certificate with its end; writes nothing."""
+def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClients]]:
+    """Participant by document step, as a run would find it now; every certificate and OAuth client with its end; writes nothing."""
     tree = DiskTree(Path(request.state))
     run = make_run(
         request.load(),
@@ -29,7 +30,8 @@ def standing(request: Request) -> tuple[Summary, list[Listed]]:
     findings = _rehearse(replace(run, online=False))
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
-    return replace(summary, pages=latest_pages(tree)), list_certificates(tree, run.description, run.now)
+    summary = replace(summary, pages=latest_pages(tree))
+    return summary, list_certificates(tree, run.description, run.now), list_clients(tree, run.description)
 
 
 def _rehearse(run: Run) -> list[Finding]:

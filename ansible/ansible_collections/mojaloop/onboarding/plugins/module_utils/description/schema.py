@@ -89,7 +89,7 @@ _AUDIENCE = Text("the audience of access tokens: a URI or a word", r"[A-Za-z0-9.
 _MOMENT = Text(
     "a day (2026-11-24: its begin in UTC) or a moment in UTC (2026-11-24T10:30:00Z)",
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?",
-    longest=20,
+    longest=64,
     parse=_moment,
 )
 _IDLE = "Kept for people: nothing in this version acts on it."
