@@ -30,19 +30,24 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
     Approval,
     AuthorizationServer,
     CertificateAuthority,
+    ClientOrders,
     Description,
     Endpoint,
     EnvironmentKind,
     Firewall,
+    Gateway,
     Hub,
     KeyChoices,
+    Listener,
     Participant,
     State,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import AuthorizationServerError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.signing_keys import JWKS_PATH, follow_signing_keys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.token import TokenAnswer, fetch_token
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer, HttpsClient, Route, Unreachable
@@ -158,10 +163,10 @@ class Bench:
     tree: DiskTree
     description: Description
 
-    def run(self, *, check: bool = False) -> list[Finding]:
+    def run(self, *, check: bool = False, now: datetime = NOW) -> list[Finding]:
         tree = Overlay(self.tree) if check else self.tree
         people = self.description.participants
-        return onboard_clients(description=self.description, participants=people, tree=tree, now=NOW, check=check)
+        return onboard_clients(description=self.description, participants=people, tree=tree, now=now, check=check)
 
     def change(self, **values: Any) -> None:  # noqa: ANN401 -- fields of a participant
         self.description = replace(self.description, participants=tuple(replace(one, **values) for one in self.description.participants))
@@ -172,11 +177,20 @@ class Bench:
         found: dict[str, object] = json.loads(content)
         return found
 
-    def token(self, certificate: Path | None = None, scope: str | None = None, name: str = "greenbank") -> TokenAnswer:
+    def token(
+        self,
+        certificate: Path | None = None,
+        scope: str | None = None,
+        name: str = "greenbank",
+        credentials: dict[str, object] | None = None,
+    ) -> TokenAnswer:
         """Ask for a token as the hub's gateway would pass it on: the client's certificate in the gateway's own header."""
         client = HttpsClient(Route(str(self.server.folder / "server.pem")))
         return fetch_token(
-            _Gateway(client, certificate), self.credentials(name), url=f"https://127.0.0.1:{self.server.port}/token", scope=scope
+            _Gateway(client, certificate),
+            credentials or self.credentials(name),
+            url=f"https://127.0.0.1:{self.server.port}/token",
+            scope=scope,
         )
 
 
@@ -238,6 +252,57 @@ def test_a_client_lives_from_registration_to_offboarding(bench: Bench, tmp_path:
     assert bench.run() == []
     bench.tree.write("store/greenbank/oauth/credentials.json", json.dumps(credentials).encode())
     assert bench.token(certificate).reason == "invalid_client"
+
+
+def test_a_client_is_renewed_with_an_overlap_in_which_both_get_tokens(bench: Bench, tmp_path: Path) -> None:
+    """Prepared, handed over once the gateway accepts it, the earlier one ended: at the server that has both."""
+    certificate, due = self_signed("greenbank", tmp_path), NOW + timedelta(days=30)
+    listener = Listener(IPv4Address("127.0.0.1"), 8443)
+    server = bench.description.hub.authorization_server
+    assert server
+    hub = replace(bench.description.hub, gateways=(Gateway("door", "haproxy", (listener,), listener, listener),))
+    people = (participant("greenbank"),)
+    bench.description = replace(bench.description, participants=people, hub=hub)
+    bench.run()
+    first = bench.credentials()
+    bench.description = replace(bench.description, hub=replace(hub, authorization_server=replace(server, client_days=30)))
+    planned = bench.run(check=True, now=due)
+    assert bench.run(now=due) == planned
+    assert [found.reason for found in planned] == ["oauth-client-renewed", "awaiting-gateways"]
+    assert bench.credentials() == first
+    assert [found.reason for found in bench.run(now=due)] == ["awaiting-gateways"]
+    keep_accepted(bench.tree, "door", [one.client_id for one in read_clients(bench.tree, "greenbank")])
+    planned = bench.run(check=True, now=due)
+    assert bench.run(now=due) == planned
+    assert reasons(planned) == {"oauth-credentials-renewed"}
+    second = bench.credentials()
+    for credentials in (first, second):
+        assert bench.token(certificate, credentials=credentials).claims["client_id"] == credentials["client_id"]
+    assert first["client_id"] != second["client_id"]
+    assert bench.run(now=due) == []
+    ending = due + timedelta(days=server.client_overlap_days)
+    planned = bench.run(check=True, now=ending)
+    assert bench.run(now=ending) == planned
+    assert reasons(planned) == {"oauth-client-retired"}
+    assert bench.token(certificate, credentials=first).reason == "invalid_client"
+    assert bench.token(certificate).status == 200
+    assert bench.run(now=ending) == []
+
+
+def test_a_revoked_client_ends_in_the_run_that_replaces_it(bench: Bench, tmp_path: Path) -> None:
+    certificate = self_signed("greenbank", tmp_path)
+    bench.run()
+    leaked = bench.credentials()
+    assert bench.token(certificate).status == 200
+    later = NOW.replace(microsecond=0) + timedelta(hours=1)
+    bench.change(oauth=ClientOrders(revoke_before=later))
+    planned = bench.run(check=True, now=later)
+    assert bench.run(now=later) == planned
+    assert reasons(planned) == {"oauth-client-renewed", "oauth-credentials-renewed", "oauth-client-retired"}
+    assert bench.token(certificate, credentials=leaked).reason == "invalid_client"
+    assert bench.token(certificate).status == 200
+    assert bench.run(now=later) == []
+    assert len(json.loads((tmp_path / "clients.json").read_text())["Client"]) == 2
 
 
 def test_a_run_killed_before_it_could_keep_the_answer_is_told_and_made_good(

@@ -3,24 +3,44 @@
 
 from __future__ import annotations
 
+import json
 import re
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from support.banks import Bank, banks, change, load_on, with_caller
+from support.banks import Bank, b64, banks, change, load_on, with_caller
 from support.counterpart import TokenServer
 from support.depth import DEEP
 from support.load import Caller as LoadCaller
 from support.load import Load, under
+from unit.oauth.conftest import INITIAL, NOW, participant
+from unit.oauth.conftest import Server as Registrations
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
+    Approval,
+    AuthorizationServer,
+    CertificateAuthority,
+    Description,
+    Endpoint,
+    EnvironmentKind,
+    Firewall,
+    Hub,
+    KeyChoices,
+)
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Gateway as DescribedGateway
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, TokenEndpoint, TokenRules
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 if TYPE_CHECKING:
     from .conftest import Bench, TokenSigner
@@ -109,34 +129,123 @@ def token_rules(bench: Bench, *signers: TokenSigner) -> TokenRules:
 
 
 def test_clients_secret_rotates_with_overlap(bench: Bench, servers: Servers) -> None:
-    """A second client with its own secret beside the first: a server need not keep two secrets of one client (RFC 7592)."""
-    authority = bench.authority("CA of the authorization server")
-    issue = lambda client, bound: bench.signers[0].token(bench.claims("greenbank", client_id=client, cnf={"x5t#S256": bound}))  # noqa: E731
-    server = servers(TokenServer(authority.identity("auth.hub.test", server=True), bench.root, issue))
-    bench.install(bench.with_door(token_endpoint=TokenEndpoint("127.0.0.1", server.server_port, "/token", "auth.hub.test", authority.pem)))
-    green = Bank(bench, "greenbank", bench.clients["greenbank"])
-    take_up(green, server, "client-greenbank")
+    """As the pack renews it: a second client with a secret beside the first, handed over when the door accepts it, the first ended."""
+    hub, green = renewing(bench, servers)
     kept = LoadCaller("greenbank fetches tokens", green.dial_for_tokens, keep=True, pause=0.05)
     with under([*green.callers(), kept, replace(kept, keep=False)], "client secret") as load:
-        for number in range(CHANGES):
-            old, new = green.client, f"client-greenbank-{number}"
-            change(load, bench, "second client accepted", reloads=0, callers=with_caller(bench, "greenbank", clients=(old, new)))
-            take_up(green, server, new)
+        for _number in range(CHANGES):
+            earlier = green.credentials
+            hub.now += timedelta(days=30)
+            assert hub.onboard() == ["oauth-client-renewed", "awaiting-gateways"]
+            change(load, bench, "second client accepted", reloads=0, callers=hub.callers())
+            hub.door_was_seen()
+            assert hub.onboard() == ["oauth-credentials-renewed"]
             load.everyone()
-            del server.clients[old]
-            change(load, bench, "client retired with its secret", reloads=0, callers=with_caller(bench, "greenbank", clients=(new,)))
+            green.fetch_token()
+            load.everyone()
+            hub.now += timedelta(days=7)
+            assert hub.onboard() == ["oauth-client-retired"]
+            load.everyone()
+            change(load, bench, "client retired with its secret", reloads=0, callers=hub.callers())
+            assert hub.onboard() == []
     assert load.losses == {}
-    green.credentials = {**green.credentials, "client_id": old}
+    assert hub.ask_with_token_of(str(green.credentials["client_id"])) == ""
+    assert hub.ask_with_token_of(str(earlier["client_id"])) == "token-client"
+    (hub.state / CREDENTIALS).write_text(json.dumps(earlier))
     with pytest.raises(KeyError, match="access_token"):
         green.fetch_token()
 
 
-def take_up(bank: Bank, server: TokenServer, client: str) -> None:
-    """Register a client with a secret, and have the bank use both."""
-    secret = secrets.token_urlsafe(24)
-    server.clients[client] = secret
-    bank.client, bank.credentials = client, {"client_id": client, "client_secret": secret, "scope": "parties"}
-    bank.fetch_token()
+def test_credentials_handed_over_before_the_door_accepts_the_client_lose_requests(bench: Bench, servers: Servers) -> None:
+    """The control: without waiting for the door, the authorization server gives a token out that the door refuses."""
+    hub, green = renewing(bench, servers)
+    hub.description = replace(hub.description, hub=replace(hub.description.hub, gateways=()))
+    hub.now += timedelta(days=30)
+    assert hub.onboard() == ["oauth-client-renewed", "oauth-credentials-renewed"]
+    green.fetch_token()
+    with under(green.callers(), "client handed over early") as load:
+        load.everyone()
+        bench.install(bench.with_door(callers=hub.callers()))
+    assert set(load.lost) == {"status 401 token-client"}
+
+
+def renewing(bench: Bench, servers: Servers) -> tuple[RenewingHub, Connector]:
+    """A hub whose door and authorization server know greenbank's first client, and greenbank with a token of it."""
+    authority = bench.authority("CA of the authorization server")
+    server = servers(TokenServer(authority.identity("auth.hub.test", server=True), bench.root, lambda *client: token_of(bench, *client)))
+    hub = RenewingHub(bench, server)
+    assert hub.onboard() == ["oauth-client-missing"]
+    endpoint = TokenEndpoint("127.0.0.1", server.server_port, "/token", "auth.hub.test", authority.pem)
+    bench.install(bench.with_door(token_endpoint=endpoint, callers=hub.callers()))
+    green = Connector(bench, "greenbank", bench.clients["greenbank"])
+    green.fetch_token()
+    return hub, green
+
+
+def token_of(bench: Bench, client: str, thumbprint: str) -> str:
+    return bench.signers[0].token(bench.claims("greenbank", client_id=client, cnf={"x5t#S256": thumbprint}))
+
+
+CREDENTIALS = "store/greenbank/oauth/credentials.json"
+
+
+class Connector(Bank):
+    """A participant whose credentials are what the hub has put into its file, at each request."""
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        found: dict[str, object] = json.loads((self.bench.root / "state" / CREDENTIALS).read_text())
+        return found
+
+    @credentials.setter
+    def credentials(self, value: dict[str, object]) -> None:
+        assert value == {}
+
+
+class RenewingHub:
+    """The hub's runs, as far as OAuth clients go: greenbank's is replaced after 30 days, with an overlap of 7."""
+
+    def __init__(self, bench: Bench, tokens: TokenServer) -> None:
+        self.bench, self.tokens, self.registrations, self.now = bench, tokens, Registrations(), NOW
+        self.state = bench.root / "state"
+        self.tree = DiskTree(self.state)
+        (bench.root / "initial").write_text(INITIAL)
+        place = "https://auth.hub.test"
+        server = AuthorizationServer(
+            place, f"{place}/reg", f"{place}/token", f"{place}/jwks", "a", "ca.pem", str(bench.root / "initial"), client_days=30
+        )
+        door, keys, authority = bench.door.listeners[0], KeyChoices("ec-p256", "rsa-3072", "rsa-3072"), CertificateAuthority("none", "")
+        gateway = DescribedGateway("door", "haproxy", (door,), door, door)
+        endpoint = Endpoint("api.hub.test", door.port, "", ())
+        hub = Hub("hub", "switch", "Hub", endpoint, (), authority, keys, (gateway,), Firewall("none", ()), authorization_server=server)
+        people = (replace(participant("greenbank"), roles=("parties",)),)
+        self.description = Description(str(bench.root), "lab", EnvironmentKind.LAB, Approval.AUTOMATIC, MOJALOOP, hub, people)
+
+    def onboard(self) -> list[str]:
+        """One run; the authorization server gives tokens to whom it has registered."""
+        found = onboard_clients(
+            description=self.description,
+            participants=self.description.participants,
+            tree=self.tree,
+            now=self.now,
+            check=False,
+            connect=lambda _server: self.registrations,
+        )
+        self.tokens.clients = {name: str(client["client_secret"]) for name, client in self.registrations.clients.items()}
+        return [finding.reason for finding in found]
+
+    def callers(self) -> tuple[Caller, ...]:
+        """Whom the door must accept now."""
+        return with_caller(self.bench, "greenbank", clients=tuple(one.client_id for one in read_clients(self.tree, "greenbank")))
+
+    def ask_with_token_of(self, client: str) -> str:
+        """Why the door refuses greenbank with a token of this client; empty when it does not."""
+        thumbprint = b64(self.bench.digest(self.bench.clients["greenbank"].certificate))
+        return self.bench.connect("greenbank").ask(headers=self.bench.headers(token=token_of(self.bench, client, thumbprint))).reason
+
+    def door_was_seen(self) -> None:
+        """As a run of the gateway ends: what its process accepts is remembered."""
+        keep_accepted(self.tree, "door", host.observe(self.bench.place)["maps"]["clients"])
 
 
 @pytest.fixture

@@ -84,12 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         if archive in parents:
             made.add_argument("--replace", action="store_true", help="permit the replacement of what is there")
 
-    verb(
-        "status",
-        _status,
-        "Where every participant stands, who is awaited, when what ends. No host is asked.",
-        about,
-    )
+    verb("status", _status, "Where every participant stands, who is awaited, when what ends. No host is asked.", about)
     verb("check", _check, "Every problem of the description, with file and line.", about)
     verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
