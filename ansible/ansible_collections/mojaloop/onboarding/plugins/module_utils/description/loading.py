@@ -28,6 +28,8 @@ HOSTS_NAME = "hosts.yml"
 PARTICIPANTS_NAME = "participants"
 INVENTORIES = "inventories"
 """Folder of environments, each in the folder of its name."""
+MOST_TOLD = 100
+"""Problems of one file that are told each: who mends them sees the others then."""
 _BESIDE = frozenset({"README.md"})
 
 
@@ -67,9 +69,18 @@ def _checked(content: bytes, file: str, *, is_hub: bool) -> Checked:
     """The inventory and every task of a playbook read the same files: what they say is worked out once."""
     root, problems = parse_document(content, file=file)
     if root is None:
-        return Checked(file, {}, {}, tuple(problems))
+        return Checked(file, {}, {}, _first(problems))
     checked = check(root, HUB_FILE if is_hub else PARTICIPANT_FILE, file=file)
-    return Checked(checked.file, checked.values, checked.lines, (*problems, *checked.problems))
+    return Checked(checked.file, checked.values, checked.lines, _first([*problems, *checked.problems]))
+
+
+def _first(problems: list[Problem]) -> tuple[Problem, ...]:
+    """What is told of these problems of one file: a small file can hold tens of thousands."""
+    if len(problems) <= MOST_TOLD:
+        return tuple(problems)
+    next_one = problems[MOST_TOLD]
+    more = f"{len(problems) - MOST_TOLD:,} more problems from here on"
+    return (*problems[:MOST_TOLD], Problem(next_one.file, next_one.line, WHOLE_FILE, more, "none"))
 
 
 def _participant_files(folder: Path) -> tuple[list[Path], list[Problem]]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import errno
 import http.client
 import math
 import socket
@@ -140,7 +139,7 @@ class _BoundedSocket(ssl.SSLSocket):
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 -- as above it
         left = self.until - time.monotonic()
         if left <= 0:
-            raise TimeoutError(errno.ETIMEDOUT, "the answer takes too long")
+            raise TimeoutError("the answer takes too long")
         self.settimeout(left if self.timeout is None else min(left, self.timeout))
         return super().recv_into(buffer, nbytes, flags)
 

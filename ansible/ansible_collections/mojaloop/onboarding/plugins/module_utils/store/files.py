@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import islice
 
 from ..errors import StoreError
 
@@ -17,6 +18,8 @@ STAGE = ".stage-"
 """Infix of files being written; what a killed run leaves behind carries it and is swept by the next run."""
 DEEPEST = 12
 """Levels of folders below a state folder in which something unfinished may be: the exchange may hold more, of others' making."""
+_AT_ONCE = 10_000
+"""Names of a folder that are looked at together when it is emptied."""
 NEXT = ".next-"
 """Prefix of a complete directory that is about to take its place: a commit that must be finished."""
 
@@ -205,13 +208,15 @@ def _empty(folder: int) -> None:
 
 
 def _without_files(folder: int) -> list[str]:
-    """Remove the files in a folder; the names of the folders in it."""
-    with os.scandir(folder) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, is_folder in found:
-        if not is_folder:
+    """Remove the files in a folder, of which others may have put any number there; the names of the folders in it."""
+    while True:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in islice(entries, _AT_ONCE)]
+        files = [name for name, is_folder in found if not is_folder]
+        for name in files:
             os.unlink(name, dir_fd=folder)
-    return [name for name, is_folder in found if is_folder]
+        if not files or len(found) < _AT_ONCE:
+            return [name for name, is_folder in found if is_folder]
 
 
 def sync(folder: str) -> None:
