@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,12 @@ def place(tmp_path: Path, server: Path, free_port: int) -> Place:
     return made
 
 
+def leaked(place: Place, name: str) -> None:
+    """Every client registered until now is to be replaced at once."""
+    time.sleep(1.1)
+    place.description.edit(name, oauth={"revoke_before": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")})
+
+
 # Act, what happens, what is found of greenbank's client, whether the server knows it afterwards with these scopes.
 ACTS: tuple[tuple[str, Callable[[Place], None], str, str], ...] = (
     ("create: two participants are described", lambda _place: None, "oauth-client-missing", "quotes"),
@@ -68,6 +76,12 @@ ACTS: tuple[tuple[str, Callable[[Place], None], str, str], ...] = (
         "change: a participant gets another role",
         lambda place: place.description.edit("greenbank", roles=["parties", "quotes"]),
         "oauth-client-differs",
+        "parties quotes",
+    ),
+    (
+        "replace: a participant's secret is known to others",
+        lambda place: leaked(place, "greenbank"),
+        "oauth-client-renewed",
         "parties quotes",
     ),
     (

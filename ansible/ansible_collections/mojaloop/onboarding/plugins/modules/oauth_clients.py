@@ -10,6 +10,9 @@ short_description: Registers each participant's OAuth client
 version_added: "0.1.0"
 description:
   - Keeps one client for each participant at the authorization server (RFC 7591 and RFC 7592), with the roles of the description.
+  - Replaces a client when it is C(client_days) old or a person ordered it (C(oauth) in the participant's file). The new credentials are
+    handed over after every gateway of the hub was seen to accept the new client; the earlier one still works for
+    C(client_overlap_days).
   - The secret goes to the managed participant's store at once; anybody else gets it encrypted to its exchange key only.
   - Follows the signing keys of the authorization server.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
