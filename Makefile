@@ -10,7 +10,7 @@ NODE := tests/lab/node
 TESTS := $(wildcard $(addprefix tests/,unit integration interruption secrets faults hostile mutation))
 PYTEST := pytest -n auto --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help venv system node check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest mutation test test-deep demo bench docs format lock clean
+.PHONY: help venv system node scanner check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest mutation test test-deep demo bench docs format lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -25,6 +25,11 @@ system: ## programs from Debian that the lab and the tests need (installed only 
 node: .make/node ## Node.js programs of the lab (authorization server, JWS judge)
 .make/node: $(wildcard $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc) | .venv/.stamp
 	@tests/tools/node_packages
+
+scanner: .make/scanner ## the TLS scanner of the tests (sslyze), in an environment of its own: it needs other releases than this project
+.make/scanner: requirements-scanner.lock | .venv/.stamp
+	@rm -rf $@ && python -m venv $@ && $@/bin/pip install -q -r $< || { rm -rf $@; echo "scanner: sslyze cannot be installed here" >&2; exit 1; }
+	@touch $@
 
 check: venv ## lint, types, generated documents, unit tests: under a minute when warm
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target unit lint types docs-check
@@ -50,20 +55,20 @@ docs-check: venv
 unit: venv
 	$(PYTEST) tests/unit
 
-integration: system venv node
+integration: system venv node scanner
 	$(PYTEST) tests/integration
 
 molecule: system venv node
 	ANSIBLE_HOME=$(CURDIR)/.cache/molecule molecule --base-config .config/molecule/config.yml test --all --no-command-borders
 
-pytest: system venv node
+pytest: system venv node scanner
 	$(PYTEST) $(TESTS)
 
 mutation: export ONBOARDING_TEST_DEPTH := deep
 mutation: system venv node ## take every rule of gateway, firewall and certificate checks away, one at a time, and print which case notices
 	$(PYTEST) -rP tests/mutation
 
-test: system venv node ## everything, on a machine that has never seen the project; ends with the summary of all tests
+test: system venv node scanner ## everything, on a machine that has never seen the project; ends with the summary of all tests
 	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest
 
 test-deep: export ONBOARDING_TEST_DEPTH := deep

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.counting import record_count
 from support.playbooks import ROOT, Played, play
-from support.tls_offers import Offer, offers, outside_at_once, taken, with_curves
+from support.tls_offers import Offer, offers, outside_at_once, scanned, taken, with_curves
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.vantage import enter_command
 
@@ -194,6 +194,24 @@ def test_9_every_door_takes_mozillas_intermediate_profile_and_nothing_else(story
         accepted = [offer.suites for offer in within if ask(offer) == offer.suites]
         assert len(accepted) == 6, f"{name}: three suites of TLS 1.3, and three of TLS 1.2 with its kind of key"
         record_count("TLS offers to the doors of the lab", len(outside) + len(within))
+
+
+def test_9_sslyze_finds_the_same_of_every_door(story: Story) -> None:
+    store = story.state / "store"
+    for name, (address, machine, source) in DOORS.items():
+        side = name.split()[0]
+        own = store / ("greenbank/client/hub" if side == "hub" else f"hub/client/{side}")
+        authority = store / ("hub/received/redbank/ca.pem" if side == "redbank" else f"{side}/ca/certificate.pem")
+        options = ("--authority", authority, "--certificate", own / "certificate.pem", "--key", own / "key.pem", "--source", source)
+        found = scanned(
+            f"{address}:8443",
+            f"{'api' if side == 'hub' else 'fspiop'}.{side}.lab",
+            *map(str, options),
+            prefix=enter_command(story.state, machine),
+        )
+        assert found["issues"] == {}, name
+        assert len(found["suites"]) == 6, name
+        record_count("doors and servers judged by sslyze", 1)
 
 
 def test_10_who_is_suspended_is_shut_out_at_once_and_comes_back(story: Story) -> None:

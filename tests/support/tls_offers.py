@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
+
+from support.playbooks import ROOT
 
 _SECONDS = 20
 _ALL = "ALL:COMPLEMENTOFALL:@SECLEVEL=0"
@@ -90,3 +94,13 @@ def taken(offer: Offer, address: str, *options: str, prefix: Sequence[str] = ())
     found = re.search(rb"Cipher is (\S+)", done.stdout)
     suite = found[1].decode() if found else "(NONE)"
     return "" if suite == "(NONE)" else suite
+
+
+def scanned(address: str, name: str, *options: str, prefix: Sequence[str] = ()) -> dict[str, Any]:
+    """What sslyze finds wrong with a server by Mozilla's intermediate profile, and the suites it accepts: see tests/tools/tls_scan.py."""
+    host, _, port = address.rpartition(":")
+    command = [*prefix, str(ROOT / ".make/scanner/bin/python"), str(ROOT / "tests/tools/tls_scan.py"), host.strip("[]"), port, name]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return dict(json.loads(done.stdout))

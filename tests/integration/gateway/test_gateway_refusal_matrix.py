@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.counting import record_count
 from support.depth import sample
-from support.tls_offers import CURVES, OTHER_CURVES, Offer, offers, outside_at_once, taken, with_curves
+from support.tls_offers import CURVES, OTHER_CURVES, Offer, offers, outside_at_once, scanned, taken, with_curves
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
 
@@ -229,6 +229,22 @@ def test_every_version_and_suite_outside_the_policy_is_refused_and_every_one_wit
     assert ended(bench, len(proved))
     record_count("TLS versions and suites refused, each taken by a permissive server", len(proved))
     record_count("TLS suites of the policy accepted", len(within))
+
+
+def test_sslyze_complains_of_a_permissive_server_and_of_no_door(bench: Bench) -> None:
+    ec_key, rsa_key = (bench.hub_ca.identity("api.hub.test", server=True, key=key) for key in (None, rsa.generate_private_key(65537, 2048)))
+    ca, own = bench.root / "hub-ca.pem", bench.root / "greenbank.pem"
+    ca.write_bytes(bench.hub_ca.pem)
+    own.write_bytes(bench.clients["greenbank"].certificate + bench.clients["greenbank"].key)
+    options = ("--authority", str(ca), "--certificate", str(own), "--key", str(own))
+    bare = {"certificate_path_validation"}  # the certificates made here have the bare minimum; those of the lab are judged too
+    for identity in (rsa_key, ec_key):
+        bench.install(bench.with_door(identity=identity))
+        assert scanned(f"127.0.0.1:{bench.door.listeners[0].port}", "api.hub.test", *options)["issues"].keys() == bare
+    with permissive(bench, ec_key, rsa_key) as control:
+        issues = scanned(control, "api.hub.test", *options)["issues"]
+    assert issues.keys() == {"tls_versions", "ciphers", "ciphersuites", "tls_curves", *bare}
+    record_count("doors and servers judged by sslyze", 3)
 
 
 def test_curves_outside_the_policy_are_refused_in_both_tls_versions(bench: Bench) -> None:
