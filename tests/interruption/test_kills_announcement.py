@@ -177,6 +177,28 @@ class Watcher:
         record_count("announcements followed to the end after a kill", 1)
 
 
+GAPS = {
+    "a key put in its place and not taken from where it was announced": (0, "/store/hub/exchange.next"),
+    "before the list that the new key signs": (1, "/exchange/.jws.stage-"),
+    "before a manifest that the new key signs": (1, "/exchange/bluebank/.hub.stage-"),
+    "before the last manifest that the new key signs": (1, "/exchange/redbank/.hub.stage-"),
+}
+"""Where the switch has done one half of what belongs together: the step, and in whose path the first call of the other half is."""
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_a_switch_killed_between_its_halves(scenarios: dict[str, Scenario], sealed: dict[str, bytes], folder: Path, gap: str) -> None:
+    scenario, (step, place) = scenarios["switch"], GAPS[gap]
+    world = scenario.place(step, folder / "killed")
+    ended = interrupted(world, step, lambda call: KILL if place in call.path else PASS)
+    assert ended.killed
+    watcher = Watcher("switch", scenario, sealed, folder)
+    watcher.no_key_went(world, ended.calls[-1])
+    watcher.others_follow(world)
+    scenario.check_recovery(world.state, ended.calls[-1])
+    record_count("kill points", 1)
+
+
 @pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
 @pytest.mark.parametrize("name", ORDER)
 def test_an_announcement_killed_anywhere_is_finished_by_the_next_run(
