@@ -218,8 +218,8 @@ def test_suspended_and_offboarded_participants_are_on_no_list(finished: Site) ->
     assert finished.run() == []
     finished.participants["greenbank"]["state"] = "active"
     finished.describe()
-    found = changes(finished.run())
-    assert {reason for _side, _artefact, reason in found} == {"publication-differs", "not-installed", "replaced", "certificate-revoked"}
+    back = {reason for _side, _artefact, reason in changes(finished.run())}
+    assert back == {"publication-differs", "not-installed", "replaced", "certificate-revoked"}
     assert finished.path("store/bluebank/jws-keys/greenbank.pem").exists()
 
 

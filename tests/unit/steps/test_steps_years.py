@@ -20,6 +20,7 @@ from unit.steps.conftest import NOW, Site, changes, faults, marks, pending, site
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.first_contact import read_contact
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import public_digest
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.revocation import read_list
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.registers import KnownKeys, key_of
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
@@ -116,6 +117,14 @@ def in_time(made: Site, now: datetime) -> None:
         assert shown in known, (holder, now)
 
 
+def lists(made: Site, sides: Sequence[str], now: datetime) -> int:
+    """The revocation lists of these sides are in force, with ten days left and more; the sum of their numbers."""
+    paths = [f"store/{side}/ca/crl.pem" for side in sides if made.path(f"store/{side}/ca").exists()]
+    found = [read_list(made.read(path), where=path) for path in paths]
+    assert [path for path, each in zip(paths, found, strict=True) if not each.begins <= now < each.ends - timedelta(days=10)] == []
+    return sum(each.number for each in found)
+
+
 @PROFILES
 def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profile: str) -> None:
     made, replaced, runs = apart(tmp_path, profile), 0, 0
@@ -125,6 +134,7 @@ def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profil
         for side in ("hub", "greenbank"):
             turn(made, side, now)
             in_time(made, now)
+            lists(made, [side], now)
             current, runs = keys(made), runs + 1
             gone = {last[name] for name in last if last[name] != current[name]}
             replaced, last, retired = replaced + len(gone), current, retired | gone
@@ -136,6 +146,7 @@ def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profil
     renewed = {name for name in last if last[name] in retired} | {name.split("/", 2)[2] for name in last}
     assert {"ca", "server", "jws", "exchange"} <= renewed
     record_count("renewals followed", replaced)
+    record_count("revocation lists renewed by the clock", lists(made, ("hub", "greenbank"), now))
     record_count("runs by the clock", runs)
 
 
@@ -145,6 +156,7 @@ def test_both_sides_in_one_run_renew_for_years(tmp_path: Path, profile: str) -> 
     for now in moments(TOGETHER):
         assert faults(made.together(now=now)) == []
         in_time(made, now)
+        lists(made, ("hub", "greenbank"), now)
         assert changes(made.together(now=now)) == []
         record_count("runs by the clock", 2)
 

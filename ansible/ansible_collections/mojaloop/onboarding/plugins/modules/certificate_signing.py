@@ -11,6 +11,9 @@ version_added: "0.1.0"
 description:
   - From a request only the public key and checked names are taken; everything else comes from the profile and the description.
   - Every signature is journalled before it is made and recorded after.
+  - >-
+    Keeps the revocation list of each CA whose key is here - made again when a third of its 30 days is left, or when what is revoked
+    changes. Only then, and to sign, is the passphrase of a CA key needed. An offline CA keeps its list itself.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 author: [Mojaloop onboarding maintainers (@mojaloop)]
 """

@@ -1,16 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every certificate in the store with the day it ends: own ones, those issued to others, those received."""
+"""Every certificate and revocation list in the store with the day it ends: own ones, those issued to others, those received."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from ..description.model import Description
 from ..pki.certificates import CertificateUnreadable, fingerprint, read_certificates
+from ..pki.inputs import InputRefused
+from ..pki.revocation import LIST, read_list
 from ..store.tree import DiskTree
 
 _OWN = "certificate.pem"
@@ -20,7 +24,10 @@ _KINDS = ("own", "issued", "received")
 
 @dataclass(frozen=True, order=True)
 class Listed:
-    """One certificate. ``ends`` is ISO 8601 in UTC, ``days`` whole days from now (negative: it has ended)."""
+    """One certificate, or revocation list (artefact ``crl``, which ends with its nextUpdate).
+
+    ``ends`` is ISO 8601 in UTC, ``days`` whole days from now (negative: it has ended).
+    """
 
     ends: str
     days: int
@@ -50,10 +57,12 @@ def _of_side(tree: DiskTree, side: str, now: datetime) -> Iterator[Listed]:
     store = f"store/{side}"
     for artefact in ("ca", "server", "jws", "exchange"):
         yield from _read(tree, f"{store}/{artefact}/{_OWN}", side, artefact, "own", now)
+    yield from _read_list(tree, f"{store}/ca/{LIST}", side, "own", now)
     for counterpart in tree.names(f"{store}/client"):
         yield from _read(tree, f"{store}/client/{counterpart}/{_OWN}", side, f"client/{counterpart}", "own", now)
     for kind in ("issued", "received"):
         for other in tree.names(f"{store}/{kind}"):
+            yield from _read_list(tree, f"{store}/{kind}/{other}/{LIST}", other, kind, now)
             for name in tree.names(f"{store}/{kind}/{other}"):
                 if name.endswith(".pem"):
                     yield from _read(tree, f"{store}/{kind}/{other}/{name}", other, name.removesuffix(".pem"), kind, now)
@@ -69,6 +78,15 @@ def _read(tree: DiskTree, path: str, holder: str, artefact: str, kind: str, now:
         return
     for certificate in certificates:
         yield _listed(certificate, path, holder, artefact, kind, now)
+
+
+def _read_list(tree: DiskTree, path: str, holder: str, kind: str, now: datetime) -> Iterator[Listed]:
+    pem = tree.read(path)
+    with suppress(InputRefused):
+        if pem is not None:
+            found = read_list(pem, where=path)
+            ends, digest = found.ends, found.crl.fingerprint(hashes.SHA256()).hex()
+            yield Listed(ends.isoformat(), (ends - now).days, holder, "crl", kind, path, digest)
 
 
 def _listed(certificate: x509.Certificate, path: str, holder: str, artefact: str, kind: str, now: datetime) -> Listed:

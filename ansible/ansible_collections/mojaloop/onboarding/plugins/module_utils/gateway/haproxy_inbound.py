@@ -3,6 +3,9 @@
 
 Every check is written so that a value that cannot be read refuses. Each refusal is two lines: one names the reason for
 the log, one answers. All identity comes from the certificate's fingerprint; everything else must agree with it.
+
+Revocation lists are not installed (``crl-file``): a fingerprint that left the map is refused at the next request, on live
+and resumed connections too, as no list does; and a list that has expired would refuse everybody.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 
 Each check gives None, or the wording of both sides: what is asked, what is allowed. Names are compared exactly and shown
 in ASCII, so that a look-alike letter or a NUL neither passes nor hides.
+
+What is signed names no place for revocation lists (no cRLDistributionPoints): they go to the counterpart with the
+publication, in a private exchange, and there is no URL that both sides could reach.
 """
 
 from __future__ import annotations

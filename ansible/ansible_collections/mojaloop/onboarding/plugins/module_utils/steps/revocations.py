@@ -21,7 +21,7 @@ from itertools import pairwise
 
 from cryptography import x509
 
-from ..description.model import HUB, Participant, Side, State
+from ..description.model import HUB, Side, State
 from ..errors import StoreError
 from ..findings import Finding
 from ..pki.certificates import CertificateUnreadable, fingerprint, read_certificate
@@ -171,8 +171,7 @@ def _wanted(run: Run, side: str, holder: str, before: Revocation | None) -> str:
         return HOLD
     if holder in description.broken_names or holder not in description.known_names:
         return "" if before is None else before.reason
-    side = description.side(holder)
-    return _REASONS.get(side.state, "") if isinstance(side, Participant) else ""
+    return _REASONS.get(description.participant(holder).state, "")
 
 
 def _replaced(run: Run, side: str, issued: Mapping[int, Issuance]) -> set[int]:
