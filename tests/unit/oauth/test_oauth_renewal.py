@@ -141,7 +141,7 @@ def test_one_gateway_that_has_not_learned_of_the_new_client_holds_its_credential
     doors(settled, "gateway-2")
     found = predicted(settled, DUE + DAY)
     assert reasons(found) == ["awaiting-gateways"]
-    assert found[0].detail.startswith("gateway-1 must")
+    assert found[0].detail.endswith("accepted by gateway-1")
     assert used(settled) == first
     assert len(settled.server.clients) == 2
     doors(settled)

@@ -90,7 +90,7 @@ class Renewal:
             yield self._finding("client", "oauth-client-renewed", self._why(present))
         without = [] if self._revoked(present) else doors_without(self.work.description, self.work.tree, self._clients()[NEXT].client_id)
         if without:
-            detail = f"{', '.join(without)} must accept the new client first: the next run after that hands it over"
+            detail = f"handed over by the next run, once the new client is accepted by {', '.join(without)}"
             yield self._finding("credentials", "awaiting-gateways", detail, OPERATOR)
         else:
             yield from self._hand_over(secret)
