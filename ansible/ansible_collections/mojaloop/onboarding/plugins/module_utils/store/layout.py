@@ -13,6 +13,8 @@ JWS_LIST_FOLDER = "exchange/jws"
 OWN_CLIENT = "own-client.pem"
 PREVIOUS_OWN_CLIENT = "own-client.previous.pem"
 """Among what was received: with what a counterpart calls a side that has no CA to sign it, and what that replaced."""
+NEXT, PREVIOUS = ".next", ".previous"
+"""An OAuth client that is prepared and not handed over yet, and the one that it replaced while both work."""
 LEASE_FOLDER = "journal/lease"
 KEYS_FOLDER = "journal/keys"
 SERIALS_FOLDER = "journal/serials"
@@ -60,19 +62,24 @@ def registrations_folder() -> str:
     return f"store/{HUB}/oauth"
 
 
-def registration_path(participant: str) -> str:
-    """The hub's record of a participant's OAuth client; holds no client secret."""
-    return f"{registrations_folder()}/{participant}.json"
+def registration_path(participant: str, which: str = "") -> str:
+    """The hub's record of a participant's OAuth client (``which``: also ``NEXT`` or ``PREVIOUS``); holds no client secret."""
+    return f"{registrations_folder()}/{participant}{which}.json"
 
 
-def credentials_path(participant: str) -> str:
-    """The participant's own OAuth credentials: what its connector reads."""
-    return f"store/{participant}/oauth/credentials.json"
+def credentials_path(participant: str, which: str = "") -> str:
+    """The participant's own OAuth credentials: what its connector reads; those of ``NEXT`` are for nobody yet."""
+    return f"store/{participant}/oauth/credentials{which}.json"
 
 
-def sealed_credentials_path(participant: str) -> str:
-    """A participant's OAuth credentials, encrypted to its exchange key: what the hub publishes for it."""
-    return f"store/{HUB}/oauth/{participant}.p7m"
+def sealed_credentials_path(participant: str, which: str = "") -> str:
+    """A participant's OAuth credentials, encrypted to its exchange key: what the hub publishes for it, ``NEXT`` left out."""
+    return f"store/{HUB}/oauth/{participant}{which}.p7m"
+
+
+def accepted_path(host: str) -> str:
+    """Which prepared OAuth clients the hub's gateway on a host was seen to accept."""
+    return f"journal/doors/{host}.json"
 
 
 def exchange_folder(participant: str, *, from_hub: bool) -> str:
