@@ -207,7 +207,7 @@ def test_an_announcement_killed_anywhere_is_finished_by_the_next_run(
     scenario = scenarios[name]
     watcher = Watcher(name, scenario, sealed, folder)
     calls = calls_of(scenario, step, folder / "undisturbed")
-    points = sample(range(len(calls)), 61, start=step * 7)
+    points = sample(range(len(calls)), 151, start=step * 7)
     for number, point in enumerate(points):
         world = scenario.place(step, folder / "killed")
         ended = interrupted(world, step, lambda call, point=point: KILL if call.ordinal == point else PASS)  # type: ignore[misc]
