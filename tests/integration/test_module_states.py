@@ -83,12 +83,12 @@ TABLE: dict[tuple[str, int], tuple[Act, Act, Act]] = {
         Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys")),
     ),
     ("certificate_signing", 0): (
-        Act(FIRST.what, described, finds("not-signed", "client")),
+        Act(FIRST.what, described, finds("not-signed", "client") | finds("crl-missing", "crl")),
         Act("a participant asks with another key, as a person permitted", rekeyed, finds("key-does-not-match", "client")),
         Act("a signed certificate is deleted", lost(ISSUED), finds("not-signed", "client")),
     ),
     ("exchange", 2): (
-        Act(FIRST.what, described, finds("not-published", "client.pem", "client-chain.pem")),
+        Act(FIRST.what, described, finds("not-published", "client.pem", "client-chain.pem", "crl.pem")),
         Act("a participant has asked with another key", rekeyed, finds("publication-differs", "client.pem")),
         Act(
             "a signed certificate is deleted: turn 1 takes it back, turn 2 publishes the next",
@@ -97,9 +97,13 @@ TABLE: dict[tuple[str, int], tuple[Act, Act, Act]] = {
         ),
     ),
     ("received_certificates", 2): (
-        Act(FIRST.what, described, finds("not-installed", "client/hub", "client/greenbank", "jws-keys")),
+        Act(FIRST.what, described, finds("not-installed", "client/hub", "client/greenbank", "jws-keys", "received/crl.pem")),
         Act("a participant has asked with another key", rekeyed, finds("replaced", "client/hub", "received/client.pem")),
-        Act("a participant is offboarded: its keys went in turn 1, nothing is left for turn 2", offboarded),
+        Act(
+            "a participant is offboarded: its keys went in turn 1, the list that revokes its certificate comes in turn 2",
+            offboarded,
+            finds("replaced", "received/crl.pem"),
+        ),
     ),
 }
 # Modules that work on more than files, each in a test file of its own.
