@@ -9,8 +9,11 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -236,6 +239,51 @@ def test_10_who_is_suspended_is_shut_out_at_once_and_comes_back(story: Story) ->
     assert "Not shown by traffic yet" in back.output, "what was shown before the suspension shows nothing now"
     with live(story) as ask:
         assert ask() == "202"
+
+
+def test_11_the_secret_of_a_connector_is_renewed_while_it_calls(story: Story) -> None:
+    """Two runs: registered and accepted by the gateway, then handed over; with ``revoke_before`` all of it in one."""
+    file = story.description / "participants" / "greenbank.yml"
+    credentials, described = story.state / "store/greenbank/oauth/credentials.json", file.read_text(encoding="utf-8")
+    first = credentials.read_bytes()
+    file.write_text(f"{described}oauth: {{renew_before: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}}}\n", encoding="utf-8")
+    with calling(story) as answers:
+        for told in ({"oauth-client-renewed", "awaiting-gateways", "map-entry-missing"}, {"oauth-credentials-renewed"}, set()):
+            planned, done = story.play("onboard.yml", "--check", "-e", "participants=greenbank"), story.play("onboard.yml")
+            assert (planned.status, done.status, done.findings) == (0, 0, planned.findings), done.output
+            assert told == {finding[4] for finding in done.findings if finding[1] == "oauth"}
+            assert (credentials.read_bytes() == first) is ("awaiting-gateways" in told)
+    assert set(answers) == {"202"}, "with the token of the earlier client"
+    record_count("requests with an earlier client's token while it was renewed by playbooks, none lost", len(answers))
+    file.write_text(f"{described}oauth: {{revoke_before: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}}}\n", encoding="utf-8")
+    with calling(story) as answers:
+        assert story.play("onboard.yml").status == 0
+    assert (answers[0], answers[-1]) == ("202", "401"), "with the token of a client that was revoked"
+    assert story.play("onboard.yml").changed == []
+    proof = story.play("verify.yml", "-e", "participants=greenbank")
+    assert proof.status == 0, proof.output
+    file.write_text(described, encoding="utf-8")
+
+
+@contextmanager
+def calling(story: Story) -> Iterator[list[str]]:
+    """Greenbank calls all the time, with the token that it had at first; what it was answered."""
+    answers: list[str] = []
+    over = threading.Event()
+    with live(story) as ask:
+
+        def call() -> None:
+            while not over.wait(0.2):
+                answers.append(ask())
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        try:
+            yield answers
+        finally:
+            time.sleep(1)
+            over.set()
+            caller.join()
 
 
 @contextmanager
