@@ -19,14 +19,12 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.envelope import canonical, sign_envelope
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.manifest import MANIFEST, Manifest, read_manifest, sign_manifest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.publication import (
-    NAMES,
     Address,
     Publication,
     publish,
     read_publication,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.refusal import PublicationRefused
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.publications import STEP_OF_FILE
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.journal import Numbered, SequenceJournal
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import published_path, seen_path
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay, Tree
@@ -361,10 +359,6 @@ def test_a_second_history_is_refused(tree: DiskTree) -> None:
     for sequence, previous in ((4, last), (5, "00" * 32)):
         tree.write_folder(FOLDER, {**GREEN.files, MANIFEST: signed(GREEN.files, sequence=sequence, previous=previous)})
         assert read(tree).files == GREEN.files
-
-
-def test_every_file_of_a_publication_carries_out_a_step() -> None:
-    assert set(STEP_OF_FILE) == NAMES
 
 
 def test_plain_files_need_no_manifest(tree: DiskTree, tmp_path: Path) -> None:

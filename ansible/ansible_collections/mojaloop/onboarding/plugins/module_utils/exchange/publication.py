@@ -27,12 +27,24 @@ NEXT_EXCHANGE_CERTIFICATE = "exchange-next.pem"
 """The certificate of the key that will sign manifests next: announced under the signature of the one in use."""
 OWN_CLIENT = layout.OWN_CLIENT
 """The certificates with which the sender calls the reader, where the reader did not sign them: in use, then announced."""
-NAMES = frozenset({
-    "ca.pem", "server.pem", "exchange.pem", "jws.pem", "endpoints.json", "oauth.p7m", "client.csr", "client.pem",
-    "client-chain.pem", "server.csr", "signed-server.pem", "signed-server-chain.pem",
-    "exchange-next.pem", "own-client.pem", LIST,
-})  # fmt: skip
-"""The files that a publication may hold, beside its manifest."""
+STEP_OF_FILE: Mapping[str, str] = {
+    "ca.pem": "tls-2",
+    LIST: "tls-2",
+    "server.pem": "tls-2",
+    EXCHANGE_CERTIFICATE: "tls-2",
+    NEXT_EXCHANGE_CERTIFICATE: "tls-2",
+    "client.csr": "tls-4",
+    "server.csr": "tls-4",
+    "client.pem": "tls-6",
+    "client-chain.pem": "tls-6",
+    "signed-server.pem": "tls-6",
+    "signed-server-chain.pem": "tls-6",
+    OWN_CLIENT: "tls-6",
+    "jws.pem": "jws-2",
+    "endpoints.json": "endpoints-1",
+    "oauth.p7m": "oauth",
+}
+"""The files that a publication may hold, beside its manifest, and the document step that each carries out."""
 _ASK = "Ask its sender to publish again, and over another channel what happened."
 
 
@@ -220,8 +232,8 @@ def _check_public(path: str, content: bytes) -> None:
 
 def _check_names(folder: str, names: Iterable[str]) -> None:
     for name in names:
-        if name not in NAMES:
-            what = f"has a name that no publication has; allowed: {', '.join(sorted(NAMES))}"
+        if name not in STEP_OF_FILE:
+            what = f"has a name that no publication has; allowed: {', '.join(sorted(STEP_OF_FILE))}"
             raise PublicationRefused("file-name", what, where=f"{folder}/{shown(name)}", remedy="Its sender removes it.")
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ..description.model import HUB
 from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
+from ..exchange.publication import STEP_OF_FILE
 from ..findings import OPERATOR, Disposition, Finding
 from ..formats import read_json, refuse_newer
 from ..pki.authority import read_chain
@@ -16,7 +17,6 @@ from ..pki.certificates import fingerprint
 from ..pki.inputs import InputRefused
 from ..pki.keys import public_digest, read_public_key
 from ..store import layout
-from .publications import STEP_OF_FILE
 from .run import Relation, Run
 
 ENDPOINTS = {

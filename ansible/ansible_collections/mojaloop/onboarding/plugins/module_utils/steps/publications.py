@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -12,7 +11,7 @@ from ..description.model import HUB, Side
 from ..description.trust import has_authority, issuer_of
 from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
-from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, Address, publish
+from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, STEP_OF_FILE, Address, publish
 from ..findings import Finding
 from ..pki.certificates import CertificateUnreadable, read_certificate
 from ..pki.keys import read_own_key
@@ -20,25 +19,6 @@ from ..pki.revocation import LIST
 from ..store import layout
 from .jws_keys import hub_keys
 from .run import Relation, Run, rekey_switch
-
-STEP_OF_FILE: Mapping[str, str] = {
-    "ca.pem": "tls-2",
-    "crl.pem": "tls-2",
-    "server.pem": "tls-2",
-    "exchange.pem": "tls-2",
-    "exchange-next.pem": "tls-2",
-    "client.csr": "tls-4",
-    "server.csr": "tls-4",
-    "client.pem": "tls-6",
-    "client-chain.pem": "tls-6",
-    "signed-server.pem": "tls-6",
-    "signed-server-chain.pem": "tls-6",
-    "own-client.pem": "tls-6",
-    "jws.pem": "jws-2",
-    "endpoints.json": "endpoints-1",
-    "oauth.p7m": "oauth",
-}
-"""The document step that each file of a publication carries out."""
 
 
 def publish_all(run: Run) -> None:

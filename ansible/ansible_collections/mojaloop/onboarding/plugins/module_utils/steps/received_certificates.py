@@ -13,7 +13,7 @@ from ..description.model import HUB, Approval, Side
 from ..description.trust import has_authority, issuer_of
 from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
-from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, Address
+from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, STEP_OF_FILE, Address
 from ..exchange.refusal import PublicationRefused
 from ..findings import Disposition, Finding
 from ..pki.authority import CHAIN_LIMIT, LONGEST_CHAIN, read_chain
@@ -39,7 +39,6 @@ from .authorities import authority_chain, received_chain
 from .installation import NOT_SERIOUS, install_signed
 from .jws_keys import JwsKeys
 from .oauth_credentials import SEALED, check_sealed, install_credentials, opened_credentials
-from .publications import STEP_OF_FILE
 from .revocations import received_list
 from .run import Relation, Run
 
