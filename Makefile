@@ -66,7 +66,7 @@ pytest: system venv node scanner
 
 mutation: export ONBOARDING_TEST_DEPTH := deep
 mutation: system venv node ## take every rule of gateway, firewall and certificate checks away, one at a time, and print which case notices
-	$(PYTEST) -rP tests/mutation
+	$(PYTEST) -s tests/mutation
 
 test: system venv node scanner ## everything, on a machine that has never seen the project; ends with the summary of all tests
 	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest

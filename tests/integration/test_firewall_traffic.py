@@ -129,9 +129,11 @@ def test_only_described_doors_are_called_from_the_egress_address(net: Network, f
 def test_calls_over_ipv6_are_judged_as_well(net: Network, file: str) -> None:
     for name, address in (("bank", BANK6), ("stranger", STRANGER6)):
         net.serve(net.machines[name], address, DOOR)
+    net.serve(net.machines["stranger"], STRANGER6, 443)
     put(net.guarded, model(allowed_out={"greenbank": [(BANK6, DOOR)]}), file)
     assert net.guarded.passes(BANK6, DOOR, source=HUB6)
     assert not net.guarded.passes(STRANGER6, DOOR, source=HUB6)
+    assert net.guarded.passes(STRANGER6, 443, source=HUB6)
 
 
 def test_a_live_call_ends_with_its_door_although_the_counterpart_keeps_sending(net: Network, file: str) -> None:

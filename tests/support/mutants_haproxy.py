@@ -30,7 +30,7 @@ AREAS: dict[str, tuple[str, ...]] = {
     DOOR: ("haproxy_refusals.py", "haproxy_answers.py", "tls_versions", "the_door_speaks", "change_under_load", "reload_loses"),
     PARTICIPANT: ("participants_door",),
     OUTBOUND: ("outbound",),
-    PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway"),
+    PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway", "http_2_is_not_spoken"),
 }
 """Where the cases for a kind of section are, by parts of their names."""
 ANSWERS = ("haproxy_answers.py",)
@@ -39,6 +39,7 @@ MOST = 120
 DEAR: tuple[str, ...] = ()
 SURVIVORS = {
     r".* WITHOUT alpn": "HAProxy 2.6 speaks HTTP/1.1 alone unless told otherwise; later releases would offer HTTP/2",
+    r"hub's door: server .* WITHOUT sni": "the name is held against verifyhost; which certificate to show is the server's business",
     r".* WITHOUT verifyhost": "HAProxy holds the certificate against the announced name (sni) where no other is given",
     r"process: ssl-default-(bind|server)-options ssl-min-ver TLSv1.2( no-tls-tickets WITHOUT TLS floor| WITHOUT TLS floor)?": "the suites "
     "that are permitted exist from TLS 1.2 on: either rule alone would do",
@@ -73,7 +74,8 @@ OPTIONS: dict[str, tuple[str, str]] = {
 }
 """What is taken away from lines with options: pattern -> replacement, name."""
 _SAME = {
-    r"fspiop\.\w+\.test": "<host>", r"to-\w+": "to-<name>", r"/destinations/\w+/": "/destinations/<name>/",
+    r"fspiop\.\w+\.test": "<host>", r"(auth|other)\.hub\.test": "<name>",
+    r"to-\w+": "to-<name>", r"/destinations/\w+/": "/destinations/<name>/",
     r"(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]|<host>):\d+|:\d+": "<address>",
 }  # fmt: skip
 """What differs from case to case."""

@@ -24,7 +24,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -235,7 +235,7 @@ class Judgement:
 def run_area(area: str, folder: Path, *, every: int, cases: Collection[str]) -> Judgement:
     """The outcome of the module ``support.<area>``; ``every`` n-th mutant unless the run is deep; AssertionError with its log."""
     results, log = folder / "results.json", folder / "log.txt"
-    settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(every), "PYTHONPATH": str(TESTS)}
+    settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(every), "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
     options = [
         "-p",
         "support.mutation",
@@ -250,9 +250,13 @@ def run_area(area: str, folder: Path, *, every: int, cases: Collection[str]) -> 
         f"-otimeout={LONGEST_CASE}",
     ]
     command = [sys.executable, "-m", "pytest", *options, f"--basetemp={folder / 'cases'}", *cases]
-    with log.open("wb") as output:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings
-        subprocess.run(command, cwd=TESTS.parent, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    with log.open("w") as output, subprocess.Popen(command, cwd=TESTS.parent, env=environment, **streams) as run:
+        for line in run.stdout or ():
+            output.write(line)
+            if line.startswith(("KILLED", "SURVIVES")):
+                print(line, end="", file=sys.stderr)  # noqa: T201 -- progress: a whole run takes long
     assert results.exists(), log.read_text(errors="replace")[-3000:]
     told = json.loads(results.read_text(encoding="utf-8"))
     assert not told["problem"], told["problem"]

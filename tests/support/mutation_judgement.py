@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 from support.counting import record_count
@@ -13,7 +14,7 @@ from support.mutation import Judgement, run_area
 def judged(what: str, area: str, folder: Path, *, every: int) -> Judgement:
     """Run an area, print its table, count it, and demand that every mutant without a listed reason was killed."""
     made = run_area(area, folder, every=every, cases=importlib.import_module(f"support.{area}").CASES)
-    print(f"\n{what}: {len(made.outcomes)} of {made.everything} taken away", *made.table(), sep="\n")  # noqa: T201 -- read with -rP
+    print(f"\n{what}: {len(made.outcomes)} of {made.everything} taken away", *made.table(), sep="\n", file=sys.stderr)  # noqa: T201 -- `make mutation`
     record_count(f"mutations of {what} killed", len(made.killed), of=len(made.killed) + len(made.survivors))
     assert made.survivors == []
     assert made.not_after_all == []

@@ -10,7 +10,8 @@ import socket
 import ssl
 import subprocess
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -329,6 +330,17 @@ def test_participants_door_refuses_suspicious_paths(participants: Bench) -> None
         refused(participants, "path-suspicious", wrong, {"headers": TO_GREENBANK, "path": "/parties/M%20S/1..2"}, caller="hub")
 
 
+def test_participants_door_refuses_methods_that_no_api_has(participants: Bench) -> None:
+    for method in ("OPTIONS", "TRACE", "put"):
+        wrong = {"headers": TO_GREENBANK, "method": method}
+        refused(participants, "method-unknown", wrong, {"headers": TO_GREENBANK, "method": "PUT"}, caller="hub")
+
+
+def test_participants_door_is_not_held_by_one_address(participants: Bench) -> None:
+    with held_by_one_address(participants.door.listeners[0].port):
+        assert participants.connect("hub").ask(headers=TO_GREENBANK).status == 200
+
+
 def test_participants_door_keeps_the_gateways_headers_to_itself(participants: Bench) -> None:
     assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *((name, "x") for name in OWNED)]).status == 200
     assert not any(participants.backend.header(name.lower()) for name in OWNED)
@@ -417,15 +429,20 @@ def test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family(benc
 
 
 def test_one_address_cannot_hold_every_connection(hub: Bench) -> None:
-    listener = hub.door.listeners[0]
+    with held_by_one_address(hub.door.listeners[0].port):
+        assert hub.connect("greenbank").ask(headers=hub.headers()).status == 200
+
+
+@contextmanager
+def held_by_one_address(port: int) -> Iterator[None]:
+    """An address asks for more than its share, and loses what is above it; inside others come in, and later itself again."""
+    where = ("127.0.0.1", port), 10, ("127.0.0.77", 0)
     with ExitStack() as held:
-        where = ("127.0.0.1", listener.port), 10, ("127.0.0.77", 0)
         many = [held.enter_context(socket.create_connection(*where)) for _ in range(CONNECTIONS + 20)]
         ended, _, _ = select.select(many, [], [], 10)
         assert ended, "those above its share are closed at once"
-        # Control: somebody else comes in meanwhile, and the same address once it has let go.
-        assert hub.connect("greenbank").ask(headers=hub.headers()).status == 200
-    with socket.create_connection(("127.0.0.1", listener.port), 10, ("127.0.0.77", 0)) as again:
+        yield
+    with socket.create_connection(*where) as again:
         again.settimeout(0.5)
         with pytest.raises(TimeoutError):
             again.recv(1)
