@@ -12,7 +12,7 @@ from tools.firewall_network import why_not
 
 @pytest.mark.root
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 def test_every_rule_of_the_packet_filter_is_missed(tmp_path: Path) -> None:
     judged("firewall rules", "mutants_nftables", tmp_path, every=4)

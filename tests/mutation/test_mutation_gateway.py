@@ -10,6 +10,6 @@ from support.mutation_judgement import judged
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_every_rule_of_a_gateway_is_missed(tmp_path: Path) -> None:
     judged("gateway rules", "mutants_haproxy", tmp_path, every=6)
