@@ -145,7 +145,7 @@ def community_crypto(folder: Path, size: int, python: Path) -> None:
 def run(program: Path, playbook: str, *arguments: str) -> None:
     """Run a playbook of this folder; its output is shown when it fails."""
     command = [str(program), str(Path(__file__).with_name(playbook)), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=3600)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=2 * 3600)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
 
