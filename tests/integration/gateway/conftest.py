@@ -87,6 +87,9 @@ class Recorder(ThreadingHTTPServer):
     def __init__(self, identity: Identity | None = None, folder: Path | None = None, callers: bytes = b"") -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.seen: list[tuple[str, str, list[tuple[str, str]]]] = []
+        self.upgrading = False
+        """Answers 101 to everything, asked or not, and takes what then comes for what was agreed."""
+        self.tunnelled: list[bytes] = []
         if identity and folder:
             file = folder / f"recorder-{self.server_port}.pem"
             file.write_bytes(identity.certificate + identity.key)
@@ -116,6 +119,14 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(self.server, Recorder)
         self.rfile.read(int(self.headers.get("content-length", "0")))
         self.server.seen.append((self.command, self.path, self.headers.items()))
+        if self.server.upgrading:
+            self.send_response(101)
+            self.send_header("connection", "upgrade")
+            self.send_header("upgrade", "tls/1.0")
+            self.end_headers()
+            self.server.tunnelled.append(self.rfile.readline())
+            self.close_connection = True
+            return
         self.send_response(200)
         self.send_header("content-length", "2")
         self.end_headers()

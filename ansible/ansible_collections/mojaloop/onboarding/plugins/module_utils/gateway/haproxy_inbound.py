@@ -37,6 +37,13 @@ PARTING = "    http-after-response set-header connection close if { stopping }"
 """After a reload the old process closes connections with an answer, never while they are idle: a caller's request may be on
 its way at that moment, and would be lost. The process' ``close-spread-time infinite`` keeps it from closing idle ones."""
 
+NO_TUNNEL = (
+    "    http-request del-header upgrade",
+    "    http-response set-var(txn.refused) str(upgrade-answered) if { status 101 }",
+    "    http-response deny deny_status 502 if { status 101 }",
+)
+"""Threat: after a server's 101 (RFC 9110 section 7.8) HAProxy passes raw bytes, and judges none of the requests among them."""
+
 _ANSWERS = {
     401: ("3000", "The access token is missing or does not hold."),
     403: ("3000", "The caller may not do this."),
@@ -66,6 +73,7 @@ def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
         *(_bind(listener, proxy_protocol=door.proxy_protocol) for listener in door.listeners),
         log_format("participant=%[var(txn.participant)] refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"),
         PARTING,
+        *NO_TUNNEL,
         *(_share() if not door.proxy_protocol else []),
         *_identity(),
         *_path(door.base_path),

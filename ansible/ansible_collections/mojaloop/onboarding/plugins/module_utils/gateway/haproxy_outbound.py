@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from . import rules
-from .haproxy_inbound import CURRENT, NO_RESUMPTION, PARTING, clean_path, log_format, map_file, refusal
+from .haproxy_inbound import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
 from .model import Destination, Outbound
 
 
@@ -22,6 +22,7 @@ def outbound_sections(outbound: Outbound) -> list[str]:
         f"    bind {address}:{listener.port}",
         log_format("destination=%[var(txn.destination)] refused=%[var(txn.refused)] %HM"),
         PARTING,
+        *NO_TUNNEL,
         *clean_path(),
         *_choice(routed=outbound.routed),
         "    use_backend %[var(txn.destination)]",
