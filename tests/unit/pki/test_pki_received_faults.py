@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from unit.pki.bench import AUTHORITY, BLUE, DAY, GREEN, HUB, NOW, PASSPHRASE, authority, ca, forged, key, name_of, names, participant, rule
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
@@ -117,6 +118,36 @@ def test_an_end_in_sight_is_told_apart_from_faults() -> None:
     assert authority_expiry(ISSUING.chain, 730, NOW) == []
     assert [fault.reason for fault in authority_expiry(ISSUING.chain, 730, NOW + 3000 * DAY)] == ["authority-expires-soon"]
     assert received_authority_faults(ISSUING.chain, profile=MOJALOOP, others={}, now=NOW + 3000 * DAY) == []
+
+
+def of_years(certificate: x509.Certificate, *moments: bytes) -> x509.Certificate:
+    """The certificate with another beginning and end (YYYYMMDDHHMMSSZ), which no tool here writes; its signature is not right any more."""
+    der = certificate.public_bytes(Encoding.DER)
+    stated = [f"{moment:%y%m%d%H%M%SZ}".encode() for moment in (certificate.not_valid_before_utc, certificate.not_valid_after_utc)]
+    before, after = (b"".join(tag + bytes([len(time)]) + time for time in times) for tag, times in ((b"\x17", stated), (b"\x18", moments)))
+    longer = len(after) - len(before)
+    changed = bytearray(der.replace(b"\x30" + bytes([len(before)]) + before, b"\x30" + bytes([len(after)]) + after))
+    for place in (2, 6):
+        # The lengths of the certificate and of what is signed in it.
+        changed[place : place + 2] = (int.from_bytes(changed[place : place + 2], "big") + longer).to_bytes(2, "big")
+    return x509.load_der_x509_certificate(bytes(changed))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "reasons"),
+    [
+        (b"00010101000000Z", b"00010102000000Z", {"certificate-expired"}),
+        (b"99990101000000Z", b"99991231235959Z", {"not-yet-valid"}),
+        (b"99991231235959Z", b"00010101000000Z", {"certificate-expired", "not-yet-valid"}),
+        (b"00010101000000Z", b"99991231235959Z", set()),
+    ],
+)
+def test_a_certificate_of_any_years_is_judged(begin: bytes, end: bytes, reasons: set[str]) -> None:
+    certificate = of_years(forged(by=ISSUING), begin, end)
+    notices = expiry_notice(certificate, rule=rule("server"), holder=GREEN, chain=ISSUING.chain, now=NOW)
+    assert notices == []
+    assert reasons | {"issuer-signature"} == set(server(certificate))
+    assert authority_expiry((certificate,), 730, NOW) == []
 
 
 def test_a_chain_is_put_in_order_whatever_order_it_comes_in() -> None:

@@ -180,6 +180,27 @@ HOSTILE = {
 }
 
 
+def numbered(number: int) -> bytes:
+    return foreign((x509.CRLNumber(number), False))
+
+
+def negative() -> bytes:
+    """A list with the number -1, which no tool makes."""
+    der, number = x509.load_pem_x509_crl(numbered(1)).public_bytes(Encoding.DER), bytes.fromhex("551d140403020101")
+    assert der.count(number) == 1
+    return x509.load_der_x509_crl(der.replace(number, number[:-1] + b"\xff")).public_bytes(Encoding.PEM)
+
+
+def test_a_number_is_of_twenty_octets_at_most() -> None:
+    assert refusal(negative()) in {"crl-number", "unreadable"}
+    for wrong in (1 << 160, 1 << 40_000):
+        assert refusal(numbered(wrong)) == "crl-number"
+    for right in (0, 1, 1 << 159, (1 << 160) - 1):
+        assert read(numbered(right)).number == right
+    # What is accepted can be told to people.
+    assert [fault.reason for fault in order_faults(read(numbered(0)), read(numbered((1 << 160) - 1)))] == ["crl-older"]
+
+
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_list_is_refused(case: str) -> None:
     pem, reason = HOSTILE[case]

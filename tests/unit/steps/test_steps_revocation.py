@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from support.counting import record_count
+from support.trees import use_cheap_keys
 from unit.pki.bench import authority
 from unit.steps.conftest import NOW, RENEWAL, Site, changes, faults, marks, pending, site
 from unit.steps.test_steps_leaving import HUB_GATEWAY
@@ -20,6 +22,7 @@ from unit.steps.test_steps_leaving import HUB_GATEWAY
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.certificates import list_certificates
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.publication import Address, publish
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
@@ -32,6 +35,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.revocation
     make_list,
     read_list,
 )
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verification import Chain
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import received_certificates, revocations
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import run as run_module
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
@@ -335,6 +340,7 @@ def of_another_ca(_sender: Publisher) -> bytes:
 REFUSED: dict[str, tuple[Callable[[Publisher], bytes], str]] = {
     "of another CA": (of_another_ca, "crl-signature"),
     "of tomorrow": (lambda sender: sender.list(now=NOW + timedelta(seconds=301)), "crl-not-yet-valid"),
+    "under a number that nobody can be told": (lambda sender: sender.list(number=1 << 40_000), "crl-number"),
     "older": (lambda sender: sender.list(number=3), "crl-older"),
     "another under a number that was seen": (lambda sender: sender.list(number=4, days=29), "crl-number-reused"),
     "junk": (lambda _sender: b"junk", "unreadable"),
@@ -356,6 +362,30 @@ def test_a_wrong_list_of_a_counterpart_is_refused_and_the_one_before_kept(greenb
     assert greenbank.sends(following) == []
     assert greenbank.made.read(RECEIVED) == following
     record_count("wrong revocation lists of counterparts refused", 1)
+
+
+@pytest.mark.parametrize("error", [ValueError("a secret"), OverflowError("a secret")])
+def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_nobody(
+    finished: Site, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    made, real = finished, revocations.received_list
+
+    def received_list(run: run_module.Run, relation: run_module.Relation, pem: bytes, chain: Chain) -> revocations.ReceivedList:
+        if relation.counterpart.name == "bluebank":
+            raise error
+        return real(run, relation, pem, chain)
+
+    monkeypatch.setattr(received_certificates, "received_list", received_list)
+    found = made.together(now=DUE)
+    (told,) = [each for each in found if each.disposition is Disposition.FAULT]
+    assert (told.participant, told.side, told.artefact, told.reason) == ("bluebank", "hub", "publication", "unexpected")
+    assert re.fullmatch(rf"{type(error).__name__} at test_steps_revocation\.py:\d+: a defect of this collection\. Report it\.", told.detail)
+    # Greenbank, which comes after it, is received as ever; bluebank is as soon as it can be judged.
+    assert (number(made, RECEIVED), number(made, "store/hub/received/bluebank/crl.pem")) == (2, 1)
+    monkeypatch.undo()
+    use_cheap_keys(monkeypatch)
+    assert faults(made.together(now=DUE)) == []
+    assert number(made, "store/hub/received/bluebank/crl.pem") == 2
 
 
 def test_an_expired_list_is_waited_for_and_stops_nobody(greenbank: Publisher) -> None:

@@ -96,7 +96,9 @@ def renewal_moment(certificate: x509.Certificate, renew_before_days: int, name: 
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     spread = min(_MOST_JITTER_DAYS, renew_before_days // 8) + 1
     jitter = int.from_bytes(sha256(name.encode()).digest()[:4], "big") % spread
-    return max(end - timedelta(days=renew_before_days + jitter), start + (end - start) * 2 / 3)
+    length = end - start
+    # From the beginning: whatever years a counterpart's certificate states, this is a moment between the two.
+    return start + max(length - timedelta(days=renew_before_days + jitter), length * 2 / 3)
 
 
 def _needed_host(rule: CertificateRule, side: Side) -> str:

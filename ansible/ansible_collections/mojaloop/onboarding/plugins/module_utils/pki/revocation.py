@@ -28,6 +28,8 @@ HOLD = x509.ReasonFlags.certificate_hold.value
 """The one reason that may be taken back (RFC 5280 section 5.3.1)."""
 GONE = x509.ReasonFlags.cessation_of_operation.value
 SUPERSEDED = x509.ReasonFlags.superseded.value
+NUMBERS = range(1 << 160)
+"""Numbers of lists: at most 20 octets (RFC 5280 section 5.2.3). Python refuses to tell a far longer one to people."""
 _PARTIAL = (x509.IssuingDistributionPoint, x509.DeltaCRLIndicator)
 """What makes a list say less than everything, or of more than one CA (RFC 5280 sections 5.2.4 and 5.2.5)."""
 _UNREADABLE = (
@@ -84,7 +86,8 @@ def read_list(pem: bytes, *, where: str) -> RevocationList:
     """A list in PEM, read wholly; InputRefused otherwise.
 
     Reason codes: those of ``check_input``, ``crl-scope`` (a delta, a part, an indirect one), ``crl-extension`` (a critical one that is
-    not known here: RFC 5280 section 5.2 forbids its use), ``crl-incomplete`` (no number, or no nextUpdate).
+    not known here: RFC 5280 section 5.2 forbids its use), ``crl-incomplete`` (no number, or no nextUpdate), ``crl-number`` (negative,
+    or over 20 octets).
     """
     check_input(pem, labels=("X509 CRL",), most=1, limit=LIST_LIMIT, where=where)
     try:
@@ -104,6 +107,8 @@ def read_list(pem: bytes, *, where: str) -> RevocationList:
     number = found.get(x509.CRLNumber.oid)
     if number is None or not isinstance(number.value, x509.CRLNumber) or ends is None:
         raise InputRefused("crl-incomplete", "states no number or no nextUpdate; allowed: a list with both (version 2)", where=where)
+    if number.value.crl_number not in NUMBERS:
+        raise InputRefused("crl-number", "has a number that is negative or over 20 octets; allowed: RFC 5280 section 5.2.3", where=where)
     return RevocationList(crl, number.value.crl_number, begins, ends, revoked)
 
 

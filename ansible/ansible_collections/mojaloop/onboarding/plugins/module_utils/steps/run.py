@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -149,6 +150,15 @@ class Run:
         except OnboardingError as error:
             reason = getattr(error, "reason", "") or "error"
             self.note(Finding(participant, step, side, artefact, reason, Disposition.FAULT, detail=str(error)))
+        except (ValueError, ArithmeticError) as error:
+            # A value that no reader has refused: a defect here, which nobody may use to stop the others.
+            self.note(Finding(participant, step, side, artefact, "unexpected", Disposition.FAULT, detail=unexpected(error)))
+
+
+def unexpected(error: Exception) -> str:
+    """An error that nobody has foreseen: its type and where it was raised. Its own words may hold what no log may."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {PurePath(last.filename).name}:{last.lineno}: a defect of this collection. Report it."
 
 
 def select_sides(description: Description, wanted: list[str]) -> tuple[str, ...]:
