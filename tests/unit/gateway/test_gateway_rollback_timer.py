@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,46 @@ def test_a_guarded_change_waits_for_its_confirmation(tmp_path: Path) -> None:
     assert changed.exists()
     assert rollback.confirm(str(tmp_path), token)
     assert not undone.exists()
+
+
+def test_undoing_that_fails_once_is_tried_again(tmp_path: Path) -> None:
+    state, tried = tmp_path / "state", tmp_path / "tried"
+
+    def back() -> None:
+        if not tried.exists():
+            tried.touch()
+            raise OSError("busy for once")
+        state.write_text("before")
+
+    def fail() -> None:
+        state.write_text("half")
+        raise ValueError("not this")
+
+    with pytest.raises(ValueError, match="not this"):
+        rollback.guard(str(tmp_path / "timers"), 60, back, fail)
+    assert state.read_text() == "before"
+    assert rollback.fired(str(tmp_path / "timers")) == []
+
+
+def test_a_run_that_is_killed_while_its_change_is_undone_leaves_that_to_the_timer(tmp_path: Path) -> None:
+    state, begun = tmp_path / "state", tmp_path / "begun"
+
+    def back() -> None:
+        begun.touch()
+        time.sleep(0.5)
+        state.write_text("before")
+
+    def fail() -> None:
+        state.write_text("half")
+        raise ValueError("not this")
+
+    child = os.fork()
+    if child == 0:
+        with suppress(ValueError):
+            rollback.guard(str(tmp_path / "timers"), 60, back, fail)
+        os._exit(0)
+    assert until(begun)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert rollback.settle(str(tmp_path / "timers"), 60) == []
+    assert state.read_text() == "before"

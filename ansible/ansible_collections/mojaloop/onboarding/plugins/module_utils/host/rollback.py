@@ -18,6 +18,8 @@ from typing import Callable, NoReturn
 
 POLL = 0.2
 """Seconds between two looks at whether the change was confirmed."""
+UNDONE = "undone"
+"""What a timer's record says when undoing succeeded; else it says why not."""
 UNDOING = 60.0
 """Seconds that undoing may take on a host that is barely alive."""
 
@@ -47,16 +49,15 @@ def guard(folder: str, seconds: float, undo: Callable[[], None], change: Callabl
     """Arm, then ``change``; returns the token to confirm with. Whatever ``change`` raises comes through, after ``undo``.
 
     A change that takes longer than ``seconds`` (a disk that stalls) may come after the timer has looked at it, and nobody
-    would ever undo it. It is undone here, and TimeoutError says so. ``undo`` may so be called twice, never at once.
+    would ever undo it: it is undone here, and TimeoutError says so. What failed is undone by the detached process, at
+    once: this one may be killed meanwhile, with the connection that it serves.
     """
     token = arm(folder, seconds, undo)
     try:
         change()
         _in_time(folder, token, seconds)
     except BaseException:
-        if not confirm(folder, token):
-            wait(folder, UNDOING)
-        undo()
+        _undo_now(folder, token, undo)
         raise
     return token
 
@@ -104,6 +105,44 @@ def settle(folder: str, limit: float) -> list[str]:
 def fired(folder: str) -> list[str]:
     """Tokens of changes that were undone because nobody confirmed them."""
     return [name.split("-", 1)[1] for name in _names(folder, "fired-")]
+
+
+def _undo_now(folder: str, token: str, undo: Callable[[], None]) -> None:
+    """Have a timer undo the change now, and wait for it; undo here when that did not help."""
+    if not _hasten(folder, token):
+        # It has fired already, and may have done so before the change came: once more, after it.
+        _await(folder)
+        token = arm(folder, 0, undo)
+    _await(folder)
+    record = os.path.join(folder, "fired-" + token)
+    try:
+        with open(record, encoding="utf-8") as stream:
+            done = stream.read().strip() == UNDONE
+        os.unlink(record)
+    except FileNotFoundError:
+        done = False
+    if not done:
+        undo()
+
+
+def _hasten(folder: str, token: str) -> bool:
+    """Have the timer fire at its next look; False when it has fired already."""
+    try:
+        handle = os.open(os.path.join(folder, "pending-" + token), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        os.write(handle, b"now")
+    finally:
+        os.close(handle)
+    return True
+
+
+def _await(folder: str) -> None:
+    try:
+        wait(folder, UNDOING)
+    except TimeoutError:
+        return
 
 
 def _in_time(folder: str, token: str, seconds: float) -> None:
@@ -155,14 +194,17 @@ def _wait(folder: str, token: str, seconds: float, undo: Callable[[], None]) -> 
     pending, firing = (os.path.join(folder, state + token) for state in ("pending-", "firing-"))
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if not os.path.exists(pending):
+        try:
+            if os.stat(pending).st_size:
+                break
+        except FileNotFoundError:
             return
         time.sleep(POLL)
     try:
         os.rename(pending, firing)
     except FileNotFoundError:
         return
-    outcome = "undone"
+    outcome = UNDONE
     try:
         undo()
     except Exception as error:  # noqa: BLE001  the record must be written whatever happened: nobody else is left to tell
