@@ -82,6 +82,27 @@ def authorization(bench: Bench, **values: object) -> None:
     bench.description = replace(bench.description, hub=replace(hub, authorization_server=replace(hub.authorization_server, **values)))
 
 
+def let_in(bench: Bench, now: datetime, *, awaited: bool = False) -> tuple[str, ...]:
+    """The clients of the first participant that the hub's first gateway accepts; ``awaited``: the present one is not among them."""
+    hub = bench.description.hub
+    view = desired._View(bench.description, hub, hub.gateways[0], bench.tree, now)
+    accepted = desired._clients(view, bench.description.participants[0])
+    assert [(one.step, one.artefact) for one in view.findings] == [("oauth", "gateway/gateway-1/token-client")] * awaited
+    return accepted
+
+
+def refusing(bench: Bench, method: str, status: int) -> None:
+    """From here on the server answers such requests so, and does nothing; 0: it is down."""
+    served = bench.server.request
+
+    def request(asked: str, *arguments: Any, **named: Any) -> Answer:  # noqa: ANN401 -- as the wrapped one
+        if not status:
+            raise Unreachable("no answer", where="https://auth.test")
+        return Answer(status, {}, b"{}") if asked == method else served(asked, *arguments, **named)
+
+    bench.server.request = request
+
+
 @pytest.fixture
 def settled(bench: Bench) -> Bench:
     """Greenbank, managed, has its client; the hub has two gateways, and replaces clients after 30 days."""
@@ -493,19 +514,15 @@ def test_a_door_remembers_prepared_clients_only_and_forgets_them_afterwards(sett
 
 
 def test_the_door_is_told_of_both_clients_while_they_overlap(settled: Bench) -> None:
-    def told() -> tuple[str, ...]:
-        view = desired._View(settled.description, settled.description.hub, settled.description.hub.gateways[0], settled.tree)
-        return desired._clients(view, settled.description.participants[0])
-
     first = used(settled)
-    assert told() == (first,)
+    assert let_in(settled, DUE) == (first,)
     settled.run(now=DUE)
-    assert told() == (first, prepared(settled))
+    assert let_in(settled, DUE) == (first, prepared(settled))
     doors(settled)
     settled.run(now=DUE)
-    assert told() == (used(settled), first)
+    assert let_in(settled, DUE) == (used(settled), first)
     settled.run(now=DUE + 7 * DAY)
-    assert told() == (used(settled),)
+    assert let_in(settled, DUE + 7 * DAY) == (used(settled),)
 
 
 @pytest.mark.parametrize("field", ["issued", "replaced"])
@@ -518,3 +535,65 @@ def test_a_record_without_its_moment_is_a_fault_and_nothing_is_replaced(settled:
     found = settled.run(now=DUE + DAY)
     assert (reasons(found), found[0].disposition) == (["error"], Disposition.FAULT)
     assert len(settled.server.clients) == 2
+
+
+@pytest.mark.parametrize("status", [405, 500, 0])
+def test_a_server_that_does_not_end_a_revoked_client_is_told_and_the_door_ends_it(settled: Bench, status: int) -> None:
+    first = used(settled)
+    order(settled, revoke_before=DUE)
+    assert let_in(settled, DUE - DAY) == (first,)
+    served = settled.server.request
+    refusing(settled, "DELETE", status)
+    found = settled.run(now=DUE)
+    assert (found[-1].disposition, "oauth-client-retired" in reasons(found)) == (Disposition.FAULT, False)
+    assert let_in(settled, DUE, awaited=not status) == ((used(settled),) if status else ())
+    assert first in settled.server.clients
+    assert settled.run(now=DUE)[-1].disposition is Disposition.FAULT
+    settled.server.request = served
+    assert reasons(predicted(settled, DUE))[-1] == "oauth-client-retired"
+    assert list(settled.server.clients) == list(let_in(settled, DUE)) == [used(settled)] != [first]
+    assert predicted(settled, DUE) == []
+
+
+def test_a_revoked_client_ends_though_no_other_can_be_registered(settled: Bench) -> None:
+    order(settled, revoke_before=DUE)
+    served = settled.server.request
+    refusing(settled, "POST", 401)
+    assert reasons(settled.run(now=DUE)) == ["oauth-client-retired", "authorization-server-refused"]
+    assert (settled.server.clients, clients(settled), let_in(settled, DUE, awaited=True)) == ({}, [], ())
+    assert reasons(settled.run(now=DUE)) == ["authorization-server-refused"]
+    settled.server.request = served
+    assert reasons(predicted(settled, DUE)) == ["oauth-client-missing"]
+    assert let_in(settled, DUE) == (used(settled),)
+    assert predicted(settled, DUE) == []
+
+
+def test_a_revoked_client_that_cannot_be_changed_is_deleted_nevertheless(settled: Bench) -> None:
+    order(settled, revoke_before=DUE)
+    refusing(settled, "PUT", 500)
+    settled.change("greenbank", roles=("parties",))
+    assert reasons(settled.run(now=DUE))[-2:] == ["oauth-client-retired", "authorization-server-refused"]
+    assert settled.server.clients == {}
+
+
+@pytest.mark.parametrize("status", [405, 500, 0])
+def test_the_end_of_an_overlap_does_not_wait_for_the_server(settled: Bench, status: int) -> None:
+    settled.run(now=DUE)
+    doors(settled)
+    first = used(settled)
+    settled.run(now=DUE)
+    refusing(settled, "DELETE", status)
+    over = DUE + 7 * DAY
+    assert let_in(settled, over - timedelta(seconds=1)) == (used(settled), first)
+    assert "oauth-client-retired" not in reasons(settled.run(now=over))
+    assert (let_in(settled, over), clients(settled)) == ((used(settled),), [used(settled), first])
+
+
+def test_a_revocation_ends_the_client_of_who_is_suspended(settled: Bench) -> None:
+    settled.change("greenbank", state=State.SUSPENDED)
+    order(settled, revoke_before=DUE)
+    assert reasons(predicted(settled, DUE)) == ["oauth-client-retired"]
+    assert (settled.server.clients, predicted(settled, DUE)) == ({}, [])
+    settled.change("greenbank", state=State.ACTIVE)
+    assert reasons(predicted(settled, DUE)) == ["oauth-client-missing"]
+    assert let_in(settled, DUE) == (used(settled),)

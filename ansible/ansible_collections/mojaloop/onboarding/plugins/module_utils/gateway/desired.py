@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -18,7 +19,8 @@ from ..description.model import HUB, AuthorizationServer, Description, Gateway, 
 from ..description.trust import has_authority
 from ..errors import GatewayError, StoreError
 from ..findings import Disposition, Finding
-from ..oauth.records import read_clients, read_registration
+from ..oauth.doors import accepted_clients
+from ..oauth.records import read_registration
 from ..store import layout
 from ..store.tree import Tree
 from . import rules
@@ -37,14 +39,21 @@ class AuthorizationFacts:
 
 
 def gateway_model(
-    description: Description, side_name: str, gateway: Gateway, tree: Tree, facts: AuthorizationFacts | None = None
+    description: Description,
+    side_name: str,
+    gateway: Gateway,
+    tree: Tree,
+    facts: AuthorizationFacts | None = None,
+    now: datetime | None = None,
 ) -> GatewayModel:
     """The model of one gateway of one side; ``inbound`` is None while the side's server certificate or CA is missing.
+
+    ``now`` (unless given: the present) decides which OAuth clients have ended.
 
     Source: "Technical onboarding of DFSPs", TLS steps 3, 7, 8 and "Sharing endpoint information". StoreError when a
     file of the store is damaged.
     """
-    view = _View(description, description.side(side_name), gateway, tree)
+    view = _View(description, description.side(side_name), gateway, tree, now or datetime.now(UTC))
     inbound = _inbound(view, facts or AuthorizationFacts())
     outbound = Outbound(gateway.outbound, tuple(view.complete("tls-7", _destination, _with_doors(view))), routed=side_name == HUB)
     return GatewayModel(
@@ -60,6 +69,7 @@ class _View:
     side: Side
     gateway: Gateway
     tree: Tree
+    now: datetime
     findings: list[Finding] = field(default_factory=list)
 
     def open_counterparts(self) -> list[Side]:
@@ -165,10 +175,14 @@ def _caller(view: _View, other: Side) -> Caller | None:
 
 
 def _clients(view: _View, other: Participant) -> tuple[str, ...]:
-    """One, and while a renewal overlaps two: the door accepts the next before it is handed over, the earlier until it has ended."""
-    if read_registration(view.tree, other.name) is None:
+    """One, and while a renewal overlaps two: the door accepts the next before it is handed over, the earlier until it has ended.
+
+    None while the present one is revoked and the step before could not replace it.
+    """
+    accepted = accepted_clients(view.description, view.tree, other, view.now)
+    if read_registration(view.tree, other.name) not in accepted:
         view.awaited(other.name, "oauth", "token-client", HUB)
-    ids = [rules.checked(rules.CLIENT, one.client_id, what="client id") for one in read_clients(view.tree, other.name)]
+    ids = [rules.checked(rules.CLIENT, one.client_id, what="client id") for one in accepted]
     return tuple(dict.fromkeys(ids))
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -83,6 +83,15 @@ class _Step(Workplace):
             yield from self._offboard(participant)
             return
         renewal = Renewal(self, participant)
+        try:
+            yield from self._onboard(participant, renewal)
+        except OnboardingError:
+            # Threat: whoever has a leaked secret must be out, whatever it was that failed. That first error is told.
+            with suppress(OnboardingError):
+                yield from renewal.end_revoked()
+            raise
+
+    def _onboard(self, participant: Participant, renewal: Renewal) -> Iterator[Finding]:
         yield from renewal.finish()
         registration, intent = read_registration(self.tree, participant.name), read_intent(self.tree, participant.name)
         if registration and not self.online:
@@ -95,7 +104,7 @@ class _Step(Workplace):
         elif participant.state is not State.SUSPENDED:
             yield from self._onboard_anew(participant, registration, intent)
         else:  # its doors are closed: nothing new is made for it
-            yield from renewal.retire()
+            yield from renewal.carry_on()
 
     def _onboard_anew(self, participant: Participant, registration: Registration | None, intent: Intent | None) -> list[Finding]:
         """Register the first client, or one in place of a client that the server no longer knows."""
@@ -171,8 +180,8 @@ class _Step(Workplace):
         yield from self._orphans(participant, intent)
         for which in (PREVIOUS, NEXT, ""):
             if which in clients:
-                yield self.finding(participant, f"client{which}", "oauth-client-retired")
                 self.delete(participant, clients[which], which)
+                yield self.finding(participant, f"client{which}", "oauth-client-retired")
             else:
                 self.forget(participant, which)
         if intent:

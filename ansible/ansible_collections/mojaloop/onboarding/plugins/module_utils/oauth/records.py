@@ -36,6 +36,14 @@ class Registration:
         """When it was registered, as this side's clock said; StoreError when the record does not say."""
         return _moment(self.issued, self.client_id)
 
+    def before(self, moment: datetime | None, now: datetime, skew: timedelta) -> bool:
+        """Whether an order about clients registered before a moment is about this one.
+
+        A moment still to come orders nothing: what is registered until then would be replaced in every run. What was
+        registered more than ``skew`` later than now was so by a clock that ran ahead: it escapes no order.
+        """
+        return moment is not None and moment <= now and not moment <= self.registered <= now + skew
+
     def ends(self, overlap_days: int) -> datetime:
         """When a client that was replaced is to end."""
         return _moment(self.replaced, self.client_id) + timedelta(days=overlap_days)
@@ -75,7 +83,7 @@ def write_registration(tree: Tree, participant: str, registration: Registration,
 
 
 def read_clients(tree: Tree, participant: str) -> list[Registration]:
-    """Every client of a participant that its door must accept: the present one first."""
+    """Every client of a participant that is recorded: the present one first."""
     found = [read_registration(tree, participant, which) for which in ("", NEXT, PREVIOUS)]
     return [one for one in found if one is not None]
 

@@ -11,7 +11,8 @@ A server need not keep two secrets of one client (RFC 7592 section 2.2), so the 
 3. After ``client_overlap_days`` the earlier client is deleted at the server, and the doors forget it.
 
 ``revoke_before`` does all of it in one run and waits for nobody: whoever has the secret must be out, and requests with the
-old token are refused until the participant has its new credentials and the gateways are configured.
+old token are refused until the participant has its new credentials and the gateways are configured. Where no successor can be
+had, the old ones are deleted nevertheless; where the server does not do that, the doors refuse them (``doors.accepted_clients``).
 
 The record of the earlier client, written first, is the mark of a hand-over that has begun: a killed one is finished by the next run.
 """
@@ -23,9 +24,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..description.model import Participant
+from ..errors import OnboardingError
 from ..findings import OPERATOR, Finding
 from ..store.layout import NEXT, PREVIOUS, sealed_credentials_path
-from .doors import doors_without
+from .doors import doors_without, revoked
 from .model import desired_registration, differences
 from .records import Registration, intent_path, read_intent, write_registration
 from .workplace import Workplace
@@ -59,11 +61,27 @@ class Renewal:
                 yield from self._hand_over(secret)
 
     def carry_on(self) -> Iterator[Finding]:
-        """Whatever is due: of a suspended participant, nothing but the end of its earlier client."""
+        """Whatever is due: of a suspended participant, nothing but the end of clients."""
         yield from self.retire()
         if self.participant.active:
             yield from self._renew()
             yield from self.retire()
+        else:
+            yield from self.end_revoked()
+
+    def end_revoked(self) -> Iterator[Finding]:
+        """Delete what is revoked, successor or not, and each although another could not be; the last error then."""
+        refused: OnboardingError | None = None
+        for which, client in self._clients().items():
+            if self._revoked(client):
+                try:
+                    self.work.delete(self.participant, client, which)
+                except OnboardingError as error:
+                    refused = error
+                else:
+                    yield self._finding(f"client{which}", "oauth-client-retired", "it was registered before oauth.revoke_before")
+        if refused:
+            raise refused
 
     def retire(self) -> Iterator[Finding]:
         """End the earlier client when its time is over."""
@@ -156,8 +174,8 @@ class Renewal:
         yield self._finding("credentials", "oauth-credentials-renewed", f"the earlier client works until {self._end(replaced)}")
 
     def _retired(self, earlier: Registration) -> Iterator[Finding]:
-        yield self._finding("client.previous", "oauth-client-retired", f"it was replaced on {earlier.replaced}")
         self.work.delete(self.participant, earlier, PREVIOUS)
+        yield self._finding("client.previous", "oauth-client-retired", f"it was replaced on {earlier.replaced}")
 
     def _due(self, present: Registration) -> bool:
         days = self.work.server.client_days
@@ -165,17 +183,17 @@ class Renewal:
         return aged or self._before(present, self.participant.oauth.renew_before) or self._revoked(present)
 
     def _revoked(self, client: Registration) -> bool:
-        return self._before(client, self.participant.oauth.revoke_before)
+        return revoked(self.work.description, self.participant, client, self.work.now)
 
     def _before(self, client: Registration, moment: datetime | None) -> bool:
-        """A moment still to come orders nothing: what is registered until then would be replaced in every run."""
-        return moment is not None and client.registered < moment <= self.work.now
+        return client.before(moment, self.work.now, timedelta(seconds=self.work.description.profile.backdate_seconds))
 
     def _why(self, present: Registration) -> str:
         orders = self.participant.oauth
         named = {"oauth.revoke_before": orders.revoke_before, "oauth.renew_before": orders.renew_before}
         ordered = next((name for name, moment in named.items() if self._before(present, moment)), "client_days")
-        return f"the present one was registered on {present.registered:%Y-%m-%d}: {ordered}"
+        ahead = " by a clock that ran ahead" if present.registered > self.work.now else ""
+        return f"the present one was registered on {present.registered:%Y-%m-%d}{ahead}: {ordered}"
 
     def _end(self, earlier: Registration) -> str:
         return f"{earlier.ends(self.work.server.client_overlap_days):%Y-%m-%d %H:%M} UTC"
