@@ -26,6 +26,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings impor
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import authority_record, make_authority
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import PrivateKey, read_own_key
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.revocation import (
     GONE,
@@ -225,6 +226,36 @@ def test_another_ca_begins_another_list_under_a_higher_number(finished: Site) ->
     assert number(made, "store/greenbank/ca/crl.pem") > before
     assert made.read(RECEIVED) == made.read("store/greenbank/ca/crl.pem")
     assert entries(made, RECEIVED) == {}
+
+
+def renew_authority(made: Site, now: datetime) -> None:
+    """The hub's CA with the same name and key under a certificate of now, as a root gives it to one that nears its end."""
+    key = read_own_key(made.read("store/hub/ca/key.pem"), made.read("store/hub/ca.passphrase"))
+    description = load_description(made.root / "description", state=str(made.state))
+    certificate = make_authority(key, side=description.hub, rule=description.profile.authority, now=now)
+    pem = certificate.public_bytes(Encoding.PEM)
+    files = {"certificate.pem": pem, "chain.pem": pem, "key.record": authority_record(made.read("store/hub/ca/key.pem"), certificate)}
+    for name, content in files.items():
+        made.path(f"store/hub/ca/{name}").write_bytes(content)
+
+
+def test_what_a_ca_has_revoked_stays_so_when_its_certificate_is_renewed(finished: Site) -> None:
+    made = finished
+    gone, held = (serial(made, f"store/hub/issued/{name}/client.pem") for name in ("greenbank", "bluebank"))
+    be(made, "offboarded").together()
+    assert entries(made) == {gone: GONE}
+    before = made.read("store/hub/ca/certificate.pem")
+    renew_authority(made, NOW + DAY)
+    assert faults(made.together(now=NOW + DAY)) == []
+    assert made.read("store/hub/ca/certificate.pem") != before
+    assert entries(made) == {gone: GONE}
+    # What it signed under the certificate before can still be revoked.
+    be(made, "suspended", "bluebank").together(now=NOW + DAY)
+    assert entries(made) == {gone: GONE, held: HOLD}
+    # And leaves when it has ended.
+    for days in (370, 400):
+        made.together(now=NOW + days * DAY)
+    assert gone not in entries(made)
 
 
 def test_what_was_signed_for_proofs_alone_is_on_no_list(finished: Site) -> None:

@@ -64,7 +64,7 @@ def keep_list(run: Run, side: Side, signer: Callable[[], CertificateSigner]) -> 
     pem = run.tree.read(path)
     standing = None if pem is None else _readable(pem, path)
     last = SequenceJournal(run.tree).highest(number).number
-    issued = _issued(run, side.name, chain[0], run.now if standing is None else min(run.now, standing.begins))
+    issued = _issued(run, side.name, run.now if standing is None else min(run.now, standing.begins))
     revoked = _revoked(run, side.name, issued)
     reason = "crl-missing" if pem is None else _reason_to_sign(run, standing, last, chain[0])
     if not reason and standing is not None and _differs(standing.entries, revoked.values(), issued, run.now):
@@ -129,21 +129,18 @@ def _reason_to_sign(run: Run, standing: RevocationList | None, last: int, issuer
     return "crl-expires-soon" if standing.due(run.now) else ""
 
 
-def _issued(run: Run, side: str, issuer: x509.Certificate, since: datetime) -> dict[int, Issuance]:
-    """What this CA has put into circulation and did not end before ``since``, by serial number.
+def _issued(run: Run, side: str, since: datetime) -> dict[int, Issuance]:
+    """What this side's CA has put into circulation and did not end before ``since``, by serial number.
 
     An entry stays until a list that was made after the certificate's end has shown it (RFC 5280 section 3.3). The journal
-    names sides, not CAs: what a CA before this one signed began before it. What was signed for proofs alone
-    (``verification``) has a key that the register has never seen, and goes to nobody.
+    names sides, not CAs. So what a CA before this one signed is here as well: that may have been the same key under a
+    certificate since renewed, and no number is taken twice in a journal, so an entry too many revokes nothing else. What
+    was signed for proofs alone (``verification``) has a key that the register has never seen, and goes to nobody.
     """
-    began = issuer.not_valid_before_utc
     return {
         serial: record
         for serial, record in SerialJournal(run.tree).issued(side).items()
-        if record.not_after
-        and datetime.fromisoformat(record.not_after) > since
-        and datetime.fromisoformat(record.time) >= began
-        and run.known_keys.owner(record.key) is not None
+        if record.not_after and datetime.fromisoformat(record.not_after) > since and run.known_keys.owner(record.key) is not None
     }
 
 
@@ -163,13 +160,13 @@ def _revoked(run: Run, side: str, issued: Mapping[int, Issuance]) -> dict[int, R
 
 
 def _wanted(run: Run, side: str, holder: str, before: Revocation | None) -> str:
-    """The reason that the holder's state calls for. Of whom nothing is known, a hold stays; to itself, nobody is suspended."""
+    """The reason that the holder's state calls for. Of whom the run does not judge, a hold stays; to itself, nobody is suspended."""
     description = run.description
     if holder in {HUB, side}:
         return ""
     if holder in description.closed_names:
         return HOLD
-    if holder in description.broken_names or holder not in description.known_names:
+    if holder not in {participant.name for participant in run.chosen}:
         return "" if before is None else before.reason
     return _REASONS.get(description.participant(holder).state, "")
 
