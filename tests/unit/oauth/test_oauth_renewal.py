@@ -282,10 +282,17 @@ def test_a_new_exchange_certificate_in_between_gets_the_secret_sealed_again(else
 
 
 def test_what_cannot_be_sealed_is_not_registered(elsewhere: Bench) -> None:
-    known = set(elsewhere.server.clients)
+    known, present = set(elsewhere.server.clients), set(clients(elsewhere, "redbank"))
     elsewhere.tree.remove("store/hub/received/redbank/exchange.pem")
-    assert [one.disposition for one in elsewhere.run(now=DUE)][-1] is Disposition.FAULT
-    assert set(elsewhere.server.clients) == known
+    before = content(elsewhere.tree)
+    found = predicted(elsewhere, DUE)
+    assert [(one.reason, one.disposition, one.pending_on) for one in found] == [("awaiting-counterpart", Disposition.PENDING, "redbank")]
+    assert (set(elsewhere.server.clients), content(elsewhere.tree)) == (known, before)
+    elsewhere.change("redbank", oauth=ClientOrders(revoke_before=DUE))
+    assert reasons(predicted(elsewhere, DUE)) == ["awaiting-counterpart", "oauth-client-retired"]
+    assert known - set(elsewhere.server.clients) == present
+    elsewhere.publish_exchange()
+    assert reasons(predicted(elsewhere, DUE)) == ["oauth-client-missing"]
 
 
 def test_who_is_suspended_gets_no_new_client_and_loses_the_earlier_one(settled: Bench) -> None:
@@ -597,3 +604,101 @@ def test_a_revocation_ends_the_client_of_who_is_suspended(settled: Bench) -> Non
     settled.change("greenbank", state=State.ACTIVE)
     assert reasons(predicted(settled, DUE)) == ["oauth-client-missing"]
     assert let_in(settled, DUE) == (used(settled),)
+
+
+def rewritten(bench: Bench, which: str = "", source: str = "store/hub/oauth/greenbank.json", **values: str) -> None:
+    """Greenbank's record of a client as somebody else, another clock or a killed run would have left it."""
+    record = {**json.loads(bench.tree.read(source)), **values}
+    bench.tree.write(f"store/hub/oauth/greenbank{which}.json", json.dumps(record).encode())
+
+
+@pytest.mark.parametrize("kind", ["renew_before", "revoke_before"])
+def test_no_order_misses_a_client_that_was_registered_by_a_clock_ahead(settled: Bench, kind: str) -> None:
+    first = used(settled)
+    rewritten(settled, issued=(DUE + timedelta(seconds=300)).isoformat())
+    order(settled, **{kind: DUE})
+    assert predicted(settled, DUE) == []
+    assert let_in(settled, DUE) == (first,)
+    rewritten(settled, issued="2031-01-01T00:00:00+00:00")
+    assert let_in(settled, DUE, awaited=kind == "revoke_before") == ((first,) if kind == "renew_before" else ())
+    found = predicted(settled, DUE)
+    assert (found[0].reason, f"by a clock that ran ahead: oauth.{kind}" in found[0].detail) == ("oauth-client-renewed", True)
+    assert (first in settled.server.clients) == (kind == "renew_before")
+
+
+def test_a_present_client_deleted_by_hand_does_not_shield_the_earlier_one_from_a_revocation(settled: Bench) -> None:
+    settled.run(now=DUE)
+    doors(settled)
+    first = used(settled)
+    settled.run(now=DUE)
+    del settled.server.clients[used(settled)]
+    order(settled, revoke_before=DUE + DAY)
+    assert reasons(predicted(settled, DUE + DAY)) == ["oauth-client-missing", "oauth-client-retired"]
+    assert first not in settled.server.clients
+    assert list(settled.server.clients) == clients(settled) == [used(settled)]
+    assert predicted(settled, DUE + DAY) == []
+
+
+def test_who_moves_elsewhere_keeps_its_client_until_there_is_something_to_seal_to(settled: Bench) -> None:
+    settled.server.tells_secret = False
+    first = used(settled)
+    settled.change("greenbank", hosting="self-hosted")
+    before = content(settled.tree)
+    assert reasons(predicted(settled, NOW)) == reasons(predicted(settled, DUE)) == ["awaiting-counterpart"]
+    assert (list(settled.server.clients), content(settled.tree)) == ([first], before)
+    settled.publish_exchange("greenbank")
+    assert reasons(predicted(settled, NOW)) == ["oauth-credentials-missing"]
+    assert list(settled.server.clients) == clients(settled) == [in_sealed(settled)] != [first]
+    assert predicted(settled, NOW) == []
+
+
+def in_sealed(bench: Bench) -> str:
+    """The client whose credentials are published for greenbank."""
+    return str(json.loads(bench.tree.read("store/hub/oauth/greenbank.p7m").partition(b": ")[2])["client_id"])
+
+
+def test_who_moves_elsewhere_in_the_midst_of_a_renewal_loses_nothing(settled: Bench) -> None:
+    settled.server.tells_secret = False
+    settled.run(now=DUE)
+    doors(settled)
+    settled.change("greenbank", hosting="self-hosted")
+    known, before = set(settled.server.clients), content(settled.tree)
+    assert reasons(predicted(settled, DUE)) == ["awaiting-counterpart"]
+    assert (set(settled.server.clients), content(settled.tree)) == (known, before)
+    settled.publish_exchange("greenbank")
+    for _ in range(3):
+        settled.run(now=DUE)
+        doors(settled)
+    assert predicted(settled, DUE) == []
+    assert set(clients(settled)) == set(settled.server.clients)
+    assert in_sealed(settled) == clients(settled)[0]
+
+
+def test_a_hand_over_whose_successor_is_lost_is_forgotten(settled: Bench) -> None:
+    rewritten(settled, PREVIOUS, replaced=NOW.isoformat())
+    first = used(settled)
+    assert predicted(settled, NOW) == []
+    assert (clients(settled), list(settled.server.clients)) == ([first], [first])
+    assert settled.tree.read("store/hub/oauth/greenbank.previous.json") is None
+    assert reasons(predicted(settled, DUE)) == RENEWED
+
+
+@pytest.mark.parametrize("which", ["", NEXT, PREVIOUS])
+def test_a_record_of_another_participant_deletes_no_client_of_it(settled: Bench, which: str) -> None:
+    settled.description = replace(settled.description, participants=(participant("greenbank"), participant("bluebank")))
+    settled.run()
+    rewritten(settled, which, "store/hub/oauth/bluebank.json", replaced=NOW.isoformat() if which == PREVIOUS else "")
+    known = set(settled.server.clients)
+    before = json.dumps(settled.server.clients)
+    if which != PREVIOUS:
+        found = predicted(settled, NOW)
+        assert (found[0].participant, found[0].disposition, json.dumps(settled.server.clients)) == ("greenbank", Disposition.FAULT, before)
+    settled.change("greenbank", state=State.OFFBOARDED)
+    found = predicted(settled, NOW)
+    assert (found[-1].disposition, "is not named lab/greenbank" in found[-1].detail) == (Disposition.FAULT, True)
+    theirs = read_registration(settled.tree, "bluebank")
+    assert theirs
+    assert theirs.client_id in settled.server.clients
+    rewritten(settled, which, "store/hub/oauth/bluebank.json", client_id="gone", registration_client_uri="https://auth.test/reg/gone")
+    assert reasons(predicted(settled, NOW))[-1] == "oauth-client-retired"
+    assert known - set(settled.server.clients) <= known - {theirs.client_id}

@@ -103,14 +103,14 @@ class _Step(Workplace):
             yield from renewal.carry_on()
         elif participant.state is not State.SUSPENDED:
             yield from self._onboard_anew(participant, registration, intent)
+            yield from renewal.retire()
         else:  # its doors are closed: nothing new is made for it
             yield from renewal.carry_on()
 
     def _onboard_anew(self, participant: Participant, registration: Registration | None, intent: Intent | None) -> list[Finding]:
         """Register the first client, or one in place of a client that the server no longer knows."""
-        if not participant.managed and self.exchange_certificate(participant) is None:
-            detail = "its exchange certificate, to which the secret of its OAuth client is encrypted"
-            return [self.finding(participant, "exchange", "awaiting-counterpart", detail, pending_on=participant.name)]
+        if self.lacks_exchange(participant):
+            return [self._awaited(participant)]
         detail = "the server no longer knows it" if registration else ""
         findings = [*self._orphans(participant, intent), self.finding(participant, "client", "oauth-client-missing", detail)]
         self._register(participant)
@@ -120,6 +120,7 @@ class _Step(Workplace):
         self, participant: Participant, registration: Registration, observed: dict[str, object], intent: Intent | None
     ) -> list[Finding]:
         """Bring fields and credentials of a client that exists up to the description."""
+        self.refuse_another(participant, observed)
         desired = desired_registration(self.description, participant)
         changed = differences(desired, observed)
         findings = []
@@ -129,7 +130,9 @@ class _Step(Workplace):
                 registration, observed = self._update(participant, registration, desired)
         elif intent and intent.action != "renew":
             self.tree.remove(intent_path(participant.name))
-        if not self._delivered(participant, registration, observed):
+        if self.lacks_exchange(participant):
+            findings.append(self._awaited(participant))
+        elif not self._delivered(participant, registration, observed):
             findings.append(self.finding(participant, "credentials", "oauth-credentials-missing"))
             self._redeliver(participant, registration, observed)
         return findings
@@ -186,6 +189,10 @@ class _Step(Workplace):
                 self.forget(participant, which)
         if intent:
             self.tree.remove(intent_path(participant.name))
+
+    def _awaited(self, participant: Participant) -> Finding:
+        detail = "its exchange certificate, to which the secret of its OAuth client is encrypted"
+        return self.finding(participant, "exchange", "awaiting-counterpart", detail, pending_on=participant.name)
 
     def _orphans(self, participant: Participant, intent: Intent | None) -> list[Finding]:
         """A request whose answer was lost may have left a client that nobody can manage (RFC 7591 has no list)."""

@@ -52,7 +52,11 @@ class Renewal:
         present, following, earlier = (clients.get(which) for which in ("", NEXT, PREVIOUS))
         if following and present and following.client_id == present.client_id:
             self.work.forget(self.participant, NEXT)
-        elif following and present and earlier and earlier.client_id == present.client_id:
+        elif following is None and present and earlier and earlier.client_id == present.client_id:
+            self.work.forget(self.participant, PREVIOUS)
+        elif (
+            following and present and earlier and earlier.client_id == present.client_id and not self.work.lacks_exchange(self.participant)
+        ):
             secret, findings = self._looked_at(following)
             yield from findings
             if secret is None:
@@ -61,9 +65,9 @@ class Renewal:
                 yield from self._hand_over(secret)
 
     def carry_on(self) -> Iterator[Finding]:
-        """Whatever is due: of a suspended participant, nothing but the end of clients."""
+        """Whatever is due: of a participant that is suspended, or that nothing can be sealed to, nothing but the end of clients."""
         yield from self.retire()
-        if self.participant.active:
+        if self.participant.active and not self.work.lacks_exchange(self.participant):
             yield from self._renew()
             yield from self.retire()
         else:

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..description.model import HUB, AuthorizationServer, Description, Participant
-from ..errors import StoreError
+from ..errors import AuthorizationServerError, StoreError
 from ..findings import OPERATOR, Disposition, Finding
 from ..store.layout import NEXT, PREVIOUS, credentials_path, received_folder, registration_path, sealed_credentials_path
 from ..store.tree import Overlay, Tree
@@ -82,9 +82,21 @@ class Workplace:
 
     def delete(self, participant: Participant, registration: Registration, which: str = "") -> None:
         """Delete a client at the server, then what is kept of it; the record goes last, so that an interrupted run repeats it."""
-        if not self.check:
-            self.client.delete(registration)
+        if self.online and not registration.client_id.startswith(REHEARSED):
+            observed = self.client.read(registration)
+            if observed is not None:
+                registration = self.follow(participant, registration, observed, which)
+                self.refuse_another(participant, observed)
+                if not self.check:
+                    self.client.delete(registration)
         self.forget(participant, which)
+
+    def refuse_another(self, participant: Participant, observed: dict[str, object]) -> None:
+        """Threat: a record that was restored or copied to the wrong name would delete or change the client of somebody else."""
+        own = desired_registration(self.description, participant)["client_name"]
+        if observed.get("client_name", own) != own:
+            where = registration_path(participant.name)
+            raise AuthorizationServerError(f"the client is not named {own}, and is not touched", where=where, remedy="Restore the record.")
 
     def forget(self, participant: Participant, which: str = "") -> None:
         """Remove what is kept of a client: secrets first, the record last."""
@@ -137,6 +149,10 @@ class Workplace:
         """The secret of this client that a managed participant's store holds; empty when it holds none."""
         found = (read_object(self.tree, credentials_path(participant.name, which)) if participant.managed else None) or {}
         return str(found.get("client_secret") or "") if found.get("client_id") == client else ""
+
+    def lacks_exchange(self, participant: Participant) -> bool:
+        """Whether nothing can be sealed to this participant, so that a client made for it would be of no use to anybody."""
+        return not participant.managed and self.exchange_certificate(participant) is None
 
     def exchange_certificate(self, participant: Participant) -> x509.Certificate | None:
         """To which the credentials of a participant that is hosted elsewhere are sealed; None until it is received."""
