@@ -30,7 +30,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 AREA, RESULTS, EVERY, ONLY = "MUTATION_AREA", "MUTATION_RESULTS", "MUTATION_EVERY", "MUTATION_ONLY"
-LONGEST_CASE = 60
+LONGEST_CASE = 180
 """Seconds for one case: a mutant may make it wait for ever."""
 
 

@@ -139,3 +139,13 @@ def test_a_slip_in_a_participants_file_withdraws_no_key_and_no_client(finished: 
     assert faults(found) == [("hub", "client", "participant-unknown")]
     for side in ("hub", "greenbank"):
         assert [path.stem for path in sorted(finished.path(f"store/{side}/jws-keys").iterdir())] == ["greenbank", "switch"]
+
+
+def test_a_run_for_somebody_else_leaves_a_suspension_to_the_run_that_carries_all_of_it_out(finished: Site) -> None:
+    finished.participants["bluebank"]["state"] = "suspended"
+    finished.describe()
+    state = marks(finished.state)
+    assert finished.run(participants=["greenbank"]) == []
+    assert marks(finished.state) == state, "half of it, keys and lists without doors, would look as if it were done"
+    assert ("hub", "jws-list", "publication-differs") in changes(finished.run())
+    assert not finished.path("store/hub/jws-keys/bluebank.pem").exists()

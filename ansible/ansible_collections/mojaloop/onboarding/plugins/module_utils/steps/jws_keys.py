@@ -68,18 +68,20 @@ class JwsKeys:
 def hub_keys(run: Run) -> dict[str, bytes]:
     """The JWS public keys that the hub vouches for, by FSPIOP id: its own and every active participant's.
 
-    A participant whose file is broken keeps the entry it has: a slip of the pen withdraws nobody's key.
+    A participant whose file is broken keeps the entry it has: a slip of the pen withdraws nobody's key. So do those whom a
+    narrowed run is not about: their keys come and go with their doors.
     """
     found = {run.description.hub.fspiop_id: run.tree.read(f"{layout.store_folder(HUB, 'jws')}/public.pem")}
-    for participant in run.description.participants:
+    for participant in run.chosen:
         if participant.active:
             found[participant.fspiop_id] = run.tree.read(f"{layout.received_folder(HUB, participant.name)}/jws.pem")
     return {**_kept(run), **{name: content for name, content in found.items() if content is not None}}
 
 
 def _kept(run: Run) -> dict[str, bytes]:
-    """The entries of participants whose file is broken; no two holders share a key, so the key tells which entry is theirs."""
-    names = run.description.broken_names - run.description.closed_names
+    """The entries of participants not judged in this run; no two holders share a key, so the key tells which entry is theirs."""
+    everybody = {participant.name for participant in run.description.participants}
+    names = run.description.broken_names - run.description.closed_names | everybody - {participant.name for participant in run.chosen}
     theirs = {run.tree.read(f"{layout.received_folder(HUB, name)}/jws.pem") for name in names}
     if not theirs - {None}:
         return {}
