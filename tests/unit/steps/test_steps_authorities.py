@@ -136,6 +136,37 @@ def test_an_offline_ca_is_asked_by_files_once_and_answers_by_files(tmp_path: Pat
     assert changes(made.run(now=later)) == []
 
 
+def answer_all(made: Site, authority: Path, desk: Path) -> list[Finding]:
+    """A run, the answers to what it asks for, and a run that takes them over."""
+    made.run(now=now())
+    for request in desk.glob("*/request.json"):
+        if not request.with_name("certificate.pem").exists():
+            answer(authority, request.parent)
+    return made.run(now=now())
+
+
+def test_an_offline_ca_is_asked_anew_for_who_was_offboarded_and_is_back(tmp_path: Path, authority: Path) -> None:
+    made, desk = asked_and_answered(tmp_path, authority)[0], tmp_path / "desk"
+    assert faults(answer_all(made, authority, desk)) == []
+    assert made.run(now=now()) == []
+    path = "store/greenbank/client/hub/certificate.pem"
+    certificate = made.read(path)
+    for state, same in (("suspended", True), ("offboarded", False)):
+        made.participants["greenbank"]["state"] = state
+        assert faults(made.describe().run(now=now())) == []
+        made.participants["greenbank"]["state"] = "active"
+        back = made.describe().run(now=now())
+        assert (faults(back), awaited(back)) == ([], set() if same else {("hub", "client")})
+        before = marks(made.state), marks(desk)
+        assert changes(made.run(now=now())) == []
+        assert (marks(made.state), marks(desk)) == before
+        assert faults(answer_all(made, authority, desk)) == []
+        assert (made.read(path) == certificate) is same
+        assert made.run(now=now()) == []
+    x509.load_pem_x509_certificate(made.read(path)).verify_directly_issued_by(issuing(authority))
+    assert not made.path("store/hub/ca/crl.pem").exists()
+
+
 def asked_and_answered(root: Path, authority: Path) -> tuple[Site, Path]:
     """A site whose hub has asked an offline CA, and the folder of its request for the server certificate, which is answered."""
     made = site(root, "greenbank")

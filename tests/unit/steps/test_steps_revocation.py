@@ -122,6 +122,33 @@ def test_who_is_suspended_is_on_hold_and_who_has_left_is_revoked_for_good(finish
     assert made.together(now=NOW + DAY) == []
 
 
+def test_who_was_offboarded_gets_another_certificate_although_no_list_could_be_signed(finished: Site) -> None:
+    made = finished
+    issued, passphrase = serial(made, "store/hub/issued/greenbank/client.pem"), made.path("store/hub/ca.passphrase")
+    kept = passphrase.read_bytes()
+    passphrase.write_bytes(b"another")
+    assert ("hub", "crl", "key-passphrase-wrong") in faults(be(made, "offboarded").together())
+    assert entries(made) == {}
+    state = marks(made.path("journal/revoked"))
+    made.together(now=NOW + timedelta(hours=1))
+    assert marks(made.path("journal/revoked")) == state
+    passphrase.write_bytes(kept)
+    assert faults(be(made, "active").together(now=NOW + DAY)) == []
+    assert entries(made) == {issued: GONE}
+    assert {entry.since for entry in read_list(made.read(OWN), where=OWN).entries} == {NOW}
+    assert serial(made, "store/hub/issued/greenbank/client.pem") != issued
+    assert not made.path("store/hub/issued/greenbank/client.previous.pem").exists()
+    assert made.together(now=NOW + DAY) == []
+    # Control: a suspension that no list could tell of is taken back.
+    issued = serial(made, "store/hub/issued/bluebank/client.pem")
+    passphrase.write_bytes(b"another")
+    be(made, "suspended", "bluebank").together(now=NOW + DAY)
+    passphrase.write_bytes(kept)
+    be(made, "active", "bluebank").together(now=NOW + DAY)
+    assert serial(made, "store/hub/issued/bluebank/client.pem") == issued
+    assert issued not in entries(made)
+
+
 def test_a_participant_whose_file_is_gone_or_broken_keeps_its_entries(finished: Site) -> None:
     made = finished
     be(made, "offboarded").together()

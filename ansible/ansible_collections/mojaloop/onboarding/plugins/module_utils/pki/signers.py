@@ -81,13 +81,15 @@ class OfflineSigner:
 
     ``template.pem`` is the certificate as it shall be, signed by a key that was thrown away: what comes back is compared
     with it field by field. ``request.csr`` says the same for tools that sign requests (its own key was thrown away too:
-    the key to certify is ``public.pem``), ``request.json`` for people, with the command.
+    the key to certify is ``public.pem``), ``request.json`` for people, with the command. What came back under a serial
+    number in ``revoked`` is asked for again under another.
     """
 
     tree: Tree
     folder: str
     certificate: x509.Certificate
     chain: Chain
+    revoked: frozenset[int] = frozenset()
 
     def sign(self, draft: Draft) -> x509.Certificate:
         """See ``CertificateSigner``; SigningRefused when what came back is not what was asked."""
@@ -107,6 +109,8 @@ class OfflineSigner:
         if pem is None:
             return None
         template = read_certificate(pem)
+        if template.serial_number in self.revoked:
+            return None
         wanted = _template(draft, template.serial_number)
         same = (template.subject, template.issuer, _extensions(template)) == (wanted.subject, wanted.issuer, _extensions(wanted))
         return template if same and template.not_valid_after_utc >= draft.needed_until else None

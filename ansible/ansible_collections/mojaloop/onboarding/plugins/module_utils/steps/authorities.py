@@ -14,9 +14,11 @@ from ..pki.certificates import CertificateUnreadable, read_certificates
 from ..pki.certificates import certificate_pem as pem_of_certificates
 from ..pki.faults import Fault, remedy
 from ..pki.keys import private_pem, public_digest, read_own_key
+from ..pki.revocation import GONE
 from ..pki.signers import CertificateSigner, LocalSigner, OfflineSigner
 from ..pki.verification import Chain, authority_expiry
 from ..store import layout
+from ..store.journal import RevocationJournal
 from .registers import key_of
 from .run import Run, rekey_switch
 
@@ -78,7 +80,7 @@ def signer_of(run: Run, side: str) -> CertificateSigner | None:
     ca = run.description.side(side).ca
     if ca.kind == "offline":
         tree, place = run.beside(ca.offline_folder)
-        return OfflineSigner(tree, place, chain[0], chain)
+        return OfflineSigner(tree, place, chain[0], chain, RevocationJournal(run.tree).serials(side, GONE))
     pem = run.tree.read(f"{folder}/key.pem")
     if pem is None:
         msg = "the CA key is lost"

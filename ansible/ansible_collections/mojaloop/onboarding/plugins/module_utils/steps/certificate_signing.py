@@ -131,8 +131,7 @@ class Desk:
 
     @cached_property
     def _revoked(self) -> frozenset[int]:
-        revoked = RevocationJournal(self._run.tree).revoked(self._side.name)
-        return frozenset(serial for serial, revocation in revoked.items() if revocation.reason == GONE)
+        return RevocationJournal(self._run.tree).serials(self._side.name, GONE)
 
     @cached_property
     def _chain(self) -> Chain:

@@ -6,8 +6,8 @@ certificate. What a later certificate replaced is superseded a week after, once 
 
 No gateway reads these lists. The doors judge by fingerprint at every request, which ends live and resumed sessions as
 well, as no list does; and HAProxy refuses everybody by a list (``crl-file``) that has expired.
-An offline CA is not asked for lists: whoever keeps its key publishes them. A CA without the right to sign lists
-(keyUsage cRLSign) is not taken over in the first place (``authority-not-crl-signer``).
+An offline CA is not asked for lists: whoever keeps its key publishes them. What it has to revoke is journalled all the same.
+A CA without the right to sign lists (keyUsage cRLSign) is not taken over in the first place (``authority-not-crl-signer``).
 """
 
 from __future__ import annotations
@@ -53,12 +53,11 @@ _REASONS = {State.SUSPENDED: HOLD, State.OFFBOARDED: GONE}
 
 
 def keep_list(run: Run, side: Side, signer: Callable[[], CertificateSigner]) -> None:
-    """Keep the revocation list of a side's own CA; ``signer`` is asked for only when there is one to sign.
+    """Keep what a side's own CA has revoked, and its list; ``signer`` is asked for only when there is one to sign.
 
     A list is due when it is missing or damaged, says something else than is so, or has a third of its time left.
     """
-    chain = authority_chain(run, side.name)
-    if side.ca.kind not in {"internal", "imported"} or not chain:
+    if side.ca.kind not in {"internal", "imported", "offline"}:
         return
     path, number = layout.own_list_path(side.name), layout.list_number_path(side.name)
     pem = run.tree.read(path)
@@ -66,6 +65,11 @@ def keep_list(run: Run, side: Side, signer: Callable[[], CertificateSigner]) -> 
     last = SequenceJournal(run.tree).highest(number).number
     issued = _issued(run, side.name, run.now if standing is None else min(run.now, standing.begins))
     revoked = _revoked(run, side.name, issued)
+    # Ahead of the list, and although none can be signed: who was offboarded gets another certificate, come what may.
+    _journal(run, side.name, revoked)
+    chain = authority_chain(run, side.name)
+    if side.ca.kind == "offline" or not chain:
+        return
     reason = "crl-missing" if pem is None else _reason_to_sign(run, standing, last, chain[0])
     if not reason and standing is not None and _differs(standing.entries, revoked.values(), issued, run.now):
         reason = "crl-differs"
@@ -78,7 +82,6 @@ def keep_list(run: Run, side: Side, signer: Callable[[], CertificateSigner]) -> 
         raise StoreError(msg, where=layout.store_folder(side.name, "ca"), remedy="See the faults of its own certificates.")
     days = run.description.profile.authority.list_days
     made = make_list(authority.certificate, authority.key, number=following, revoked=revoked.values(), now=run.now, days=days)
-    _journal(run, side.name, revoked)
     # Ahead of the list: a number that may have been seen is never used for anything else.
     SequenceJournal(run.tree).advance(number, Numbered(following, sha256(made).hexdigest()))
     run.tree.write(path, made)
@@ -199,7 +202,7 @@ def _differs(standing: Iterable[Revoked], wanted: Iterable[Revoked], issued: Map
 
 
 def _journal(run: Run, side: str, revoked: Mapping[int, Revoked]) -> None:
-    """Ahead of the list: what it says is so from then on, and a hold that is over is forgotten."""
+    """What the list is to say is so from now on, and a hold that is over is forgotten."""
     journal = RevocationJournal(run.tree)
     for serial, before in journal.revoked(side).items():
         if serial not in revoked and before.reason == HOLD:

@@ -91,6 +91,10 @@ class RevocationJournal:
             found[int(name.removesuffix(".json"), 16)] = Revocation(str(record["reason"]), str(record["time"]))
         return found
 
+    def serials(self, issuer: str, reason: str) -> frozenset[int]:
+        """The serial numbers of what the CA of a side has revoked for this reason."""
+        return frozenset(serial for serial, revocation in self.revoked(issuer).items() if revocation.reason == reason)
+
     def write(self, issuer: str, serial: int, revocation: Revocation | None) -> None:
         """Journal a revocation; None: it was a hold, and is taken back."""
         path = revoked_path(issuer, serial)
