@@ -44,7 +44,7 @@ def evidence(*cases: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": 1, "environment": "lab", "hub": "Lab Hub", "description": "d1" * 32, "profile": "mojaloop 1",
         "at": "2030-01-01T00:00:00+00:00", "counts": {}, "participants": {"greenbank": "Green Bank", "bluebank": "Blue Bank"},
-        "verdicts": {"greenbank": True, "bluebank": False}, "material": {"greenbank": "a" * 64}, "cases": list(cases),
+        "verdicts": {"greenbank": True, "bluebank": False}, "material": {"greenbank": "a" * 64}, "left_out": [], "cases": list(cases),
     }  # fmt: skip
 
 
@@ -132,3 +132,9 @@ def test_evidence_holds_no_secret(kind: str) -> None:
 def test_what_is_public_stays() -> None:
     public = '{"protectedHeader":"eyJhbGciOiJSUzI1NiJ9","signature":"abc"} token-missing fspiop-source: greenbank'
     assert redacted(public) == public
+
+
+def test_a_narrowed_run_says_whom_it_was_not_about() -> None:
+    whole = {**evidence(case()), "left_out": ["bluebank", "redbank"]}
+    assert "This run was not about bluebank, redbank." in page(whole)
+    assert "was not about" not in page(evidence(case()))

@@ -46,6 +46,7 @@ def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, desc
         "at": now.isoformat(),
         "counts": dict(counts(results)),
         "participants": {each.name: each.organisation for each in description.participants if each.name in found},
+        "left_out": sorted(described.keys() - found),
         "verdicts": {**_members(before, "verdicts"), **found},
         "material": {**_members(before, "material"), **{each: material_digest(tree, described[each], description.hub) for each in found}},
         "pages": {**_members(before, "pages"), **dict.fromkeys(found, f"{name}.html")},

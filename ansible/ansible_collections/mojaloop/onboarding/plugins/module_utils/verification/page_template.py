@@ -97,7 +97,7 @@ TEMPLATE = """\
 <div class="verdict {{ verdict }}"><span class="sign">{{ {"passed": "&#10003;", "open": "&#9675;"}.get(verdict, "&#10007;")|safe }}</span>
 <div><b>{{ sentence }}</b>
 Every request below was really sent. A refusal counts only beside its control: the same attempt with the one wrong fact made right,
-accepted.</div></div>
+accepted.{% if kept.left_out %} This run was not about {{ kept.left_out|join(", ") }}.{% endif %}</div></div>
 <ul class="tiles">
 <li><b>{{ kept.cases|length }}</b>cases</li>
 <li class="passed"><b>{{ numbers.passed }}</b>as they must be</li>
