@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from support.counting import record_count
@@ -59,6 +60,10 @@ def entries(made: Site, path: str = OWN) -> dict[int, str]:
 
 def serial(made: Site, path: str) -> int:
     return x509.load_pem_x509_certificate(made.read(path)).serial_number
+
+
+def fingerprint(made: Site, path: str) -> str:
+    return x509.load_pem_x509_certificate(made.read(path)).fingerprint(hashes.SHA256()).hex()
 
 
 def be(made: Site, state: str, name: str = "greenbank") -> Site:
@@ -147,6 +152,28 @@ def test_who_was_offboarded_gets_another_certificate_although_no_list_could_be_s
     be(made, "active", "bluebank").together(now=NOW + DAY)
     assert serial(made, "store/hub/issued/bluebank/client.pem") == issued
     assert issued not in entries(made)
+
+
+def test_who_is_back_is_let_in_with_nothing_until_another_certificate_is_signed(finished: Site) -> None:
+    made = finished
+    made.hub["hub"]["gateways"] = [HUB_GATEWAY]
+    path, passphrase = "store/hub/issued/greenbank/client.pem", made.path("store/hub/ca.passphrase")
+    made.describe()
+    # It has renewed: its door accepts two of them.
+    made.together(now=RENEWAL)
+    both = [fingerprint(made, path), fingerprint(made, path.replace("client", "client.previous"))]
+    kept = passphrase.read_bytes()
+    assert [each in str(doors(made)) for each in both] == [True, True]
+    be(made, "offboarded").together(now=RENEWAL)
+    passphrase.write_bytes(b"another")
+    assert ("hub", "client", "key-passphrase-wrong") in faults(be(made, "active").together(now=RENEWAL))
+    assert [each in str(doors(made)) for each in both] == [False, False]
+    passphrase.write_bytes(kept)
+    assert faults(made.together(now=RENEWAL)) == []
+    found = str(doors(made))
+    assert fingerprint(made, path) in found
+    assert [each in found for each in both] == [False, False]
+    assert made.together(now=RENEWAL) == []
 
 
 def test_a_participant_whose_file_is_gone_or_broken_keeps_its_entries(finished: Site) -> None:

@@ -66,6 +66,8 @@ class Desk:
         if not reason:
             self._issued += [standing] if standing else []
             return
+        if reason == "certificate-revoked":
+            self._withdraw(relation, artefact, request)
         asked = self._waiting()
         try:
             certificate = self._sign(relation, artefact, request)
@@ -170,18 +172,22 @@ class Desk:
             why=why,
         )
 
+    def _withdraw(self, relation: Relation, artefact: Artefact, request: Request) -> None:
+        """Ahead of another signature, which may be long in coming: no door lets in again with what is revoked for good."""
+        holder, name = relation.counterpart.name, artefact.rule.name
+        path = layout.issued_path(self._side.name, holder, name)
+        before = key_of({"certificate.pem": self._run.tree.read(path) or b""})
+        self._run.known_keys.retire(holder, before, public_digest(request.public_key))
+        for each in (layout.issued_path(self._side.name, holder, f"{name}.previous"), path):
+            self._run.tree.remove(each)
+
     def _keep(self, relation: Relation, artefact: Artefact, certificate: x509.Certificate) -> None:
-        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while, unless it is revoked."""
+        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while."""
         holder, name = relation.counterpart.name, artefact.rule.name
         path = layout.issued_path(self._side.name, holder, name)
         replaced = self._run.tree.read(path)
         if replaced is not None:
-            previous = layout.issued_path(self._side.name, holder, f"{name}.previous")
-            standing = self._standing(relation.counterpart, artefact)
-            if standing is not None and standing.serial_number in self._revoked:
-                self._run.tree.remove(previous)
-            else:
-                self._run.tree.write(previous, replaced)
+            self._run.tree.write(layout.issued_path(self._side.name, holder, f"{name}.previous"), replaced)
             before, following = key_of({"certificate.pem": replaced}), public_digest(certificate.public_key())
             self._run.known_keys.retire(holder, before, following)
         self._run.tree.write(path, pem_of((certificate,)))
