@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,10 @@ from support.authorities import Authority, digest_of
 from tools import repository
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description, Gateway, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, Description, Gateway, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import AuthorizationFacts, gateway_model
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel, HeaderRule, Identity
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
@@ -155,6 +157,28 @@ def test_missing_artefact_leaves_its_participant_out_and_names_whom_it_awaits(
     model = world.model()
     assert reasons(model) == found
     assert {"greenbank", "bluebank"} <= set(callers(model)) & set(called(model))
+
+
+def test_whose_only_client_is_revoked_has_none_at_the_door_until_there_is_another(world: World) -> None:
+    """From the moment on, not before it, and only its own: whatever the authorization server did."""
+    revoked = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    record = {**REGISTRATION, "client_id": "client-redbank", "issued": "2026-11-23T09:00:00+00:00"}
+    world.tree.write("store/hub/oauth/redbank.json", json.dumps(record).encode())
+    orders = ClientOrders(revoke_before=revoked)
+    people = tuple(replace(one, oauth=orders) if one.name == "redbank" else one for one in world.description.participants)
+    description = replace(world.description, participants=people)
+    gateway = description.hub.gateways[0]
+    second = timedelta(seconds=1)
+    for now, clients, found in (
+        (revoked - second, ("client-redbank",), []),
+        (revoked, (), [("redbank", "oauth", "artefact-missing", "hub")]),
+    ):
+        model = gateway_model(description, "hub", gateway, world.tree, world.facts, now)
+        assert model.inbound is not None
+        accepted = {caller.participant: caller.clients for caller in model.inbound.callers}
+        assert accepted == {name: (f"client-{name}",) for name in NAMES} | {"redbank": clients}
+        assert reasons(model) == found
+        assert ("client-redbank" in render(model).maps["clients"]) == bool(clients)
 
 
 def test_without_a_server_certificate_there_is_no_door(world: World) -> None:
