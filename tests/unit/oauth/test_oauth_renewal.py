@@ -189,7 +189,8 @@ def test_an_order_replaces_what_was_registered_before_it_once(settled: Bench) ->
     order(settled, renew_before=NOW)
     assert predicted(settled, NOW + DAY) == []
     order(settled, renew_before=NOW + DAY)
-    assert predicted(settled, NOW + DAY - timedelta(seconds=1)) == []
+    (waits,) = predicted(settled, NOW + DAY - timedelta(seconds=1))
+    assert (waits.reason, waits.pending_on) == ("order-to-come", "the hub operator")
     assert reasons(predicted(settled, NOW + DAY)) == RENEWED
     doors(settled)
     assert reasons(predicted(settled, NOW + DAY)) == ["oauth-credentials-renewed"]
@@ -200,9 +201,11 @@ def test_an_order_replaces_what_was_registered_before_it_once(settled: Bench) ->
 def test_a_revocation_replaces_and_ends_everything_at_once(settled: Bench) -> None:
     first = used(settled)
     order(settled, revoke_before=NOW + DAY)
-    assert predicted(settled, NOW + DAY - timedelta(seconds=1)) == []
+    assert reasons(predicted(settled, NOW + DAY - timedelta(seconds=1))) == ["order-to-come"]
     expected = ["oauth-client-renewed", "oauth-credentials-renewed", "oauth-client-retired"]
-    assert reasons(predicted(settled, NOW + DAY)) == expected
+    done = predicted(settled, NOW + DAY)
+    assert reasons(done) == expected
+    assert [finding.detail for finding in done if "credentials" in finding.reason] == ["the earlier client ends in this run"]
     assert first not in settled.server.clients
     assert clients(settled) == list(settled.server.clients) == [used(settled)]
     assert predicted(settled, NOW + DAY) == []
@@ -239,7 +242,7 @@ def test_a_revocation_does_not_hand_over_what_was_prepared_before_it(settled: Be
 
 def test_a_clock_that_runs_behind_replaces_and_ends_nothing(settled: Bench) -> None:
     order(settled, renew_before=NOW - DAY)
-    assert predicted(settled, NOW - 5000 * DAY) == []
+    assert reasons(predicted(settled, NOW - 5000 * DAY)) == ["order-to-come"]
     order(settled)
     settled.run(now=DUE)
     doors(settled)

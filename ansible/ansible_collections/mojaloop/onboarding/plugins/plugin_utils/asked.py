@@ -32,6 +32,4 @@ def refuse_limit(variables: Mapping[str, Any]) -> None:
     limit = variables.get("ansible_limit")
     if limit and CONTROLLER not in re.split(r"[:,\s]+", str(limit)):
         remedy = "Narrow with -e participants= or -e sides= instead, or name the controller too. Nothing was done."
-        raise AnsibleActionFail(
-            f"--limit {limit} leaves the controller out, which makes what hosts get and tells how all stands. {remedy}"
-        )
+        raise AnsibleActionFail(f"--limit {limit} leaves the controller out, which makes what hosts get and tells how all stands. {remedy}")

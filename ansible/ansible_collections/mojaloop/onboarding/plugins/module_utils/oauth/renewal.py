@@ -120,11 +120,21 @@ class Renewal:
     def _waiting(self, present: Registration, earlier: Registration | None) -> list[Finding] | None:
         """Why no successor is made now, if so: it is not due (nothing to tell), or somebody is waited for."""
         if not self._due(present):
-            return []
+            return self._to_come()
         if earlier and not self._revoked(present):
             detail = f"the earlier client works until {self._end(earlier)}; to end both at once: oauth.revoke_before"
             return [self._finding("client", "overlap-running", detail, self.participant.name)]
         return None
+
+    def _to_come(self) -> list[Finding]:
+        """Orders of a moment that is still to come, mostly one of another time zone: who gave them believes that they are carried out."""
+        orders = self.participant.oauth
+        named = {"oauth.revoke_before": orders.revoke_before, "oauth.renew_before": orders.renew_before}
+        return [
+            self._finding("client", "order-to-come", f"{name} takes effect at {moment:%Y-%m-%d %H:%M} UTC, not now", OPERATOR)
+            for name, moment in named.items()
+            if moment is not None and moment > self.work.now
+        ]
 
     def _prepare(self) -> str:
         """Register the successor; the intent goes when its record is kept."""
@@ -175,7 +185,8 @@ class Renewal:
             tree.write(sealed_credentials_path(name), tree.read(sealed_credentials_path(name, NEXT)) or b"")
             write_registration(tree, name, following)
         self.work.forget(self.participant, NEXT)
-        yield self._finding("credentials", "oauth-credentials-renewed", f"the earlier client works until {self._end(replaced)}")
+        end = "ends in this run" if self._revoked(present) else f"works until {self._end(replaced)}"
+        yield self._finding("credentials", "oauth-credentials-renewed", f"the earlier client {end}")
 
     def _retired(self, earlier: Registration) -> Iterator[Finding]:
         self.work.delete(self.participant, earlier, PREVIOUS)

@@ -92,7 +92,7 @@ def _write(root: Path, archive: Path, guard: Callable[[], None], environment: st
     for stray in [each for each in target.parent.iterdir() if each.name.startswith(f".{target.name}{STAGE}")]:
         # An earlier backup that was killed left all keys in it.
         discard(str(stray))
-    inputs = Inputs(STEP_OF_FILE.keys() | {MANIFEST}, LIMIT)
+    inputs = Inputs(frozenset({*STEP_OF_FILE, MANIFEST}), LIMIT)
     with staging(str(target)) as staged:
         handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as stream:
