@@ -7,8 +7,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 
 NODE := tests/lab/node
-TESTS := $(wildcard $(addprefix tests/,unit integration interruption secrets faults hostile mutation))
-PYTEST := pytest -n auto --dist loadfile
+# The long files first, so that no worker is left alone with one at the end.
+TESTS := $(wildcard $(addprefix tests/,mutation integration interruption secrets faults hostile unit))
+PYTEST := pytest -n auto --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help venv system node scanner check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest mutation test test-deep demo bench docs format lock clean
 
@@ -72,7 +73,7 @@ test: system venv node scanner ## everything, on a machine that has never seen t
 	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest
 
 test-deep: export ONBOARDING_TEST_DEPTH := deep
-test-deep: pytest ## all tests that `make test` only samples (every point of interruption, every mutation), in full: about an hour
+test-deep: pytest ## all tests that `make test` only samples (every point of interruption, every mutation), in full: several hours
 
 demo: system venv node ## raise the lab on this machine, onboard, verify, remove it (KEEP=1 leaves it running)
 	@tests/tools/demo

@@ -18,7 +18,6 @@ from cryptography.x509.oid import NameOID
 from hostile.fuzzing import JSON, fields, mutated, nothing_happens, told
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.memory import MIB, within
 from support.sides import rsa_key, side
 from unit.pki.bench import GREEN, key, rule
 from unit.steps.conftest import NOW, site
@@ -66,7 +65,7 @@ GREENS = side("greenbank")
 
 @pytest.fixture(autouse=True)
 def _watched(tmp_path: Path) -> Iterator[None]:
-    with nothing_happens(tmp_path), within(64 * MIB):
+    with nothing_happens(tmp_path):
         yield
 
 

@@ -14,8 +14,7 @@ import os
 import pickle
 import re
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,15 +55,6 @@ def spent(work: Callable[[], Any], *, warm: Callable[[], Any] = lambda: None) ->
     _, status = os.waitpid(child, 0)
     assert content, f"the process ended with {os.waitstatus_to_exitcode(status)}"
     return Spent(*pickle.loads(content))  # noqa: S301 -- from our own child
-
-
-@contextmanager
-def within(bound: int) -> Iterator[None]:
-    """What happens meanwhile in this process takes no more than these bytes of resident memory beyond what it has: see ``spent``."""
-    before = _begin()
-    yield
-    peak = _kilobytes("VmHWM") - before
-    assert peak < bound, f"{peak / MIB:.1f} MiB; allowed: {bound / MIB:.0f} MiB"
 
 
 def _begin() -> int:
