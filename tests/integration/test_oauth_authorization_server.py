@@ -271,7 +271,7 @@ def test_a_client_is_renewed_with_an_overlap_in_which_both_get_tokens(bench: Ben
     assert [found.reason for found in planned] == ["oauth-client-renewed", "awaiting-gateways"]
     assert bench.credentials() == first
     assert [found.reason for found in bench.run(now=due)] == ["awaiting-gateways"]
-    keep_accepted(bench.tree, "door", [one.client_id for one in read_clients(bench.tree, "greenbank")])
+    keep_accepted(bench.tree, "door", [one.client_id for one in read_clients(bench.tree, "greenbank").values()])
     planned = bench.run(check=True, now=due)
     assert bench.run(now=due) == planned
     assert reasons(planned) == {"oauth-credentials-renewed"}

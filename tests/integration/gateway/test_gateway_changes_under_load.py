@@ -236,7 +236,7 @@ class RenewingHub:
 
     def callers(self) -> tuple[Caller, ...]:
         """Whom the door must accept now."""
-        return with_caller(self.bench, "greenbank", clients=tuple(one.client_id for one in read_clients(self.tree, "greenbank")))
+        return with_caller(self.bench, "greenbank", clients=tuple(one.client_id for one in read_clients(self.tree, "greenbank").values()))
 
     def ask_with_token_of(self, client: str) -> str:
         """Why the door refuses greenbank with a token of this client; empty when it does not."""

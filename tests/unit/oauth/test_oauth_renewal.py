@@ -53,7 +53,7 @@ def prepared(bench: Bench, name: str = "greenbank") -> str:
 
 def clients(bench: Bench, name: str = "greenbank") -> list[str]:
     """What the hub's door is told to accept, the present client first."""
-    return [one.client_id for one in read_clients(bench.tree, name)]
+    return [one.client_id for one in read_clients(bench.tree, name).values()]
 
 
 def doors(bench: Bench, *hosts: str) -> None:
@@ -219,25 +219,24 @@ def test_a_revocation_in_the_midst_of_a_renewal_ends_all_three(settled: Bench) -
     waits = predicted(settled, DUE + DAY)
     assert (reasons(waits), waits[0].pending_on) == (["overlap-running"], "greenbank")
     assert "oauth.revoke_before" in waits[0].detail
-    old = set(settled.server.clients)
+    revoke_both(settled)
+
+
+def revoke_both(bench: Bench) -> None:
+    """Order that the two clients of a renewal end at once: a third takes their place, in one run."""
+    old = set(bench.server.clients)
     assert len(old) == 2
-    order(settled, revoke_before=DUE + DAY)
+    order(bench, revoke_before=DUE + DAY)
     expected = ["oauth-client-retired", "oauth-client-renewed", "oauth-credentials-renewed", "oauth-client-retired"]
-    assert reasons(predicted(settled, DUE + DAY)) == expected
-    assert old.isdisjoint(settled.server.clients)
-    assert len(settled.server.clients) == 1
-    assert settled.run(now=DUE + DAY) == []
+    assert reasons(predicted(bench, DUE + DAY)) == expected
+    assert old.isdisjoint(bench.server.clients)
+    assert len(bench.server.clients) == 1
+    assert bench.run(now=DUE + DAY) == []
 
 
 def test_a_revocation_does_not_hand_over_what_was_prepared_before_it(settled: Bench) -> None:
     settled.run(now=DUE)
-    old = set(settled.server.clients)
-    assert len(old) == 2
-    order(settled, revoke_before=DUE + DAY)
-    expected = ["oauth-client-retired", "oauth-client-renewed", "oauth-credentials-renewed", "oauth-client-retired"]
-    assert reasons(predicted(settled, DUE + DAY)) == expected
-    assert old.isdisjoint(settled.server.clients)
-    assert settled.run(now=DUE + DAY) == []
+    revoke_both(settled)
 
 
 def test_a_clock_that_runs_behind_replaces_and_ends_nothing(settled: Bench) -> None:
@@ -485,7 +484,7 @@ def test_offline_a_rehearsal_tells_the_same_and_shows_later_steps_both_clients(s
     settled.server.calls.clear()
     told = rehearse_clients(description=settled.description, participants=people, tree=overlay, now=DUE)
     assert settled.server.calls == []
-    assert [one.client_id for one in read_clients(overlay, "greenbank")] == [used(settled), "rehearsal-greenbank"]
+    assert [one.client_id for one in read_clients(overlay, "greenbank").values()] == [used(settled), "rehearsal-greenbank"]
     assert settled.run(now=DUE) == told
 
 

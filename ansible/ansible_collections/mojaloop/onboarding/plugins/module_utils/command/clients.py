@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..description.model import AuthorizationServer, Description, Participant
 from ..errors import StoreError
-from ..oauth.records import read_registration
+from ..oauth.records import read_clients
 from ..store.layout import NEXT, PREVIOUS
 from ..store.tree import Tree
 
@@ -53,12 +53,13 @@ def list_clients(tree: Tree, description: Description) -> list[ListedClients]:
 
 def _listed(tree: Tree, server: AuthorizationServer, participant: Participant) -> ListedClients | None:
     try:
-        present, following, earlier = (read_registration(tree, participant.name, which) for which in ("", NEXT, PREVIOUS))
+        clients = read_clients(tree, participant.name)
+        present, earlier = clients.get(""), clients.get(PREVIOUS)
         if present is None:
             return None
         replaced = _text(present.registered + timedelta(days=server.client_days)) if server.client_days else ""
         ends = _text(earlier.ends(server.client_overlap_days)) if earlier else ""
-        return ListedClients(participant.name, present.client_id, _text(present.registered), replaced, following is not None, ends)
+        return ListedClients(participant.name, present.client_id, _text(present.registered), replaced, NEXT in clients, ends)
     except StoreError:
         return None
 

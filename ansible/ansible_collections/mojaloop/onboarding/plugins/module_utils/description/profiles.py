@@ -9,6 +9,7 @@ sections 5 and 6 (lifetimes, renewal, key usage); FSPIOP API "Signature" v1.1 se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -72,6 +73,11 @@ class Profile:
     resources: tuple[str, ...]
     """FSPIOP resources that roles can name."""
     backdate_seconds: int = 300
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the clocks of two sides may be apart: certificates begin that much earlier."""
+        return timedelta(seconds=self.backdate_seconds)
 
     def rule(self, name: str) -> CertificateRule:
         """The rule of this certificate; KeyError when the profile has none."""

@@ -20,7 +20,6 @@ from ..description.trust import has_authority
 from ..errors import GatewayError, StoreError
 from ..findings import Disposition, Finding
 from ..oauth.doors import accepted_clients
-from ..oauth.records import read_registration
 from ..store import layout
 from ..store.tree import Tree
 from . import rules
@@ -180,9 +179,9 @@ def _clients(view: _View, other: Participant) -> tuple[str, ...]:
     None while the present one is revoked and the step before could not replace it.
     """
     accepted = accepted_clients(view.description, view.tree, other, view.now)
-    if read_registration(view.tree, other.name) not in accepted:
+    if "" not in accepted:
         view.awaited(other.name, "oauth", "token-client", HUB)
-    ids = [rules.checked(rules.CLIENT, one.client_id, what="client id") for one in accepted]
+    ids = [rules.checked(rules.CLIENT, one.client_id, what="client id") for one in accepted.values()]
     return tuple(dict.fromkeys(ids))
 
 

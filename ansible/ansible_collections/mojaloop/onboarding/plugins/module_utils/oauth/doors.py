@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..description.model import Description, Participant
 from ..errors import OnboardingError
@@ -15,21 +15,24 @@ from ..store.tree import Tree
 from .records import Registration, canonical, read_clients, read_object, read_registration
 
 
-def accepted_clients(description: Description, tree: Tree, participant: Participant, now: datetime) -> list[Registration]:
-    """Every client of a participant that the hub's doors must accept: the present one first.
+def accepted_clients(description: Description, tree: Tree, participant: Participant, now: datetime) -> dict[str, Registration]:
+    """Every client of a participant that the hub's doors must accept: see ``read_clients``.
 
     Threat: a server that is down or refuses would keep a leaked client usable. So the door takes no notice of what became
     of it there: what is revoked, or was replaced and whose overlap is over, is out.
     """
     server = description.hub.authorization_server
     days = server.client_overlap_days if server else 0
-    found = [one for one in read_clients(tree, participant.name) if not revoked(description, participant, one, now)]
-    return [one for one in found if not one.replaced or now < one.ends(days)]
+    return {
+        which: one
+        for which, one in read_clients(tree, participant.name).items()
+        if not revoked(description, participant, one, now) and (not one.replaced or now < one.ends(days))
+    }
 
 
 def revoked(description: Description, participant: Participant, client: Registration, now: datetime) -> bool:
     """Whether a person ordered that this client ends at once."""
-    return client.before(participant.oauth.revoke_before, now, timedelta(seconds=description.profile.backdate_seconds))
+    return client.before(participant.oauth.revoke_before, now, description.profile.skew)
 
 
 def keep_accepted(tree: Tree, host: str, running: Collection[str]) -> None:

@@ -82,10 +82,10 @@ def write_registration(tree: Tree, participant: str, registration: Registration,
         tree.write(registration_path(participant, which), canonical({"format": FORMAT, **values}))
 
 
-def read_clients(tree: Tree, participant: str) -> list[Registration]:
-    """Every client of a participant that is recorded: the present one first."""
-    found = [read_registration(tree, participant, which) for which in ("", NEXT, PREVIOUS)]
-    return [one for one in found if one is not None]
+def read_clients(tree: Tree, participant: str) -> dict[str, Registration]:
+    """Every client of a participant that is recorded: the present one first (under the empty name), then ``NEXT`` and ``PREVIOUS``."""
+    found = {which: read_registration(tree, participant, which) for which in ("", NEXT, PREVIOUS)}
+    return {which: one for which, one in found.items() if one is not None}
 
 
 def read_intent(tree: Tree, participant: str) -> Intent | None:

@@ -201,7 +201,7 @@ class Renewal:
         return revoked(self.work.description, self.participant, client, self.work.now)
 
     def _before(self, client: Registration, moment: datetime | None) -> bool:
-        return client.before(moment, self.work.now, timedelta(seconds=self.work.description.profile.backdate_seconds))
+        return client.before(moment, self.work.now, self.work.description.profile.skew)
 
     def _why(self, present: Registration) -> str:
         orders = self.participant.oauth

@@ -21,7 +21,17 @@ from ..store.layout import NEXT, PREVIOUS, credentials_path, received_folder, re
 from ..store.tree import Overlay, Tree
 from .client import RegistrationClient, RegistrationRefused
 from .model import credentials, desired_registration
-from .records import Intent, Registration, canonical, intent_path, read_object, read_registration, write_intent, write_registration
+from .records import (
+    Intent,
+    Registration,
+    canonical,
+    intent_path,
+    read_clients,
+    read_object,
+    read_registration,
+    write_intent,
+    write_registration,
+)
 from .transport import Http
 
 STEP = "oauth"
@@ -76,9 +86,8 @@ class Workplace:
         return registration, str(found["client_secret"])
 
     def clients(self, participant: Participant) -> dict[str, Registration]:
-        """The records that are kept: of the present client (under the empty name), of ``NEXT`` and of ``PREVIOUS``."""
-        found = {which: read_registration(self.tree, participant.name, which) for which in ("", NEXT, PREVIOUS)}
-        return {which: one for which, one in found.items() if one is not None}
+        """The records that are kept: see ``read_clients``."""
+        return read_clients(self.tree, participant.name)
 
     def delete(self, participant: Participant, registration: Registration, which: str = "") -> None:
         """Delete a client at the server, then what is kept of it; the record goes last, so that an interrupted run repeats it."""

@@ -49,7 +49,7 @@ def issue(  # noqa: PLR0913 - each is a fact of its own
     out wrong.
     """
     until = _end(rule, signer.chain, now)
-    begin = now.replace(microsecond=0) - timedelta(seconds=profile.backdate_seconds)
+    begin = now.replace(microsecond=0) - profile.skew
     needed_until = min(until, now + timedelta(days=rule.renew_before_days + 8))
     record = _record(rule, profile, holder, public_key, signer, why)
     leaf = _leaf(rule, holder, public_key, (begin, until), signer.certificate)
@@ -99,7 +99,7 @@ def _serials(serials: SerialJournal, record: dict[str, str], until: datetime) ->
 
 def self_signed(key: PrivateKey, *, rule: CertificateRule, profile: Profile, holder: Side, now: datetime) -> x509.Certificate:
     """A self-signed certificate of a leaf's kind (CA=FALSE), for exchange keys and for JWS keys without a CA."""
-    begin = now.replace(microsecond=0) - timedelta(seconds=profile.backdate_seconds)
+    begin = now.replace(microsecond=0) - profile.skew
     builder = _leaf(rule, holder, key.public_key(), (begin, _end(rule, (), now)), None)
     return builder.serial_number(x509.random_serial_number()).sign(key, signature_hash(key))
 

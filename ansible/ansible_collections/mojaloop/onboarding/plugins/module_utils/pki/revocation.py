@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,6 +21,8 @@ from .faults import Fault
 from .inputs import KIBI, InputRefused, check_input
 from .keys import PrivateKey, signature_hash
 from .requests import SOUND_HASHES
+
+Kind = TypeVar("Kind", bound=x509.ExtensionType)
 
 LIST = "crl.pem"
 LIST_LIMIT = 1024 * KIBI
@@ -117,8 +120,9 @@ def list_faults(found: RevocationList, chain: Chain, *, now: datetime, skew: tim
 
     ``skew``: how far the clock of who made it may be ahead of ours.
     """
-    faults = [Fault("crl-signature", f"is not signed by {short_name(chain[0])}, the CA known here", LIST)]
-    faults = [] if list_signed_by(found, chain[0]) else faults
+    faults = []
+    if not list_signed_by(found, chain[0]):
+        faults.append(Fault("crl-signature", f"is not signed by {short_name(chain[0])}, the CA known here", LIST))
     if found.begins > now + skew:
         faults.append(Fault("crl-not-yet-valid", f"is of {found.begins:%Y-%m-%d %H:%M:%S} UTC", LIST))
     if found.ends <= now:
@@ -128,7 +132,8 @@ def list_faults(found: RevocationList, chain: Chain, *, now: datetime, skew: tim
 
 def list_signed_by(found: RevocationList, issuer: x509.Certificate) -> bool:
     """Whether this CA, which may sign lists, signed this one with a sound hash, under its own name and key identifier."""
-    stated, own = _key_identifier(found.crl), extension(issuer, x509.SubjectKeyIdentifier)
+    by, own = _value(found.crl.extensions, x509.AuthorityKeyIdentifier), extension(issuer, x509.SubjectKeyIdentifier)
+    stated = None if by is None else by.key_identifier
     usage, key = extension(issuer, x509.KeyUsage), issuer.public_key()
     permitted = usage is None or usage.crl_sign
     named = found.crl.issuer == issuer.subject and (stated is None or own is None or stated == own.digest)
@@ -156,14 +161,10 @@ def _entry(revoked: Revoked) -> x509.RevokedCertificate:
 
 
 def _reason(entry: x509.RevokedCertificate) -> str:
-    for each in entry.extensions:
-        if isinstance(each.value, x509.CRLReason):
-            return each.value.reason.value
-    return ""
+    stated = _value(entry.extensions, x509.CRLReason)
+    return "" if stated is None else stated.reason.value
 
 
-def _key_identifier(crl: x509.CertificateRevocationList) -> bytes | None:
-    for each in crl.extensions:
-        if isinstance(each.value, x509.AuthorityKeyIdentifier):
-            return each.value.key_identifier
-    return None
+def _value(extensions: x509.Extensions, kind: type[Kind]) -> Kind | None:
+    """The value of an extension, or None; as ``extension``, which keeps what it has read: for certificates, not for lists."""
+    return next((each.value for each in extensions if isinstance(each.value, kind)), None)

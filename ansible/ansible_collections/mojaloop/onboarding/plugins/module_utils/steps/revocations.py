@@ -99,8 +99,7 @@ class ReceivedList:
 def received_list(run: Run, relation: Relation, pem: bytes, chain: Chain) -> ReceivedList:
     """Judge what a counterpart published as the list of its CA, whose chain is the one known here; InputRefused as by ``read_list``."""
     found = read_list(pem, where=LIST)
-    skew = timedelta(seconds=run.description.profile.backdate_seconds)
-    faults = list_faults(found, chain, now=run.now, skew=skew)
+    faults = list_faults(found, chain, now=run.now, skew=run.description.profile.skew)
     path = f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/{LIST}"
     before = run.tree.read(path)
     kept = None if before is None else _readable(before, path)
@@ -122,8 +121,7 @@ def _reason_to_sign(run: Run, standing: RevocationList | None, last: int, issuer
     """What is wrong with the list that stands, whatever it says of certificates; empty when nothing is."""
     if standing is None:
         return "crl-unreadable"
-    skew = timedelta(seconds=run.description.profile.backdate_seconds)
-    faults = list_faults(standing, (issuer,), now=run.now, skew=skew)
+    faults = list_faults(standing, (issuer,), now=run.now, skew=run.description.profile.skew)
     if faults:
         return faults[0].reason
     if standing.number != last:
