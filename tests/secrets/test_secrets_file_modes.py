@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from support.watching import Modes
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.processes import wait_until
+
 from .environment import Environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -71,21 +73,22 @@ def rename(source, target): os.rename("../" + source, target)
 
 
 def test_a_mode_that_is_right_only_in_the_end_is_noticed(tmp_path: Path) -> None:
+    # It is open to others until the watcher had time to look, and no longer.
     script = """
-import os
+import os, sys
 os.umask(0)
-for number in range(300):
-    handle = os.open(str(number), os.O_CREAT | os.O_WRONLY, 0o644)
-    os.write(handle, b"key")
-    os.fchmod(handle, 0o600)
-    os.close(handle)
+handle = os.open("key", os.O_CREAT | os.O_WRONLY, 0o644)
+sys.stdin.readline()
+os.fchmod(handle, 0o600)
 """
     modes = Modes(tmp_path)
     tmp_path.chmod(0o700)
-    with modes.watched():
-        subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    with modes.watched(), subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdin=subprocess.PIPE) as late:
+        assert wait_until(lambda: modes.seen > 0, 60)
+        late.communicate(b"\n")
+    assert late.returncode == 0
     assert open_to_others(tmp_path) == []
-    assert modes.open
+    assert modes.open == {"key 0644"}
 
 
 def test_without_the_call_that_sets_modes_a_late_one_is_found_in_the_end(tmp_path: Path) -> None:

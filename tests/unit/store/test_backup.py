@@ -23,6 +23,7 @@ from cryptography import x509
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import LeaseHeld, OnboardingError, StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.revocation import LIST, LIST_LIMIT
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store import backup as backup_module
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.backup import Outcome, back_up, restore
@@ -396,11 +397,15 @@ def test_what_a_participant_puts_into_its_folder_hinders_no_backup(tmp_path: Pat
     folder.mkdir(parents=True)
     (folder / "ca.pem").write_bytes(b"x" * (64 << 10))
     assert back_up(root, archive, environment="twofold", now=NOW).left_out == ()
+    # A CA that has revoked much has a long list: it is a file like the others, of its own length.
+    (folder / LIST).write_bytes(b"x" * LIST_LIMIT)
+    assert back_up(root, archive, environment="twofold", now=NOW, replace=True).left_out == ()
     odd_folder(folder)
+    (folder / LIST).write_bytes(b"x" * (LIST_LIMIT + 1))
     made = back_up(root, archive, environment="twofold", now=NOW, replace=True)
     assert made.files == 1
     assert set(made.left_out) == {
-        f"exchange/greenbank/participant/{name}" for name in ("server.pem", "client.csr", "oauth.p7m", "\\udcff", "d")
+        f"exchange/greenbank/participant/{name}" for name in (LIST, "server.pem", "client.csr", "oauth.p7m", "\\udcff", "d")
     }
     assert archive.stat().st_size < 1 << 20
     with pytest.raises(StoreError, match="holds a state already"):

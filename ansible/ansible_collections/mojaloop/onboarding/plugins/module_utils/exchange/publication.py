@@ -45,6 +45,8 @@ STEP_OF_FILE: Mapping[str, str] = {
     "oauth.p7m": "oauth",
 }
 """The files that a publication may hold, beside its manifest, and the document step that each carries out."""
+LIMIT_OF_FILE: Mapping[str, int] = {name: LIST_LIMIT if name == LIST else LIMIT for name in (*STEP_OF_FILE, MANIFEST)}
+"""Bytes that each file in a publication's folder may have: all are small, but for the list of what a CA has revoked."""
 _ASK = "Ask its sender to publish again, and over another channel what happened."
 
 
@@ -99,7 +101,7 @@ def publish(tree: Tree, address: Address, files: Mapping[str, bytes], key: RSAPr
     """
     _check_names(address.folder, files)
     for name, content in files.items():
-        _check_size(f"{address.folder}/{name}", len(content), _limit(name))
+        _check_size(f"{address.folder}/{name}", len(content), LIMIT_OF_FILE.get(name, LIMIT))
         _check_public(f"{address.folder}/{name}", content)
     journal = SequenceJournal(tree)
     path = published_path(address.sender, address.receiver)
@@ -178,7 +180,7 @@ def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
         raise not_plain(folder) from error
     if len(entries) > MOST_FILES:
         raise PublicationRefused("file-name", f"holds more than {MOST_FILES} files", where=folder, remedy=_ASK)
-    return {name: plain_content(entry, f"{folder}/{name}", _limit(name)) for name, entry in entries.items()}
+    return {name: plain_content(entry, f"{folder}/{name}", LIMIT_OF_FILE.get(name, LIMIT)) for name, entry in entries.items()}
 
 
 def _replaced(tree: Tree, folder: str) -> Replaced:
@@ -202,11 +204,6 @@ def plain_content(entry: Entry, path: str, limit: int = LIMIT) -> bytes:
     _check_available(entry, path)
     _check_public(path, entry.content or b"")
     return entry.content or b""
-
-
-def _limit(name: str) -> int:
-    """Bytes of a file of this name: all are small, but for the list of what a CA has revoked."""
-    return LIST_LIMIT if name == LIST else LIMIT
 
 
 def _check_available(entry: Entry, path: str) -> None:

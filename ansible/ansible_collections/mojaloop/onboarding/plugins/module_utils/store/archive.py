@@ -8,7 +8,7 @@ import json
 import os
 import stat
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from itertools import islice
@@ -38,18 +38,18 @@ class Contents:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is taken of folders in which others write: plain files of these names and of ``largest`` bytes at most, no more."""
+    """What is taken of folders in which others write: plain files of these names and of so many bytes at most, no more."""
 
-    names: frozenset[str]
-    largest: int
+    largest: Mapping[str, int]
+    """The names, each with the bytes that a file of this name may have."""
     left_out: list[str] = field(default_factory=list)
     """Paths of what is not taken: a few of each folder."""
 
     def taken(self, root: Path, folder: str) -> Iterator[tuple[str, os.stat_result, bytes]]:
         """The files of one folder with their content; never through a link, nor from a pipe that has no end."""
-        for name in sorted(self.names):
+        for name, largest in sorted(self.largest.items()):
             try:
-                found = self._read(root / folder / name)
+                found = self._read(root / folder / name, largest)
             except FileNotFoundError:
                 continue
             except OSError:
@@ -60,17 +60,17 @@ class Inputs:
                 yield f"{folder}/{name}", *found
         self._note_others(root, folder)
 
-    def _read(self, place: Path) -> tuple[os.stat_result, bytes] | None:
+    def _read(self, place: Path, largest: int) -> tuple[os.stat_result, bytes] | None:
         handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as stream:
             found = os.fstat(handle)
-            content = stream.read(self.largest + 1) if stat.S_ISREG(found.st_mode) else None
-        return None if content is None or len(content) > self.largest else (found, content)
+            content = stream.read(largest + 1) if stat.S_ISREG(found.st_mode) else None
+        return None if content is None or len(content) > largest else (found, content)
 
     def _note_others(self, root: Path, folder: str) -> None:
         try:
             with os.scandir(root / folder) as entries:
-                others = (entry.name for entry in entries if entry.name not in self.names)
+                others = (entry.name for entry in entries if entry.name not in self.largest)
                 self.left_out.extend(f"{folder}/{name}" for name in sorted(islice(others, _MOST_TOLD)))
         except OSError:
             self.left_out.append(folder)

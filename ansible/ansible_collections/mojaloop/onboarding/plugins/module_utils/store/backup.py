@@ -17,8 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import StoreError, printable
-from ..exchange.manifest import LIMIT, MANIFEST
-from ..exchange.publication import STEP_OF_FILE
+from ..exchange.publication import LIMIT_OF_FILE
 from .archive import Inputs, pack, unpack
 from .files import DEEPEST, STAGE, discard, settle, staging, sync
 from .layout import LEASE_FOLDER
@@ -92,7 +91,7 @@ def _write(root: Path, archive: Path, guard: Callable[[], None], environment: st
     for stray in [each for each in target.parent.iterdir() if each.name.startswith(f".{target.name}{STAGE}")]:
         # An earlier backup that was killed left all keys in it.
         discard(str(stray))
-    inputs = Inputs(frozenset({*STEP_OF_FILE, MANIFEST}), LIMIT)
+    inputs = Inputs(LIMIT_OF_FILE)
     with staging(str(target)) as staged:
         handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as stream:
