@@ -32,3 +32,20 @@ def test_the_summary_names_every_host_that_was_not_reached_and_the_faults_before
     # No authorization server was raised either: the first play's own fault is told.
     assert "  hub oauth: hub/" in run.output.partition("Failed:\n")[2].partition("\n\n")[0]
     assert "Outcome: failed" in run.output
+
+
+@pytest.mark.parametrize("playbook", ["onboard.yml", "status.yml"])
+def test_the_summary_says_what_failed_where_every_host_fails(tmp_path: Path, playbook: str) -> None:
+    description = tmp_path / "inventories" / "lab"
+    shutil.copytree(ROOT / "inventories" / "lab", description)
+    (description / "hosts.yml").write_text(HOSTS.replace("mojaloop.onboarding.lab}", "local}"))
+    # Told before a host is asked for anything: this computer stays as it is.
+    asked = ("-e", '{"gateway_confirm_within": "soon", "firewall_confirm_within": "later"}')
+    run = play(playbook, description / "hosts.yml", *asked, record=tmp_path / "record.jsonl")
+    assert run.status == 2, run.output
+    failed = run.output.partition("Failed:\n")[2].partition("\n\n")[0]
+    for side in ("hub", "greenbank", "bluebank"):
+        # A firewall that fails keeps its gateway from nothing: it may be the one that has to shut a door.
+        assert f"  {side}-gateway: confirm_within: 'later' is no time" in failed
+        assert f"  {side}-gateway: confirm_within: 'soon' is no time" in failed
+    assert "Outcome: failed" in run.output

@@ -36,7 +36,7 @@ def said(where: Site, **arguments: list[str]) -> str:
         findings = where.run(**arguments)  # type: ignore[arg-type]
     except OnboardingError as error:
         return str(error)
-    return render(summarise(load_description(where.root / "description"), findings, {}, chosen=(), unreached=(), check=False))
+    return render(summarise(load_description(where.root / "description"), findings, {}, chosen=(), check=False))
 
 
 def played(folder: Path, inventory: str, *extra: str) -> str:

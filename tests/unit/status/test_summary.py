@@ -126,9 +126,26 @@ def test_a_rehearsal_would_change(lab: Description) -> None:
 
 
 def test_an_unreached_host_is_a_failure_not_silence(lab: Description) -> None:
-    summary = summarise(lab, [], PROVED, unreached=["hub-gateway"])
+    summary = summarise(lab, [], PROVED, unheard=[("hub-gateway", "")])
     assert summary.outcome == "failed"
     assert "hub-gateway: its state is unknown" in render(summary)
+
+
+def test_a_host_that_failed_is_told_with_its_own_words(lab: Description) -> None:
+    summary = summarise(lab, [], PROVED, unheard=[("hub-gateway", "apply failed: no space left")])
+    assert summary.outcome == "failed"
+    assert "Failed:\n  hub-gateway: apply failed: no space left\n" in render(summary)
+    assert summary.as_dict()["failed_hosts"] == ["hub-gateway: apply failed: no space left"]
+
+
+def test_what_ends_at_a_host_that_was_not_heard_is_not_called_done(lab: Description) -> None:
+    def standing(*unheard: tuple[str, str]) -> dict[str, Standing]:
+        return {row.name: row.steps["tls-7"] for row in summarise(lab, [], PROVED, unheard=unheard).rows if row.name in PROVED}
+
+    assert set(standing().values()) == {Standing.DONE}
+    assert set(standing(("hub-gateway", "")).values()) == {Standing.NOT_SHOWN}
+    one = standing(("greenbank-gateway", "apply failed"))
+    assert [name for name, step in one.items() if step is not Standing.DONE] == ["greenbank"]
 
 
 def test_what_is_awaited_names_whom(lab: Description) -> None:

@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.description.loading import load_description
-from ..module_utils.errors import OnboardingError
+from ..module_utils.errors import OnboardingError, printable
 from ..module_utils.findings import Finding
 from ..module_utils.status.summary import Summary, summarise
 from ..module_utils.status.text import render
@@ -33,6 +33,8 @@ CONTROLLER_RESULTS = (
 )
 HOST_RESULTS = {"gateways": "gateway_result", "firewalls": "firewall_result"}
 """What the roles register: on the controller, and on each host of a group."""
+LONGEST = 600
+"""Characters of what a host that failed had to say; Ansible has shown the whole of it before."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -84,27 +86,30 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         wanted = arguments.get("participants") or []
         chosen = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
         description = load_description(Path(arguments["description"]), state=arguments["state"])
-        results, unreached = _gather(task_vars)
+        results, unheard = _gather(task_vars)
         findings = [Finding.from_dict(dict(finding)) for result in results for finding in result.get("findings", [])]
         state, check = Path(arguments["state"]), self._planned() or bool(self._task.check_mode)
         tree = DiskTree(state)
         if not check:
             forget_void(state, description)
         verdicts = latest_verdicts(tree, description)
-        summary = summarise(description, findings, verdicts, chosen=chosen, unreached=unreached, check=check)
+        summary = summarise(description, findings, verdicts, chosen=chosen, unheard=unheard, check=check)
         return replace(summary, pages=latest_pages(tree))
 
 
-def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Results registered by the roles of this run, and the hosts that have none although a sibling has."""
+def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Results registered by the roles of this run, and the hosts that have none, each with what it said when it failed."""
     hostvars = task_vars["hostvars"]
     results = [task_vars[name] for name in CONTROLLER_RESULTS if name in task_vars]
-    unreached = []
+    unheard = []
     for group, name in HOST_RESULTS.items():
         for host in task_vars.get("groups", {}).get(group, []):
             result = hostvars[host].get(name)
-            if result is None or result.get("failed") or result.get("unreachable"):
-                unreached.append(host)
+            if result is None or result.get("unreachable"):
+                unheard.append((host, ""))
+            elif result.get("failed"):
+                told = printable(" ".join(str(result.get("msg") or "failed without a word").split()))[:LONGEST]
+                unheard.append((host, told.removeprefix(f"{host}: ")))
             else:
                 results.append(result)
-    return results, unreached
+    return results, unheard

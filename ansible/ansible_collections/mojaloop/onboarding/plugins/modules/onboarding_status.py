@@ -64,5 +64,6 @@ summary:
     pending: []
     failed: []
     unreached_hosts: []
+    failed_hosts: []
     broken_files: []
 """

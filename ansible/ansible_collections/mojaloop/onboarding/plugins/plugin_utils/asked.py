@@ -4,9 +4,6 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Mapping
-from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
@@ -14,7 +11,6 @@ from ansible.utils.vars import load_extra_vars
 
 KNOWN = ("participants", "sides", "report", "junit", "page")
 """The short variables of the playbooks; roles have longer ones of their own, with their name in front."""
-CONTROLLER = "controller"
 LIKENESS = 0.8
 """As difflib counts it: ``participant`` and ``side`` are like known ones, ``site`` is a variable of somebody's own."""
 
@@ -25,11 +21,3 @@ def refuse_misspelt(loader: DataLoader) -> None:
         likely = difflib.get_close_matches(str(name).lower(), KNOWN, n=1, cutoff=LIKENESS)
         if likely and name not in KNOWN:
             raise AnsibleActionFail(f"-e {name}=...: no playbook reads this variable. Did you mean {likely[0]!r}? Nothing was done.")
-
-
-def refuse_limit(variables: Mapping[str, Any]) -> None:
-    """Raise AnsibleActionFail where ``--limit`` leaves the controller out: hosts would change, artefacts and summary stay away."""
-    limit = variables.get("ansible_limit")
-    if limit and CONTROLLER not in re.split(r"[:,\s]+", str(limit)):
-        remedy = "Narrow with -e participants= or -e sides= instead, or name the controller too. Nothing was done."
-        raise AnsibleActionFail(f"--limit {limit} leaves the controller out, which makes what hosts get and tells how all stands. {remedy}")

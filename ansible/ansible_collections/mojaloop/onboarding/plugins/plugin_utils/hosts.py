@@ -16,7 +16,7 @@ from ..module_utils.description.model import HUB, Description
 from ..module_utils.errors import OnboardingError
 from ..module_utils.findings import Finding
 from ..module_utils.steps.run import select_participants, select_sides
-from .asked import refuse_limit, refuse_misspelt
+from .asked import refuse_misspelt
 
 CONFIRM_WITHIN = 30
 """Seconds until the host undoes a change that was not confirmed."""
@@ -39,7 +39,6 @@ class HostAction(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
         refuse_misspelt(self._loader)
-        refuse_limit(self._variables)
         missing = [name for name in self.REQUIRED if not self._task.args.get(name)]
         if missing:
             raise AnsibleActionFail(f"missing required arguments: {', '.join(missing)}")

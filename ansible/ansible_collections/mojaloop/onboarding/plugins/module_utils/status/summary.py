@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from ..description.model import HUB, Description, State
+from ..description.model import HUB, Description, Side, State
 from ..document_steps import STEP_KEYS
 from ..findings import Disposition, Finding
 
@@ -55,13 +55,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The whole picture. ``unreached`` are hosts whose state nobody could read in this run."""
+    """The whole picture. ``unreached`` are hosts whose state nobody could read in this run, ``refusals`` what hosts that failed said."""
 
     rows: tuple[Row, ...]
     changes: int
     pending: tuple[Finding, ...]
     failed: tuple[Finding, ...]
     unreached: tuple[str, ...]
+    refusals: tuple[str, ...]
     broken: tuple[str, ...]
     check: bool
     hosts_asked: bool = True
@@ -82,7 +83,7 @@ class Summary:
         Findings decide, whatever the table has room for: those about a door of the hub, or about somebody who was suspended, too.
         A verification that failed has failed its own run, and stays in the table; it is no failure of a run that comes later.
         """
-        if self.failed or self.unreached or self.broken:
+        if self.failed or self.unreached or self.refusals or self.broken:
             return "failed"
         if self.pending:
             return "pending"
@@ -102,6 +103,7 @@ class Summary:
             "failed": [finding.as_dict() for finding in self.failed],
             "disproved": list(self.disproved),
             "unreached_hosts": list(self.unreached),
+            "failed_hosts": list(self.refusals),
             "broken_files": list(self.broken),
         }
 
@@ -112,15 +114,19 @@ def summarise(
     evidence: Mapping[str, bool],
     *,
     chosen: Iterable[str] = (),
-    unreached: Iterable[str] = (),
+    unheard: Collection[tuple[str, str]] = (),
     check: bool = False,
     hosts_asked: bool = True,
 ) -> Summary:
-    """The picture of this run. ``evidence``: participant -> whether its latest verification passed whole."""
+    """The picture of this run. ``evidence``: participant -> whether its latest verification passed whole.
+
+    ``unheard``: hosts whose state this run does not know, each with what it said when it failed; nothing: it was not reached.
+    """
     wanted = set(chosen)
     found = list(dict.fromkeys(findings))
-    unseen = frozenset[str]() if hosts_asked else HOST_STEPS
-    rows = [_row(HUB, "active", found, shown=None, absent=frozenset(STEP_KEYS) - _HUB_ALONE, unseen=unseen)]
+    silent = dict(unheard)
+    hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub))
+    rows = [_row(HUB, "active", found, shown=None, absent=frozenset(STEP_KEYS) - _HUB_ALONE, unseen=frozenset())]
     for participant in description.participants:
         if wanted and participant.name not in wanted:
             continue
@@ -129,17 +135,24 @@ def summarise(
             # Of who is shut out, that it is refused can be shown.
             absent = frozenset(STEP_KEYS) - ({TESTING} if participant.name in evidence else set())
         shown = evidence.get(participant.name)
+        unseen = frozenset[str]() if hub_seen and silent.keys().isdisjoint(_hosts(participant)) else HOST_STEPS
         rows.append(_row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen))
     return Summary(
         rows=tuple(rows),
         changes=sum(finding.disposition is Disposition.CHANGE for finding in found),
         pending=tuple(sorted({finding for finding in found if finding.disposition is Disposition.PENDING})),
         failed=tuple(sorted({finding for finding in found if finding.disposition is Disposition.FAULT})),
-        unreached=tuple(sorted(set(unreached))),
+        unreached=tuple(sorted({host for host, words in unheard if not words})),
+        refusals=tuple(sorted({f"{host}: {words}" for host, words in unheard if words})),
         broken=tuple(problem for _file, problems in description.broken for problem in problems),
         check=check,
         hosts_asked=hosts_asked,
     )
+
+
+def _hosts(side: Side) -> set[str]:
+    """The inventory hosts of a side."""
+    return {*side.firewall.hosts, *(gateway.host for gateway in side.gateways)}
 
 
 def _word(standing: Standing) -> str:

@@ -41,7 +41,7 @@ def render(summary: Summary) -> str:
     lines = list(_table(summary) if len(summary.rows) <= WIDE else _list(summary))
     lines += _section("Awaited", [_awaited(finding) for finding in summary.pending])
     disproved = [_disproved(name, summary.pages.get(name, "")) for name in summary.disproved]
-    lines += _section("Failed", [*(_failed(finding) for finding in summary.failed), *disproved])
+    lines += _section("Failed", [*(_failed(finding) for finding in summary.failed), *disproved, *summary.refusals])
     lines += _section("Not reached", [f"{host}: its state is unknown" for host in summary.unreached])
     lines += _section("Skipped files", list(summary.broken))
     outcome = "would change" if summary.check and summary.outcome == "changed" else summary.outcome
