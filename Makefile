@@ -9,7 +9,8 @@ export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 NODE := tests/lab/node
 # The long files first, so that no worker is left alone with one at the end.
 TESTS := $(wildcard $(addprefix tests/,mutation integration interruption secrets faults hostile unit))
-PYTEST := pytest -n auto --dist loadfile --no-loadscope-reorder
+# Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
+PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help venv system node scanner check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest mutation test test-deep demo bench docs format lock clean
 

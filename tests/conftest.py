@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
+from support import ports
 
 pytest_plugins = ["support.counting", "support.depth", "support.trees"]
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,5 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on which nobody listens."""
+    return ports.free_port()

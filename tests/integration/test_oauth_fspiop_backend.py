@@ -6,13 +6,12 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
+from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.jws import SignatureRefused, sign_request, verify_request
 
@@ -39,14 +39,6 @@ pytestmark = pytest.mark.skipif(
     not (NODE / "node_modules" / "@mojaloop" / "sdk-standard-components").is_dir() or shutil.which("node") is None,
     reason="Node.js packages are not installed: run `make node`",
 )
-
-
-def ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def write_key(path: Path, name: str) -> str:
@@ -188,7 +180,7 @@ def scheme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheme]:
     gateway = Gateway()
     outbound = f"http://127.0.0.1:{gateway.start()}"
     backends = {}
-    for name, (listen, control) in zip(SIDES, zip(*[iter(ports(6))] * 2, strict=True), strict=True):
+    for name, (listen, control) in zip(SIDES, zip(*[(free_port() for _ in range(6))] * 2, strict=True), strict=True):
         settings = {
             "mode": "hub" if name == "switch" else "participant",
             "id": name,
@@ -327,7 +319,7 @@ def direct(tmp_path: Path) -> Iterator[Backend]:
     keys = tmp_path / "jws-keys"
     keys.mkdir()
     publish(keys, "switch", KEYS["switch"])
-    listen, control, hub = ports(3)
+    listen, control, hub = free_port(), free_port(), free_port()
     settings = {
         "mode": "participant",
         "id": "redbank",

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import socket
 from collections.abc import Iterator
 
 import pytest
 from integration.test_oauth_authorization_server import KEYS, NODE, Server, self_signed
+from support.ports import free_port
 
 from .environment import Environment
 
@@ -23,10 +23,7 @@ def canaries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     (folder / "server").mkdir()
     self_signed("server", folder / "server")
     (folder / "server" / "initial-access-token").write_text(f"initial-{secrets.token_hex(16)}\n", encoding="ascii")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Server(folder / "server", port)
+    server = Server(folder / "server", free_port())
     server.use_keys(KEYS[0])
     server.start()
     try:

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from support.authorities import Authority, digest_of
+from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, archive, plan
@@ -255,12 +256,6 @@ class Bench:
 
 
 ADDRESSES = {"greenbank": "127.0.0.21", "bluebank": "127.0.0.31", "hub": "127.0.0.11"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _caller(name: str, identity: Identity, networks: tuple[str, ...], roles: tuple[str, ...]) -> Caller:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from support.authorities import Authority
+from support.ports import free_port
 from unit.steps.conftest import Site, faults, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
@@ -24,7 +25,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
-from .conftest import Bench, Recorder, free_port
+from .conftest import Bench, Recorder
 
 SOURCES = {"hub": "127.0.0.11", "greenbank": "127.0.0.21", "bluebank": "127.0.0.31"}
 HOSTS = {"hub": "api.switch.example", "greenbank": "greenbank.example", "bluebank": "bluebank.example"}

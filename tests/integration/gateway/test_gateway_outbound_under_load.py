@@ -14,6 +14,7 @@ from support.counterpart import Counterpart
 from support.counting import record_count
 from support.depth import DEEP
 from support.load import Caller, Load, Session, under
+from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
@@ -70,12 +71,6 @@ class Egress:
             return client.getresponse().status
         finally:
             client.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

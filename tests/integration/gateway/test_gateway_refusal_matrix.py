@@ -18,11 +18,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.counting import record_count
 from support.depth import sample
+from support.ports import free_port
 from support.tls_offers import CURVES, OTHER_CURVES, Offer, offers, outside_at_once, scanned, taken, with_curves
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
 
-from .conftest import b64, free_port
+from .conftest import b64
 from .test_gateway_haproxy_changes import ask_plain, until
 from .test_gateway_haproxy_refusals import log, refused
 
