@@ -188,15 +188,17 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _examine(area: Area, bench: Bench) -> dict[str, object]:
-    from support.depth import DEEP, sample  # noqa: PLC0415 -- a plugin itself: pytest wants to be the first to import it
+    from support.depth import sample  # noqa: PLC0415 -- a plugin itself: pytest wants to be the first to import it
 
-    every = [mutant for mutant in area.mutants(bench) if re.search(os.environ.get(ONLY, ""), mutant.name)]
+    whole = list(area.mutants(bench))
+    every = [mutant for mutant in whole if re.match(os.environ[ONLY], mutant.name)]
     listed = {mutant.name: reason for mutant in every for pattern, reason in area.SURVIVORS.items() if re.fullmatch(pattern, mutant.name)}
-    tried = every if DEEP else list(sample([mutant for mutant in every if mutant.name not in listed], int(os.environ[EVERY])))
+    step = int(os.environ[EVERY])
+    tried = list(sample([mutant for mutant in every if mutant.name not in listed], step)) if step else every
     outcomes = [bench.judge(mutant) for mutant in tried]
     bench.control(dict.fromkeys(outcome.case for outcome in outcomes if outcome.case))
-    unused = [pattern for pattern in area.SURVIVORS if not any(re.fullmatch(pattern, mutant.name) for mutant in every)]
-    doubled = [name for name, count in Counter(mutant.name for mutant in every).items() if count > 1]
+    unused = [pattern for pattern in area.SURVIVORS if not any(re.fullmatch(pattern, mutant.name) for mutant in whole)]
+    doubled = [name for name, count in Counter(mutant.name for mutant in whole).items() if count > 1]
     return {"all": len(every), "listed": listed, "unused": unused, "doubled": doubled, "outcomes": [asdict(one) for one in outcomes]}
 
 
@@ -232,10 +234,17 @@ class Judgement:
             yield f"{outcome.mutant}  ->  {outcome.case or reason} {f'({outcome.tried} cases)' if outcome.tried > 1 else ''}".rstrip()
 
 
-def run_area(area: str, folder: Path, *, every: int, cases: Collection[str]) -> Judgement:
-    """The outcome of the module ``support.<area>``; ``every`` n-th mutant unless the run is deep; AssertionError with its log."""
+def run_area(area: str, folder: Path, *, every: int, cases: Collection[str], only: str = "") -> Judgement:
+    """The outcome of the module ``support.<area>``; AssertionError with its log.
+
+    ``every`` n-th mutant is tried, in a deep run all, those that are listed as survivors too; the cases are the same short ones in
+    both. ``only``: pattern for the beginning of the names of the mutants that are this run's share.
+    """
+    from support.depth import DEEP, VARIABLE  # noqa: PLC0415 -- as above
+
     results, log = folder / "results.json", folder / "log.txt"
-    settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(every), "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
+    settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(0 if DEEP else every), ONLY: only}
+    settings |= {"PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
     options = [
         "-p",
         "support.mutation",
@@ -250,7 +259,7 @@ def run_area(area: str, folder: Path, *, every: int, cases: Collection[str]) -> 
         f"-otimeout={LONGEST_CASE}",
     ]
     command = [sys.executable, "-m", "pytest", *options, f"--basetemp={folder / 'cases'}", *cases]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | settings
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != VARIABLE} | settings
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     with log.open("w") as output, subprocess.Popen(command, cwd=TESTS.parent, env=environment, **streams) as run:
         for line in run.stdout or ():

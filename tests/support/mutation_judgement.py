@@ -11,9 +11,9 @@ from support.counting import record_count
 from support.mutation import Judgement, run_area
 
 
-def judged(what: str, area: str, folder: Path, *, every: int) -> Judgement:
-    """Run an area, print its table, count it, and demand that every mutant without a listed reason was killed."""
-    made = run_area(area, folder, every=every, cases=importlib.import_module(f"support.{area}").CASES)
+def judged(what: str, area: str, folder: Path, *, every: int, only: str = "") -> Judgement:
+    """Run an area, or what ``only`` matches of it, print and count, and demand that every mutant without a listed reason was killed."""
+    made = run_area(area, folder, every=every, cases=importlib.import_module(f"support.{area}").CASES, only=only)
     print(f"\n{what}: {len(made.outcomes)} of {made.everything} taken away", *made.table(), sep="\n", file=sys.stderr)  # noqa: T201 -- `make mutation`
     record_count(f"mutations of {what} killed", len(made.killed), of=len(made.killed) + len(made.survivors))
     assert made.survivors == []

@@ -1,0 +1,16 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Each rule of a participant's door, of the way out and of the process is taken away once: a case must go red at the real HAProxy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.mutants_haproxy import DOOR
+from support.mutation_judgement import judged
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(14400)
+def test_every_other_rule_of_a_gateway_is_missed(tmp_path: Path) -> None:
+    judged("other gateway rules", "mutants_haproxy", tmp_path, every=6, only=f"(?!{DOOR})")
