@@ -151,7 +151,7 @@ def test_an_answer_that_drips(trusted: Path, kind: str) -> None:
     with https(trusted, DRIPS[kind], pause=0.05) as url:
         found = bounded(asked(trusted, url, longest=1.0), SMALL)
     assert found.error is not None
-    assert "no answer (TimeoutError)" in found.error.text
+    assert "no answer (TooSlowError)" in found.error.text
     record_count("answers that drip", 1)
 
 

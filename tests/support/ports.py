@@ -7,6 +7,7 @@ it, and each process that runs tests has a block of them for as long as it lives
 
 from __future__ import annotations
 
+import atexit
 import socket
 from collections.abc import Iterator
 from functools import cache
@@ -39,10 +40,11 @@ def _block() -> Iterator[int]:
         except OSError:
             owned.close()
             continue
-        return _round(first, owned)
+        atexit.register(owned.close)
+        return _round(first)
     raise AssertionError(f"no ports between {LOWEST} and those of the kernel ({RANGE}) are left: too many tests run at once")
 
 
-def _round(first: int, _owned: socket.socket) -> Iterator[int]:
+def _round(first: int) -> Iterator[int]:
     while True:
         yield from range(first, first + SIZE)

@@ -116,3 +116,6 @@ def test_nor_outbound_from_the_sides_own_services_to_a_counterpart(bench: Bench,
     bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(right,))))
     client = http.client.HTTPConnection("127.0.0.1", bench.model.outbound.listener.port, timeout=10)
     assert tunnelled(bench, client, green, [("fspiop-destination", "greenbank")]) == 502
+    client.request("GET", "/parties/MSISDN/1", headers={"fspiop-destination": "greenbank"})
+    assert client.getresponse().status == 200
+    client.close()

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,20 @@ def test_a_silent_peer_counts_as_dropped(monkeypatch: pytest.MonkeyPatch) -> Non
 def _hold(connection: socket.socket) -> None:
     while connection.recv(65536):
         pass
+
+
+def test_an_answer_that_drips_has_refused_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drip(channel: socket.socket) -> None:
+        answering(b"HTTP/1.1 403 Forbidden\r\nx-refused-by: ")(channel)
+        with contextlib.suppress(OSError):
+            while True:
+                channel.sendall(b"g")
+                time.sleep(0.05)
+
+    monkeypatch.setattr(probe, "LONGEST_SECONDS", 0.5)
+    with serving(secured(tmp_path, drip, ssl.TLSVersion.TLSv1_3)) as port:
+        answer = tried(attempt(port, client=identity("bank", "bank CA")))
+    assert (answer.kind, answer.reason) == (Kind.UNREACHABLE, "the answer takes longer than 0.5 seconds")
 
 
 def test_an_unanswered_connection_request_counts_as_dropped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
+from ..bounded_socket import BoundedSocket
 from ..errors import AuthorizationServerError
 from ..formats import read_json
 
@@ -131,19 +132,6 @@ class HttpsClient:
             connection.close()
 
 
-class _BoundedSocket(ssl.SSLSocket):
-    """Reads until a moment of the monotonic clock, however often something comes before its timeout."""
-
-    until = math.inf
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:  # noqa: ANN401 -- as above it
-        left = self.until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer takes too long")
-        self.settimeout(left if self.timeout is None else min(left, self.timeout))
-        return super().recv_into(buffer, nbytes, flags)
-
-
 class _Connection(http.client.HTTPSConnection):
     """Connects to a given address while the certificate is checked against the name of the URL."""
 
@@ -166,8 +154,7 @@ class _Connection(http.client.HTTPSConnection):
         self._bound()
 
     def _bound(self) -> None:
-        if isinstance(self.sock, _BoundedSocket):
-            self.sock.settimeout(self.timeout)
+        if isinstance(self.sock, BoundedSocket):
             self.sock.until = self._until
 
 
@@ -180,7 +167,7 @@ def _context(route: Route) -> ssl.SSLContext:
         files = ", ".join(name for name in (route.ca_file, route.certificate_file, route.key_file) if name)
         remedy = "Put readable PEM files there."
         raise AuthorizationServerError(f"cannot be used for TLS ({_reason(error)})", where=files, remedy=remedy) from error
-    context.sslsocket_class = _BoundedSocket
+    context.sslsocket_class = BoundedSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -8,11 +8,13 @@ import http.client
 import socket
 import ssl
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from ..bounded_socket import BoundedSocket, TooSlowError
 from .model import Answer, Attempt, Identity, Kind, Offer, Site, printable
 from .offers import NORMAL, offering
 from .transcript import beginning, conversation, request_headers
@@ -20,6 +22,9 @@ from .transcript import beginning, conversation, request_headers
 CONNECT_SECONDS = 2.0
 """A packet filter that drops says nothing; on one machine silence of two seconds is a drop."""
 ANSWER_SECONDS = 10.0
+"""For each read: silence."""
+LONGEST_SECONDS = 30.0
+"""For the whole answer."""
 _LIMIT = 65_536
 _ENDED_BY_PEER = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError, http.client.RemoteDisconnected)
 
@@ -50,12 +55,19 @@ def _converse(connection: socket.socket, attempt: Attempt) -> Answer:
         return Answer(Kind.UNREACHABLE, reason=f"the door's own certificate is wrong: {error.verify_message}")
     except ssl.SSLError as error:
         return _handshake_ended(error)
-    except TimeoutError:
-        return Answer(Kind.DROPPED, reason="silence after the connection was made")
+    except TimeoutError as error:
+        return _out_of_time(error)
     except _ENDED_BY_PEER:
         return Answer(Kind.TLS_REFUSED, reason="closed by the peer before any answer")
     except http.client.HTTPException as error:
         return Answer(Kind.UNREACHABLE, reason=f"what answered does not speak HTTP: {type(error).__name__}")
+
+
+def _out_of_time(error: TimeoutError) -> Answer:
+    """Silence is a drop; who says something, however slowly, has dropped nothing."""
+    if isinstance(error, TooSlowError):
+        return Answer(Kind.UNREACHABLE, reason=f"the answer takes longer than {LONGEST_SECONDS:g} seconds")
+    return Answer(Kind.DROPPED, reason="silence after the connection was made")
 
 
 def _handshake_ended(error: ssl.SSLError) -> Answer:
@@ -70,6 +82,8 @@ def _talk(connection: socket.socket, attempt: Attempt) -> Answer:
         secured = context.wrap_socket(connection, server_hostname=attempt.door.name)
     with secured:
         spoken = f"* {secured.version()}, {(secured.cipher() or ('unknown suite',))[0]}"
+        if isinstance(secured, BoundedSocket):
+            secured.until = time.monotonic() + LONGEST_SECONDS
         stream = http.client.HTTPConnection(attempt.door.name)
         stream.sock = secured
         headers = request_headers(attempt)
@@ -93,6 +107,7 @@ def _talk(connection: socket.socket, attempt: Attempt) -> Answer:
 def client_context(trust: bytes, identity: Identity | None, offer: Offer = NORMAL) -> Iterator[ssl.SSLContext]:
     """A TLS client that trusts only this CA; the key is in a 0700 folder for the time of loading, as OpenSSL reads files only."""
     context = offering(offer)
+    context.sslsocket_class = BoundedSocket
     context.load_verify_locations(cadata=trust.decode())
     if identity is None:
         yield context
