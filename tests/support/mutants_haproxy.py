@@ -38,7 +38,6 @@ ANSWERS = ("haproxy_answers.py",)
 MOST = 120
 DEAR: tuple[str, ...] = ()
 SURVIVORS = {
-    r".* WITHOUT alpn": "HAProxy 2.6 speaks HTTP/1.1 alone unless told otherwise; later releases would offer HTTP/2",
     r"hub's door: server .* WITHOUT sni": "the name is held against verifyhost; which certificate to show is the server's business",
     r".* WITHOUT verifyhost": "HAProxy holds the certificate against the announced name (sni) where no other is given",
     r"process: ssl-default-(bind|server)-options ssl-min-ver TLSv1.2( no-tls-tickets WITHOUT TLS floor| WITHOUT TLS floor)?": "the suites "
@@ -49,8 +48,6 @@ SURVIVORS = {
     "there is nothing to set",
     r"hub's door: use_backend authorization-server .* WITHOUT condition \{ method POST \}": "any other method at that address was refused "
     "before, as a resource for which nobody has a role",
-    r".*: http-after-response set-header connection close if \{ stopping \}.*": "refuses nothing; that its absence loses requests has a "
-    "test of its own (test_without_the_parting_answer_a_reload_loses_requests_that_may_be_repeated)",
 }
 
 NO_RULE = (

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Destination
 
-    from .conftest import Bench
+    from .conftest import Bench, Connection
 
 HOUR = 3600
 TO_GREENBANK = [("fspiop-destination", "greenbank")]
@@ -346,14 +346,22 @@ def test_participants_door_keeps_the_gateways_headers_to_itself(participants: Be
     assert not any(participants.backend.header(name.lower()) for name in OWNED)
 
 
-def test_participants_door_ends_a_kept_connection_with_an_answer_after_a_reload(participants: Bench) -> None:
-    kept = participants.connect("hub")
-    assert kept.ask(headers=TO_GREENBANK).status == 200
+def ends_with_an_answer(bench: Bench, kept: Connection, headers: list[tuple[str, str]]) -> None:
+    """A reload takes no request from a connection that is kept: the next is answered, and told to be the last."""
+    assert kept.ask(headers=headers).status == 200
     assert kept.client.sock is not None
-    trusted = participants.door.trusted + participants.authority("Next CA").pem
-    assert participants.install(participants.with_door(trusted=trusted))["reloads"] == 1
-    assert kept.ask(headers=TO_GREENBANK).status == 200
+    assert bench.install(bench.with_door(trusted=bench.door.trusted + bench.authority("Next CA").pem))["reloads"] == 1
+    assert kept.ask(headers=headers).status == 200
     assert kept.client.sock is None
+
+
+def test_a_kept_connection_ends_with_an_answer_after_a_reload(bench: Bench) -> None:
+    bench.install()
+    ends_with_an_answer(bench, bench.connect("greenbank"), bench.headers())
+
+
+def test_participants_door_ends_a_kept_connection_with_an_answer_after_a_reload(participants: Bench) -> None:
+    ends_with_an_answer(participants, participants.connect("hub"), TO_GREENBANK)
 
 
 def test_overlapping_networks_let_in_all_who_contain_the_address(bench: Bench) -> None:

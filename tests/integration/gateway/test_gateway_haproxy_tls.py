@@ -45,6 +45,16 @@ def test_tls_versions_and_suites_of_the_door(permissive: None, bench: Bench) -> 
 
 def test_the_door_speaks_the_protocol_that_its_rules_were_written_for(bench: Bench) -> None:
     bench.install()
+    speaks_it(bench)
+
+
+def test_participants_door_speaks_it_too(participants: Bench) -> None:
+    participants.install()
+    speaks_it(participants)
+
+
+def speaks_it(bench: Bench) -> None:
+    """Of the protocols that a client offers the door chooses HTTP/1.1 (RFC 7301)."""
     listener = bench.door.listeners[0]
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-alpn", "h2,http/1.1"]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
