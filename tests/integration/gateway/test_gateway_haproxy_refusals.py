@@ -236,6 +236,8 @@ def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
     assert bench.connect("greenbank").ask("GET", "/fspiop/v1/oauth2/token").status >= 400
     assert (len(bench.backend.seen), len(bench.authorization.seen)) == (asked, 0)
     assert bench.connect("greenbank").ask("POST", "/fspiop/v1/oauth2/token").status == 200
+    tokenless = [header for header in bench.headers() if header[0].lower() != "authorization"]
+    assert bench.connect("greenbank").ask("POST", "/fspiop/v1/quotes", tokenless).reason == "token-missing"
     assert bench.connect("greenbank").ask("POST", "/fspiop/v1/quotes", bench.headers()).status == 200
     assert (bench.backend.seen[-1][:2], len(bench.authorization.seen)) == (("POST", "/fspiop/v1/quotes"), 1)
 
