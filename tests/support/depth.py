@@ -11,6 +11,8 @@ import pytest
 
 T = TypeVar("T")
 VARIABLE = "ONBOARDING_TEST_DEPTH"
+LONGEST = 3600
+"""Seconds for one test of a deep run: a hundred changes where a sample makes six."""
 DEEP = os.environ.get(VARIABLE) == "deep"
 
 
@@ -23,7 +25,9 @@ def sample(points: Sequence[T], every: int, *, start: int = 0) -> Sequence[T]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what is marked ``deep`` unless the run is."""
+    """Leave out what is marked ``deep`` unless the run is; where it is, a test without a time of its own has an hour."""
     for item in items:
+        if DEEP and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONGEST))
         if not DEEP and item.get_closest_marker("deep"):
             item.add_marker(pytest.mark.skip(reason=f"only in `make test-deep` ({VARIABLE}=deep)"))
