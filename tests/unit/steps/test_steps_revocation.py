@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -40,6 +41,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.revocation
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verification import Chain
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import received_certificates, revocations
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import run as run_module
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.backup import back_up, restore
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 DAY = timedelta(days=1)
@@ -267,6 +269,38 @@ def test_what_was_replaced_is_superseded_a_week_after_unless_a_door_accepts_it(f
         made.together(now=NOW + days * DAY)
         assert (client in entries(made)) is there, days
         assert changes(made.together(now=NOW + days * DAY)) == []
+
+
+def test_what_serves_again_after_a_restore_is_on_no_list(finished: Site, tmp_path: Path) -> None:
+    made, copy = finished, tmp_path / "copy.tar"
+    rekeyed = {"hub/server": "store/hub/server", "greenbank/client/hub": "store/greenbank/client/hub"}
+    back_up(made.state, copy, environment="tests", now=NOW)
+    serving = {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()}
+    for folder in rekeyed.values():
+        made.path(f"{folder}/key.pem").unlink()
+    assert faults(made.run(now=NOW + DAY, rekey=list(rekeyed))) == []
+    control = made.copied(tmp_path / "control")
+    restore(made.state, copy, environment="tests", replace=True)
+    for days in (2, 9):
+        assert faults(made.together(now=NOW + days * DAY)) == []
+    assert {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()} == serving
+    assert entries(made) == {}
+    # Control: not restored, what was replaced is superseded, but for what the door accepts still.
+    control.together(now=NOW + 9 * DAY)
+    assert set(entries(control).values()) == {SUPERSEDED}
+    assert set(entries(control)) < serving
+
+
+def test_a_client_certificate_for_one_participant_does_not_follow_that_for_another(tmp_path: Path) -> None:
+    made = site(tmp_path, "bluebank", "greenbank", profile="mojaloop-scheme-ca")
+    made.together()
+    names = ("server", "client/bluebank", "client/greenbank")
+    old = {serial(made, f"store/hub/{name}/certificate.pem") for name in names}
+    made.together(now=RENEWAL)
+    made.together(now=RENEWAL + 6 * DAY)
+    assert old.isdisjoint(entries(made))
+    made.together(now=RENEWAL + 7 * DAY)
+    assert {number: entries(made).get(number) for number in old} == dict.fromkeys(old, SUPERSEDED)
 
 
 def test_another_ca_begins_another_list_under_a_higher_number(finished: Site) -> None:

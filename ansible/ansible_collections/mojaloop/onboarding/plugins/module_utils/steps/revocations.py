@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import pairwise
 
 from cryptography import x509
 
@@ -173,24 +172,40 @@ def _wanted(run: Run, side: str, holder: str, before: Revocation | None) -> str:
 
 
 def _replaced(run: Run, side: str, issued: Mapping[int, Issuance]) -> set[int]:
-    """What a later certificate has replaced for good: its key is retired, the gateways have switched, no door accepts it."""
-    by_place: dict[tuple[str, str], list[tuple[datetime, int]]] = {}
+    """What a later certificate has replaced for good: its key is retired, the gateways have switched, it is in use nowhere.
+
+    The journal names no counterpart, and a side may hold a client certificate for each: whose successor was signed last is
+    not known, so the last one of them all counts.
+    """
+    signed = {serial: (datetime.fromisoformat(record.time), serial) for serial, record in issued.items()}
+    last: dict[tuple[str, str], tuple[datetime, int]] = {}
     for serial, record in issued.items():
-        by_place.setdefault((record.holder, record.artefact), []).append((datetime.fromisoformat(record.time), serial))
+        place = (record.holder, record.artefact)
+        last[place] = max(last.get(place, signed[serial]), signed[serial])
     return {
         serial
-        for signed in by_place.values()
-        for (_time, serial), (followed, _next) in pairwise(sorted(signed))
-        if followed + SWITCHED <= run.now and run.known_keys.retired(issued[serial].key) and not _accepted(run, side, issued[serial])
+        for serial, record in issued.items()
+        if last[record.holder, record.artefact] != signed[serial]
+        and last[record.holder, record.artefact][0] + SWITCHED <= run.now
+        and run.known_keys.retired(record.key)
+        and not _in_use(run, side, record)
     }
 
 
-def _accepted(run: Run, side: str, record: Issuance) -> bool:
-    """Whether the doors accept it still, beside the one that replaced it."""
-    pem = run.tree.read(layout.issued_path(side, record.holder, f"{record.artefact}.previous"))
+def _in_use(run: Run, side: str, record: Issuance) -> bool:
+    """Whether the doors accept it still, beside the one that replaced it; or it serves again, as it came back from a backup."""
+    paths = [layout.issued_path(side, record.holder, f"{record.artefact}{which}") for which in ("", ".previous")]
+    if record.holder == side:
+        paths.append(f"{layout.store_folder(side, record.artefact)}/certificate.pem")
+    return any(record.fingerprint == _fingerprint(run, path) for path in paths)
+
+
+def _fingerprint(run: Run, path: str) -> str:
+    """Of the certificate in a file of the store; empty where there is none, or what is left of it is none."""
+    pem = run.tree.read(path)
     with suppress(CertificateUnreadable):
-        return pem is not None and fingerprint(read_certificate(pem)) == record.fingerprint
-    return False
+        return "" if pem is None else fingerprint(read_certificate(pem))
+    return ""
 
 
 def _differs(standing: Iterable[Revoked], wanted: Iterable[Revoked], issued: Mapping[int, Issuance], now: datetime) -> bool:
