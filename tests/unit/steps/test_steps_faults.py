@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from unit.steps.conftest import RENEWAL, Site, changes, faults, marks, pending, site
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.backup import back_up, restore
+
 ARTEFACTS = ("ca", "server", "jws", "exchange", "client/hub")
 
 
@@ -119,6 +121,21 @@ def test_a_damaged_prepared_renewal_is_prepared_again(finished: Site) -> None:
     ]
     assert faults(finished.run(now=RENEWAL)) == []
     assert not prepared.exists()
+
+
+def test_a_prepared_key_that_was_retired_since_does_not_come_back_from_a_backup(finished: Site, tmp_path: Path) -> None:
+    finished.run(now=RENEWAL, sides=["greenbank"])
+    prepared = finished.read("store/greenbank/client/hub.next/key.pem")
+    back_up(finished.state, tmp_path / "copy.tar", environment="tests", now=RENEWAL)
+    assert faults(finished.run(now=RENEWAL)) == []
+    finished.path("store/greenbank/client/hub/key.pem").unlink()
+    assert faults(finished.run(now=RENEWAL, rekey=["greenbank/client/hub"])) == []
+    restore(finished.state, tmp_path / "copy.tar", environment="tests", replace=True)
+    assert finished.read("store/greenbank/client/hub.next/key.pem") == prepared
+    assert faults(finished.run(now=RENEWAL)) == []
+    assert not finished.path("store/greenbank/client/hub.next").exists()
+    assert finished.read("store/greenbank/client/hub/key.pem") != prepared
+    assert finished.run(now=RENEWAL) == []
 
 
 def test_a_damaged_issued_certificate_is_signed_again_under_another_number(finished: Site) -> None:

@@ -192,7 +192,9 @@ class Workshop:
         run, rule = self._run, piece.artefact.rule
         found = {name: entry.content or b"" for name, entry in run.tree.folder(piece.upcoming).items()} if waiting == piece.upcoming else {}
         # The key in use, where a run was killed after it had put a prepared one in its place, is not prepared any more.
-        if found and found.get("key.pem") != piece.files.get("key.pem") and not self._unusable(piece, waiting):
+        # So is one that was retired since: it came back from a backup, and nobody would sign it.
+        replaced = found.get("key.pem") == piece.files.get("key.pem") or run.known_keys.retired(key_of(found))
+        if found and not replaced and not self._unusable(piece, waiting):
             return read_own_key(found["key.pem"], where=f"{waiting}/key.pem"), found
         key = run.keys.make(getattr(self._side.keys, rule.key_choice))
         run.known_keys.claim(self._side.name, rule.name, public_digest(key.public_key()))
