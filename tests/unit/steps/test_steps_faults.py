@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from unit.steps.conftest import RENEWAL, Site, changes, faults, marks, pending, site
+from unit.steps.conftest import NOW, RENEWAL, Site, changes, faults, marks, pending, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.backup import back_up, restore
 
@@ -48,6 +49,15 @@ def test_a_lost_or_damaged_key_is_told_and_replaced_only_when_permitted(finished
     assert finished.path(f"store/greenbank/{artefact}/key.pem").exists()
     again = finished.run()
     assert (changes(again), faults(again)) == ([], [])
+
+
+def test_a_clock_that_is_behind_is_named_before_a_new_key_is_offered(finished: Site) -> None:
+    state = marks(finished.path("store"))
+    found = [f for f in finished.step("own_certificates", now=NOW - timedelta(hours=1)) if f.disposition.value == "fault"]
+    assert {f.artefact for f in found if f.side == "hub"} >= {"ca", "exchange", "client/greenbank"}
+    assert [f.detail for f in found if "this machine's clock" not in f.detail or "Restore it" in f.detail] == []
+    assert marks(finished.path("store")) == state
+    assert finished.run() == []
 
 
 def test_other_participants_go_on(finished: Site) -> None:

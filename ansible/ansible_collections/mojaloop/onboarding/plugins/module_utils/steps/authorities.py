@@ -25,6 +25,8 @@ from .run import Run, rekey_switch
 STEP = "tls-1"
 OF_ANOTHER_CA = frozenset({"issuer-is-not-ours", "issuer-signature"})
 """Reason codes of a certificate that hangs on another CA than the one that is known now."""
+NOT_BEGUN = frozenset({"not-yet-valid", "authority-not-yet-valid"})
+"""Reason codes of what was made by a clock that is ahead of this one: one of the two is wrong."""
 OFFLINE_CHAIN = "ca.pem"
 """In the folder of an offline CA: its certificates, the issuing CA's first, up to the root."""
 
@@ -53,6 +55,16 @@ def keep_authority(run: Run, side: Side, *, held: bool) -> bool:
 def lost_key() -> Fault:
     """The fault of a folder that is gone although the journal knows what was in it."""
     return Fault("key-lost", "is gone with its whole folder, although this side had it before", "key.pem")
+
+
+def restore_or_replace(artefact: str, fault: Fault) -> str:
+    """What a person may do about an artefact (``<side>/<label>``) with this fault, in words."""
+    if fault.reason in NOT_BEGUN:
+        return (
+            "Check this machine's clock: if it is behind, set it, and nothing is wrong. If the clock that made this was ahead, "
+            f"permit a new one: {rekey_switch(artefact)}."
+        )
+    return f"Restore it from the backup, or permit a new one: {rekey_switch(artefact)}."
 
 
 def authority_chain(run: Run, side: str) -> Chain:
@@ -167,7 +179,7 @@ def _tell_expiry(run: Run, side: Side) -> None:
 def _report(run: Run, side: Side, found: list[Fault]) -> None:
     for fault in found:
         place = f"{layout.store_folder(side.name, 'ca')}/{fault.file}"
-        detail = f"{place}: {fault.detail}. Restore it from the backup, or permit a new one: {rekey_switch(f'{side.name}/ca')}."
+        detail = f"{place}: {fault.detail}. {restore_or_replace(f'{side.name}/ca', fault)}"
         run.note(Finding(side.name, STEP, side.name, "ca", fault.reason, Disposition.FAULT, detail=detail))
 
 

@@ -23,7 +23,16 @@ from ..pki.requests import make_request
 from ..pki.signers import AwaitingSignature
 from ..pki.verification import Chain, artefact_faults
 from ..store import layout
-from .authorities import OF_ANOTHER_CA, authority_chain, keep_authority, lost_key, pem_of, received_chain, signer_of
+from .authorities import (
+    OF_ANOTHER_CA,
+    authority_chain,
+    keep_authority,
+    lost_key,
+    pem_of,
+    received_chain,
+    restore_or_replace,
+    signer_of,
+)
 from .registers import held_artefacts, key_of, note_held
 from .run import Run, rekey_switch
 
@@ -262,7 +271,7 @@ class Workshop:
                 f"If the CA of {side} was replaced on purpose, confirm it with {rekey_switch(f'{side}/ca')}: whatever the CA before signed "
                 "is then signed again, with the same keys. If not, restore the CA from the backup."
             )
-        return f"Restore it from the backup, or permit a new one: {rekey_switch(f'{side}/{artefact.label}')}."
+        return restore_or_replace(f"{side}/{artefact.label}", fault)
 
     def _note(self, artefact: Artefact, fault: Fault, disposition: Disposition = Disposition.CHANGE, pending_on: str = "") -> None:
         side, step = self._side.name, artefact.rule.steps[0]
