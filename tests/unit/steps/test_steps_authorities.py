@@ -136,6 +136,27 @@ def test_an_offline_ca_is_asked_by_files_once_and_answers_by_files(tmp_path: Pat
     assert changes(made.run(now=later)) == []
 
 
+def test_the_key_of_a_ca_that_is_offline_from_now_on_goes_only_when_permitted(tmp_path: Path, authority: Path) -> None:
+    made, desk = site(tmp_path, "greenbank"), tmp_path / "desk"
+    assert faults(made.run(now=now())) == []
+    before = marks(made.path("store/hub/ca"))
+    desk.mkdir()
+    (desk / "ca.pem").write_bytes((authority / "ca.pem").read_bytes() + (authority / "root.pem").read_bytes())
+    made.hub["hub"]["ca"] = {"kind": "offline", "offline_folder": str(desk)}
+    made.describe()
+    for check in (True, False):
+        found = made.run(now=now(), check=check)
+        assert (changes(found), faults(found)) == ([], [("hub", "ca", "key-present")])
+    assert marks(made.path("store/hub/ca")) == before
+    made.run(now=now(), rekey=["hub/ca"])
+    for request in desk.glob("*/request.json"):
+        answer(authority, request.parent)
+    made.run(now=now(), rekey=["hub/ca"])
+    assert faults(made.run(now=now())) == []
+    assert made.run(now=now()) == [], "nobody awaits the list of a CA that is offline now"
+    x509.load_pem_x509_certificate(made.read("store/greenbank/client/hub/certificate.pem")).verify_directly_issued_by(issuing(authority))
+
+
 def answer_all(made: Site, authority: Path, desk: Path) -> list[Finding]:
     """A run, the answers to what it asks for, and a run that takes them over."""
     made.run(now=now())

@@ -159,6 +159,13 @@ def _keep_offline(run: Run, side: Side, folder: str) -> bool:
     chain = read_chain(pem, where=f"{side.ca.offline_folder}/{OFFLINE_CHAIN}")
     files = {"certificate.pem": pem_of(chain[:1]), "chain.pem": pem_of(chain)}
     if {name: run.tree.read(f"{folder}/{name}") for name in files} != files:
+        # Whoever describes a CA as offline has not said that the only copy of its key may go.
+        if run.tree.status(f"{folder}/key.pem") is not None and f"{side.name}/ca" not in run.rekey:
+            detail = (
+                f"{folder}/key.pem would go: move it to where the offline CA is kept, or permit its loss: {rekey_switch(f'{side.name}/ca')}"
+            )
+            run.note(Finding(side.name, STEP, side.name, "ca", "key-present", Disposition.FAULT, detail=detail))
+            return False
         run.note(Finding(side.name, STEP, side.name, "ca", "missing", detail="the offline CA's certificates are taken over"))
         _refuse_key_of_another(run, side.name, chain)
         run.known_keys.claim(side.name, "ca", public_digest(chain[0].public_key()))

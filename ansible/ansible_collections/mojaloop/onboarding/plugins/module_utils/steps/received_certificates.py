@@ -298,8 +298,10 @@ def _expected(run: Run, relation: Relation) -> set[str]:
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}
     if not has_authority(run.description, side.name) and side.endpoint is not None:
         names.add(OWN_CLIENT)
-    if run.tree.status(f"{layout.received_folder(side.name, counterpart.name)}/{LIST}") is not None:
-        # Nobody must publish one. Who has, goes on: else the last one would be believed for ever.
+    by_pack = counterpart.ca.kind not in {"none", "offline"}
+    if by_pack and run.tree.status(f"{layout.received_folder(side.name, counterpart.name)}/{LIST}") is not None:
+        # Nobody must publish one. Who has, goes on: else the last one would be believed for ever. Who has no CA any more, or one
+        # that is offline now, has none to publish.
         names.add(LIST)
     names |= {f"{artefact.rule.name}.csr" for artefact in run.requests_between(counterpart, side)}
     return names | {f"{artefact.published}.pem" for artefact in run.requests_between(side, counterpart)}
