@@ -203,6 +203,20 @@ def test_a_ca_that_ends_soon_is_told_to_its_holder_and_not_renewed(finished: Sit
     assert ("hub", "ca.pem", "authority-expires-soon", "greenbank") in received
 
 
+@pytest.mark.parametrize("other", ["mojaloop", "mojaloop-scheme-ca"])
+def test_another_profile_is_taken_up_when_a_person_permits_what_hangs_on_it(tmp_path: Path, other: str) -> None:
+    first = {"mojaloop": "mojaloop-scheme-ca", "mojaloop-scheme-ca": "mojaloop"}[other]
+    made = site(tmp_path, "bluebank", "greenbank", profile=first)
+    assert faults(made.run()) == []
+    made.hub["profile"] = other
+    told = made.describe().run()
+    assert {reason for _side, _artefact, reason in faults(told)} >= {"issuer-is-not-ours"}
+    rekey = [f"{side}/{name}" for side in ("hub", "bluebank", "greenbank") for name in ("ca", "jws", "server")]
+    for _turn in range(2):
+        made.run(rekey=[*rekey, "hub/client/bluebank", "hub/client/greenbank"])
+    assert made.run() == []
+
+
 def test_suspended_and_offboarded_participants_are_on_no_list(finished: Site) -> None:
     finished.participants["greenbank"]["state"] = "suspended"
     finished.describe()

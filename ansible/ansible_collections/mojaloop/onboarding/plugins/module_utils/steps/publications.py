@@ -39,11 +39,13 @@ def publish_all(run: Run) -> None:
 def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, bytes]:
     """The files that ``side`` has for ``counterpart`` now, by their names in the exchange."""
     store = layout.store_folder
+    # What is left of a CA that the description does not give to this side any more is nobody's business.
+    authority = has_authority(run.description, side.name)
     own_server = issuer_of(run.description, run.description.profile.rule("server"), side.name, HUB) != counterpart.name
     found = {
-        "ca.pem": run.tree.read(f"{store(side.name, 'ca')}/chain.pem"),
+        "ca.pem": run.tree.read(f"{store(side.name, 'ca')}/chain.pem") if authority else None,
         # Optional: a side whose CA is offline, or that does without this pack, sends none.
-        LIST: run.tree.read(layout.own_list_path(side.name)),
+        LIST: run.tree.read(layout.own_list_path(side.name)) if authority else None,
         # A reader that signed it has it already.
         "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem") if own_server else None,
         "exchange.pem": run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
