@@ -82,9 +82,42 @@ def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site,
     assert made.together() == []
 
 
-def fingerprint(made: Site) -> str:
-    """Of the certificate with which greenbank calls the hub."""
-    return x509.load_pem_x509_certificate(made.read("store/greenbank/client/hub/certificate.pem")).fingerprint(hashes.SHA256()).hex()
+@pytest.mark.parametrize(("holder", "at"), [("greenbank", "hub"), ("hub", "greenbank")])
+def test_a_key_that_others_may_have_opens_no_door_once_a_new_one_is_permitted(finished_by_profile: Site, holder: str, at: str) -> None:
+    made, folder = finished_by_profile, f"store/{holder}/client/{at}"
+    made.hub["hub"]["gateways"] = [HUB_GATEWAY]
+    made.describe()
+
+    def let_in() -> bool:
+        return exposed in doors(made)[f"gateway/{at}"]
+
+    exposed = fingerprint(made, folder)
+    made.path(f"{folder}/key.pem").chmod(0o644)
+    assert [each[:2] for each in faults(made.run())] == [(holder, f"client/{at}")]
+    assert let_in(), "nobody is shut out before a person has decided"
+    rekey = [f"{holder}/client/{at}"]
+    control = made.copied(made.root / "control")
+    told = made.run(rekey=rekey, check=True)
+    found = made.run(rekey=rekey)
+    assert sorted(told) == sorted(found)
+    assert faults(found) == []
+    assert fingerprint(made, folder) in doors(made)[f"gateway/{at}"]
+    assert not let_in()
+    assert made.run(rekey=rekey) == made.run() == []
+    # Control: replaced elsewhere, without a word to this side, both are let in; named later, the earlier one no more.
+    for name, turn in (("own_certificates", 1), ("exchange", 1)):
+        control.step(name, turn, rekey=rekey)
+    control.run()
+    made = control
+    assert let_in()
+    assert (at, "certificate-withdrawn") in {(side, reason) for side, _artefact, reason in changes(control.run(rekey=rekey))}
+    assert not let_in()
+    assert control.run() == []
+
+
+def fingerprint(made: Site, folder: str = "store/greenbank/client/hub") -> str:
+    """Of the certificate with which greenbank calls the hub, or of that in another folder."""
+    return x509.load_pem_x509_certificate(made.read(f"{folder}/certificate.pem")).fingerprint(hashes.SHA256()).hex()
 
 
 def test_a_client_whose_participant_is_described_no_more_is_told(finished: Site) -> None:

@@ -17,7 +17,9 @@ description:
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
   allow_rekey:
-    description: Artefacts (C(<side>/<artefact>)) whose damaged or lost key may be replaced by a new one.
+    description:
+      - Artefacts (C(<side>/<artefact>)) whose damaged or lost key may be replaced by a new one.
+      - A client certificate named here that was replaced is let in no longer, as others may have its key.
     type: list
     elements: str
     default: []

@@ -37,6 +37,7 @@ def sign_requests(run: Run) -> None:
             for artefact in run.requests_between(relation.counterpart, side):
                 with run.guarded(relation.participant, artefact.rule.steps[1], side.name, artefact.rule.name):
                     desk.answer(relation, artefact)
+                    desk.end_replaced(relation, artefact)
         with run.guarded(side.name, "tls-5", side.name, "issued"):
             desk.compare_serials()
         with run.guarded(side.name, "tls-5", side.name, "crl"):
@@ -79,6 +80,16 @@ class Desk:
         self._note(relation, artefact, reason)
         self._keep(relation, artefact, certificate)
         self._issued.append(certificate)
+
+    def end_replaced(self, relation: Relation, artefact: Artefact) -> None:
+        """Let in with the certificate in force alone, where a person has permitted the holder a new key.
+
+        Threat: the key before may be known to others. An overlap, which is for renewals, would keep it good until its certificate ends.
+        """
+        replaced = layout.issued_path(self._side.name, relation.counterpart.name, f"{artefact.rule.name}.previous")
+        if f"{artefact.holder}/{artefact.label}" in self._run.rekey and self._run.tree.status(replaced) is not None:
+            self._note(relation, artefact, "certificate-withdrawn", detail="the one before, as its key was permitted to be replaced")
+            self._run.tree.remove(replaced)
 
     def compare_serials(self) -> None:
         """Two certificates of one CA with one serial number cannot be told apart in a revocation list."""

@@ -224,6 +224,7 @@ class Reader:
             replaced = OWN_CLIENT in files and OWN_CLIENT in kept and files[OWN_CLIENT] != kept[OWN_CLIENT]
             before = {layout.PREVIOUS_OWN_CLIENT: kept[OWN_CLIENT]} if replaced else {}
             self._run.tree.write_folder(folder, {**kept, **files, **before})
+        self._end_replaced(relation, f"{folder}/{layout.PREVIOUS_OWN_CLIENT}")
         if "ca.pem" in files:
             chain = read_chain(files["ca.pem"], where="ca.pem")
             self._own(relation.counterpart.name, chain)
@@ -234,6 +235,13 @@ class Reader:
             self._run.known_keys.claim(relation.counterpart.name, "jws", public_digest(read_public_key(files["jws.pem"], where="jws.pem")))
         if "endpoints.json" in files:
             compare_endpoints(self._run, relation, files["endpoints.json"])
+
+    def _end_replaced(self, relation: Relation, path: str) -> None:
+        """As where this side signs: a key that a person has permitted to be replaced may be known to others."""
+        permitted = f"{relation.counterpart.name}/client/{relation.side.name}" in self._run.rekey
+        if permitted and self._run.tree.status(path) is not None:
+            self._note(relation, STEP_OF_FILE[OWN_CLIENT], f"received/{layout.PREVIOUS_OWN_CLIENT}", "certificate-withdrawn")
+            self._run.tree.remove(path)
 
     def _await(self, relation: Relation, files: Iterable[str]) -> None:
         who = relation.counterpart.name
