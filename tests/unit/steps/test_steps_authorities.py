@@ -261,6 +261,40 @@ def test_a_participants_ca_comes_from_its_own_folder(tmp_path: Path, authority: 
     x509.load_pem_x509_certificate(made.read("store/greenbank/server/certificate.pem")).verify_directly_issued_by(issuing(authority))
 
 
+def test_another_ca_in_the_descriptions_files_is_told_and_taken_over_when_permitted(
+    tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = site(tmp_path, "greenbank")
+    monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_HUB", PASSPHRASE)
+    assert faults(made.run(now=now())) == []
+    made.hub["hub"]["ca"] = {"kind": "imported"} | {name: str(authority / file) for name, file in PARTS.items()}
+    made.describe()
+    for renewed in (False, True):
+        if renewed:  # the same key under a new certificate, as its root renews a CA
+            signing = ["-CA", "root.pem", "-CAkey", "root.key", "-set_serial", "0x78"]
+            openssl(
+                authority, "x509", "-req", "-sha256", "-days", "3200", "-in", "ca.csr", "-out", "ca.pem", "-extfile", "ca.ext", *signing
+            )
+        before = marks(made.path("store/hub/ca"))
+        told = made.run(now=now())
+        assert (changes(told), faults(told)) == ([], [("hub", "ca", "authority-differs")])
+        assert marks(made.path("store/hub/ca")) == before
+        rekey = ["hub/ca"]
+        planned, moment = made.run(now=now(), rekey=rekey, check=True), now()
+        done = made.run(now=moment, rekey=rekey)
+        assert sorted(set(planned)) == sorted(set(done))
+        assert faults(done) == []
+        assert x509.load_pem_x509_certificate(made.read("store/hub/ca/certificate.pem")) == issuing(authority)
+        assert faults(made.run(now=now())) == []
+        assert made.run(now=now(), rekey=rekey) == made.run(now=now()) == []
+    for path in ("store/hub/server", "store/greenbank/client/hub"):
+        x509.load_pem_x509_certificate(made.read(f"{path}/certificate.pem")).verify_directly_issued_by(issuing(authority))
+    # Files that are taken away once they were taken over are no loss.
+    for file in PARTS.values():
+        (authority / file).unlink()
+    assert made.run(now=now()) == []
+
+
 def linked_file(folder: Path, authority: Path) -> None:
     folder.joinpath("key.pem").unlink()
     folder.joinpath("key.pem").symlink_to(authority / "key.pem")

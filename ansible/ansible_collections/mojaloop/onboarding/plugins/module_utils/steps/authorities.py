@@ -10,7 +10,7 @@ from ..description.model import HUB, Side
 from ..errors import StoreError
 from ..findings import OPERATOR, Disposition, Finding
 from ..pki.authority import authority_faults, authority_record, import_authority, make_authority, read_chain
-from ..pki.certificates import CertificateUnreadable, read_certificates
+from ..pki.certificates import CertificateUnreadable, read_certificate, read_certificates
 from ..pki.certificates import certificate_pem as pem_of_certificates
 from ..pki.faults import Fault, remedy
 from ..pki.keys import private_pem, public_digest, read_own_key
@@ -45,6 +45,8 @@ def keep_authority(run: Run, side: Side, *, held: bool) -> bool:
     if any(remedy(fault) == "person" for fault in found) and f"{side.name}/ca" not in run.rekey:
         _report(run, side, found)
         return False
+    if not found and kind == "imported":
+        found = _another_given(run, side, folder)
     if found:
         run.note(Finding(side.name, STEP, side.name, "ca", found[0].reason, detail=found[0].detail))
         (_import if kind == "imported" else _make)(run, side, folder)
@@ -123,6 +125,25 @@ def _import(run: Run, side: Side, folder: str) -> None:
         where=ca.certificate_file,
     )
     _write(run, side, folder, private_pem(authority.key, run.passphrase(side.name)), authority.chain)
+
+
+def _another_given(run: Run, side: Side, folder: str) -> list[Fault]:
+    """``authority-differs`` when the description's files hold another CA than the one in use, and a person permits the change.
+
+    Told otherwise, and the one in use goes on. Files that are gone since they were taken over say nothing.
+    """
+    try:
+        given = read_certificate(_file(run, side, side.ca.certificate_file))
+    except (StoreError, CertificateUnreadable):
+        return []
+    if (given,) == authority_chain(run, side.name)[:1]:
+        return []
+    fault = Fault("authority-differs", f"{side.ca.certificate_file} is another CA certificate than {folder}/certificate.pem")
+    if f"{side.name}/ca" in run.rekey:
+        return [fault]
+    detail = f"{fault.detail}, which goes on; to take it over: {rekey_switch(f'{side.name}/ca')}"
+    run.note(Finding(side.name, STEP, side.name, "ca", fault.reason, Disposition.FAULT, detail=detail))
+    return []
 
 
 def _refuse_key_of_another(run: Run, side: str, chain: Chain) -> None:
