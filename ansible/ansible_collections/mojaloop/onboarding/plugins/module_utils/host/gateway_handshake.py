@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 
@@ -32,3 +33,17 @@ def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: b
                 return ""
     except OSError as error:
         return str(error)
+
+
+def taken(address: str, port: int) -> bool:
+    """Whether somebody listens there. Threat: a second HAProxy would be let in beside the first (SO_REUSEPORT), and share its connections."""
+    wide = ":" in address
+    with socket.socket(socket.AF_INET6 if wide else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has closed and still lingers is nobody
+        if wide:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False

@@ -23,13 +23,14 @@ from ..errors import GatewayError
 from . import gateway_release as releases
 from . import gateway_socket as sockets
 from . import rollback
-from .gateway_handshake import certificates, handshake_fault
+from .gateway_handshake import certificates, handshake_fault, taken
 
 SETTLE = 20.0
 """Seconds within which a new process must be in force."""
 STARTING = 3.0
 """Seconds for which a master that starts anew may be silent; what is silent for longer does not run."""
 POLL = 0.1
+ALONE = "Start HAProxy with this master socket (-S), or stop it and run again: nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,12 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
     try:
         rollback.settle(_timers(place), change.confirm_seconds + SETTLE)
         made = releases.unpack(staging, place.folder, change.files)
-        seen = observe(place)
-        if seen["installed"] == change.digest and _live(seen, change) == []:
+        seen, serving = observe(place), _serving(place)
+        if not serving:
+            _expect_nobody(place, change)
+        if serving and seen["installed"] == change.digest and _live(seen, change) == []:
             return {"ticket": _switch_maps(place, releases.maps(made), change), "reloads": 0}
-        return _switch_release(place, made, change, seen)
+        return _switch_release(place, made, change, seen, serving=serving)
     finally:
         releases.sweep(place.folder)
 
@@ -188,11 +191,10 @@ def _withdraw(place: Place, running: Mapping[str, Mapping[str, str]], wanted: Ma
         sockets.withdraw(place.master_socket, place.map_name(name), gone)
 
 
-def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str, Any]) -> dict[str, Any]:
+def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str, Any], *, serving: bool) -> dict[str, Any]:
     """Check, publish, arm, switch, reload, prove; anything that fails after the switch is undone at once."""
     releases.write(made / releases.CONFIGURATION, releases.assembled(made, place.folder, change.files, releases.account()))
     _check(place, made)
-    serving = _serving(place)
     if serving:
         _withdraw(place, seen["maps"], releases.maps(made))
     target = releases.publish(made, place.folder, change.digest)
@@ -244,6 +246,21 @@ def _serving(place: Place) -> bool:
         remedy = f"Stop it, start it with -f {config}, or give this gateway another master socket."
         raise GatewayError("an HAProxy that is not ours serves this socket", where=place.master_socket, remedy=remedy)
     return True
+
+
+def _expect_nobody(place: Place, change: Change) -> None:
+    """GatewayError when a HAProxy is there although its master socket is not.
+
+    Threat: one that is started beside it shares its ports, so that the first goes on to let in whom this change shuts out; and
+    undoing the start of a unit that ran already would stop it.
+    """
+    deadline = time.monotonic() + STARTING
+    while any(taken(address, port) for address, port in change.listeners):
+        if time.monotonic() > deadline:
+            raise GatewayError("something serves the doors, and no HAProxy answers on this socket", where=place.master_socket, remedy=ALONE)
+        time.sleep(POLL)
+    if place.service and _systemctl("is-active", place.service).returncode == 0:
+        raise GatewayError(f"{place.service} runs, and does not answer on this socket", where=place.master_socket, remedy=ALONE)
 
 
 def _undoing(place: Place, seen: Mapping[str, Any], *, serving: bool) -> Callable[[], None]:
@@ -305,7 +322,7 @@ def _start(place: Place, digest: str) -> None:
 
 def _start_unit(name: str) -> None:
     try:
-        done = subprocess.run(["systemctl", "start", name], capture_output=True, timeout=60, check=False)
+        done = _systemctl("start", name)
     except subprocess.TimeoutExpired as error:
         raise GatewayError(f"systemd did not start {name} within 60 s", remedy=f"See journalctl -u {name}.") from error
     if done.returncode != 0:
@@ -313,9 +330,13 @@ def _start_unit(name: str) -> None:
         raise GatewayError(f"systemd did not start {name}: {said}", remedy=f"See journalctl -u {name}.")
 
 
+def _systemctl(verb: str, name: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["systemctl", verb, name], capture_output=True, timeout=60, check=False)
+
+
 def _stop(place: Place) -> None:
     if place.service:
-        subprocess.run(["systemctl", "stop", place.service], capture_output=True, timeout=60, check=False)
+        _systemctl("stop", place.service)
         return
     with suppress(OSError):
         os.kill(sockets.master(place.master_socket), signal.SIGTERM)
