@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
-import subprocess
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,13 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import ga
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket
 
 Bench = Any
+
+
+def stop(bench: Bench) -> None:
+    """As a kill by hand, or a boot without a unit."""
+    master = gateway_socket.master(bench.place.master_socket)
+    os.kill(master, signal.SIGTERM)
+    os.waitpid(master, 0)
 
 
 def status(bench: Bench, participant: str) -> int:
@@ -57,3 +64,56 @@ def test_a_unit_that_runs_otherwise_is_not_stopped(bench: Bench, monkeypatch: py
         bench.install()
     assert (folder / "asked").read_text().split() == ["is-active"]
     assert gateway_release.current(bench.place.folder) == ""
+
+
+def test_a_narrowed_run_starts_what_was_stopped_with_everybody_elses_entries(bench: Bench) -> None:
+    bench.install()
+    stop(bench)
+    assert host.confirm(bench.place, bench.apply(bench.plan({"greenbank"}))["ticket"])
+    assert [status(bench, name) for name in ("greenbank", "bluebank")] == [200, 200]
+    assert bench.plan().findings == ()
+
+
+def test_a_narrowed_run_keeps_everybody_elses_entries_where_a_map_is_gone_from_the_disk(bench: Bench) -> None:
+    bench.install()
+    for name in ("allowed", "fingerprints"):
+        (bench.place.release / "maps" / f"{name}.map").unlink()
+    assert host.confirm(bench.place, bench.apply(bench.plan({"greenbank"}))["ticket"])
+    assert status(bench, "bluebank") == 200
+    assert bench.plan().findings == ()
+
+
+def no_folder(release: Path) -> None:
+    shutil.rmtree(release.resolve())
+
+
+def no_configuration(release: Path) -> None:
+    (release / gateway_release.CONFIGURATION).unlink()
+
+
+def another_map(release: Path) -> None:
+    shutil.copy(release / "maps" / "networks.map", release / "maps" / "networks-before.map")
+
+
+def garbage(release: Path) -> None:
+    (release / "server.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\n\xff\n-----END CERTIFICATE-----\n")
+    (release / "maps" / "networks.map").write_bytes(b"\xff\xfe 1\n")
+
+
+@pytest.mark.parametrize("harm", [no_folder, no_configuration, another_map, garbage])
+def test_what_was_damaged_by_hand_is_found_and_made_whole_in_one_run(bench: Bench, harm: Callable[[Path], None]) -> None:
+    bench.install()
+    harm(bench.place.release)
+    assert bench.plan().changes
+    bench.install()
+    assert bench.plan().findings == ()
+    assert status(bench, "greenbank") == 200
+
+
+def test_a_file_among_the_releases_is_in_nobodys_way(bench: Bench) -> None:
+    bench.install()
+    note = Path(bench.place.folder, "releases", "README")
+    note.write_text("do not touch\n")
+    bench.install(replace(bench.model, log="/dev/log"))
+    assert note.exists()
+    assert bench.plan().findings == ()

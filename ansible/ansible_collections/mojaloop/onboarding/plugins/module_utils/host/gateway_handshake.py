@@ -36,7 +36,7 @@ def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: b
 
 
 def taken(address: str, port: int) -> bool:
-    """Whether somebody listens there. Threat: a second HAProxy would be let in beside the first (SO_REUSEPORT), and share its connections."""
+    """Whether somebody listens there. Threat: a second HAProxy is let in beside the first (SO_REUSEPORT), and shares its connections."""
     wide = ":" in address
     with socket.socket(socket.AF_INET6 if wide else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has closed and still lingers is nobody

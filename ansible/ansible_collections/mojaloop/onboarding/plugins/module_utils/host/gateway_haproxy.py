@@ -68,8 +68,8 @@ def observe(place: Place) -> dict[str, Any]:
     """What is in force, as plain data, nothing changed.
 
     ``running``/``installed``: digests of the release in the process and on the disk; ``files``: digests on the disk;
-    ``maps``: entries in force; ``stale``: files and maps that the process holds otherwise than the disk; ``undone``:
-    changes that rolled themselves back.
+    ``maps``: entries in force, or with which it would start again; ``stale``: files and maps that the process holds otherwise
+    than the disk; ``undone``: changes that rolled themselves back.
     """
     running, installed = sockets.running_release(place.stats_socket), releases.current(place.folder)
     files = releases.digests(place.release)
@@ -77,7 +77,7 @@ def observe(place: Place) -> dict[str, Any]:
         "running": installed if running == releases.fixed(files) else running,
         "installed": installed,
         "files": files,
-        "maps": _running_maps(place) if running else {},
+        "maps": _running_maps(place) if running else releases.maps(place.release),
         "stale": _stale(place, files) if running else [],
         "undone": rollback.fired(_timers(place)),
     }
@@ -116,7 +116,8 @@ def _timers(place: Place) -> str:
 
 
 def _running_maps(place: Place) -> dict[str, dict[str, str]]:
-    found = {name: sockets.read_map(place.stats_socket, place.map_name(name)) for name in releases.maps(place.release)}
+    names = sockets.maps(place.stats_socket, place.map_name("*"))
+    found = {name: sockets.read_map(place.stats_socket, place.map_name(name)) for name in names}
     return {name: entries for name, entries in found.items() if entries is not None}
 
 
@@ -129,11 +130,11 @@ def _stale(place: Place, files: Mapping[str, str]) -> list[str]:
         if kind and sorted(sockets.fingerprints(place.stats_socket, kind, str(path))) != _on_disk(path, kind):
             wrong.append(name)
     config = place.release / releases.CONFIGURATION
-    if config.read_bytes() != releases.assembled(place.release, place.folder, files, releases.account()):
+    if not config.is_file() or config.read_bytes() != releases.assembled(place.release, place.folder, files, releases.account()):
         wrong.append(releases.CONFIGURATION)
     kept = releases.maps(place.release)
     running = _running_maps(place)
-    return wrong + [f"maps/{name}.map" for name in sorted(kept) if running.get(name) != kept[name]]
+    return wrong + [f"maps/{name}.map" for name in sorted({*kept, *running}) if running.get(name) != kept.get(name)]
 
 
 def _live(seen: Mapping[str, Any], change: Change) -> list[str] | None:
@@ -146,9 +147,12 @@ def _live(seen: Mapping[str, Any], change: Change) -> list[str] | None:
 
 
 def _on_disk(path: Path, kind: str) -> list[str]:
-    """SHA-1 fingerprints of the certificates in a file, as HAProxy writes them; of the first only for ``cert``."""
-    blocks = certificates(path.read_text(encoding="ascii"))
-    found = [hashlib.sha1(ssl.PEM_cert_to_DER_cert(block)).hexdigest().upper() for block in blocks]  # noqa: S324 -- HAProxy's choice
+    """SHA-1 fingerprints of the certificates in a file, as HAProxy writes them; of the first only for ``cert``. Garbage has none."""
+    blocks = certificates(path.read_text(encoding="ascii", errors="replace"))
+    try:
+        found = [hashlib.sha1(ssl.PEM_cert_to_DER_cert(block)).hexdigest().upper() for block in blocks]  # noqa: S324 -- HAProxy's choice
+    except ValueError:
+        return []
     return sorted(found[:1] if kind == "cert" else found)
 
 

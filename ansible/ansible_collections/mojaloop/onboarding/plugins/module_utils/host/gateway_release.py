@@ -107,7 +107,7 @@ def maps(release: Path) -> dict[str, dict[str, str]]:
     """The maps as they are on the disk: what the next start would load."""
     found = {}
     for path in sorted(release.glob("maps/*.map")):
-        pairs = (line.partition(" ") for line in path.read_text(encoding="ascii").splitlines())
+        pairs = (line.partition(" ") for line in path.read_text(encoding="ascii", errors="replace").splitlines())
         found[path.stem] = {key: value for key, _space, value in pairs}
     return found
 
@@ -188,9 +188,9 @@ def link(folder: str, digest: str) -> None:
 
 
 def prune(folder: str, keep: list[str]) -> None:
-    """Remove all releases but these."""
+    """Remove all releases but these; what is no folder is somebody else's."""
     for path in (Path(folder) / "releases").iterdir():
-        if path.name not in keep:
+        if path.name not in keep and path.is_dir() and not path.is_symlink():
             shutil.rmtree(str(path))
 
 
@@ -208,11 +208,14 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_maps(release: Path, entries: Mapping[str, Mapping[str, str]]) -> None:
-    """Put maps on the disk, for the next start; maps that are there already as they should be stay untouched."""
+    """Put maps on the disk, for the next start, and no others; those that are there already as they should be stay untouched."""
     held = maps(release)
+    for name in set(held) - set(entries):
+        (release / "maps" / (name + ".map")).unlink()
     for name, wanted in entries.items():
         if held.get(name) != wanted:
-            write(release / "maps" / (name + ".map"), "".join("{} {}\n".format(*pair) for pair in sorted(wanted.items())).encode("ascii"))
+            text = "".join("{} {}\n".format(*pair) for pair in sorted(wanted.items()))
+            write(release / "maps" / (name + ".map"), text.encode("ascii", "replace"))
 
 
 def account() -> str:

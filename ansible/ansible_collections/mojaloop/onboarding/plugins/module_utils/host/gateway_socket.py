@@ -77,6 +77,13 @@ def worker(stats: str) -> str:
     return found.group(1) if found else ""
 
 
+def maps(stats: str, pattern: str) -> list[str]:
+    """What ``*`` of the pattern stands for in the names of the maps that the process has, sorted."""
+    start, _star, end = pattern.partition("*")
+    names = re.findall(r"^-?\d+ \((.+?)\) ", ask(stats, "show map"), re.MULTILINE)
+    return sorted(name[len(start) : -len(end)] for name in names if name.startswith(start) and name.endswith(end))
+
+
 def read_map(stats: str, name: str) -> dict[str, str] | None:
     """The entries in force of a map; None when the process has no such map."""
     answer = ask(stats, "show map " + name)
