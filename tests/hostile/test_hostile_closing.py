@@ -35,7 +35,7 @@ def test_what_is_wrong_in_a_file_keeps_nobodys_doors_open(hub: Site, state: str)
     hub.together(sides=["hub"])
     assert hub.path(BLUE_KEY).exists() == (state == "active")
     chosen = {each.name for each in description.participants} | description.closed_names
-    observation = {"content": observed, "persisted": "", "loaded_at_boot": True, "neighbours": []}
+    observation = {"content": observed, "persisted": "", "lost": "", "loaded_at_boot": True, "neighbours": []}
     plan = plan_firewall(description, "hub", "hub-gateway", observation, chosen)
     gone = {finding.participant for finding in plan.findings if finding.reason == "address-unwanted"}
     assert gone == (set() if state == "active" else {"bluebank"})

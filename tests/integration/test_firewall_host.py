@@ -214,6 +214,18 @@ def test_the_file_loads_the_same_table_again_after_a_boot(machine: Machine, file
     assert planned(machine, file).findings == ()
 
 
+def test_a_narrowed_run_after_the_table_was_lost_keeps_everybody_elses_addresses(machine: Machine, file: str) -> None:
+    carry_out(machine, file)
+    whole = observe(machine, file)["content"]
+    machine.run("nft", "flush", "ruleset")
+    plan = plan_firewall(lab(), "hub", "hub-gateway", observe(machine, file), {"greenbank"})
+    assert {finding.participant for finding in plan.findings} == {"hub", "greenbank"}
+    ticket = machine.call(lambda: host.apply(plan.rules, plan.content, file, 20))
+    machine.call(lambda: host.confirm(ticket, plan.rules, plan.content, file))
+    assert observe(machine, file)["content"] == whole
+    assert planned(machine, file).findings == ()
+
+
 def test_files_are_private_and_nothing_is_left_beside_them(machine: Machine, file: str) -> None:
     carry_out(machine, file)
     folder = Path(file).parent

@@ -42,7 +42,7 @@ def observation(model: FirewallModel | None, **values: Any) -> dict[str, Any]:  
     """What a host tells on which a model is in force and persisted."""
     content = desired_content(assigned(model)) if model else None
     persisted = hashlib.sha256(render(assigned(model)).encode()).hexdigest() if model else ""
-    return {"content": content, "counters": {}, "persisted": persisted, "loaded_at_boot": True, "neighbours": [], **values}
+    return {"content": content, "counters": {}, "persisted": persisted, "lost": "", "loaded_at_boot": True, "neighbours": [], **values}
 
 
 def model(allowed_in: dict[str, list[str]] | None = None, allowed_out: dict[str, list[tuple[str, int]]] | None = None) -> FirewallModel:

@@ -13,10 +13,11 @@ from ..description.model import HUB, Description, EnvironmentKind
 from ..findings import Disposition, Finding
 from ..host.firewall_content import Content
 from .model import FirewallModel, firewall_model
-from .nftables import desired_content, observed_model, render
+from .nftables import desired_content, observed_model, render, written_model
 from .sharing import narrowed
 
 STEP = "endpoints-1"
+AT_BOOT = "include the file in /etc/nftables.conf, and enable the service nftables"
 
 Observation = Mapping[str, Any]
 """What ``host.firewall_nftables.observe`` returns."""
@@ -36,14 +37,16 @@ class FirewallPlan:
 def plan_firewall(description: Description, side: str, host: str, observation: Observation, chosen: Collection[str]) -> FirewallPlan:
     """Compare one host of a side with the description; ``chosen`` are the participants that the run is about (all of them: their ids).
 
-    What the kernel holds for others stays as it is. FirewallError where the side's firewall cannot be what is described.
+    What the kernel holds for others stays as it is; where its table is gone, what the file loaded at boot has for them.
+    FirewallError where the side's firewall cannot be what is described.
     """
     described = firewall_model(description, side)
     content = observation["content"]
     observed = observed_model(side, content)
-    vanished = _vanished(description, observed) if side == HUB else ()
+    kept = written_model(side, observation["lost"]) if content is None and side == HUB else observed
+    vanished = _vanished(description, kept) if side == HUB else ()
     mine = {HUB, *chosen} if side == HUB else {HUB, *observed.counterparts}
-    desired = narrowed(described, observed, mine)
+    desired = narrowed(described, kept, mine)
     rules, wanted = render(desired), desired_content(desired)
     report = _Report(side, host)
     findings = [
@@ -122,7 +125,7 @@ def _shared_findings(report: _Report, wanted: Content, content: Content | None) 
 
 def _surroundings(report: _Report, observation: Observation, *, lab: bool) -> Iterator[Finding]:
     if not observation["loaded_at_boot"] and not lab:
-        yield report.for_a_person("not-loaded-at-boot", detail="no include of the file in /etc/nftables.conf: add one")
+        yield report.for_a_person("not-loaded-at-boot", detail=AT_BOOT)
     found: dict[tuple[str, str], list[str]] = {}
     for neighbour in observation["neighbours"]:
         found.setdefault((neighbour["reason"], neighbour["table"]), []).append(neighbour["detail"])

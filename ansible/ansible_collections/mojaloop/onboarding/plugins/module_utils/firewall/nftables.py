@@ -11,6 +11,7 @@ what is accepted here still has to pass the others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -27,6 +28,9 @@ OUTBOUND = "out_"
 """Prefix of the counter of what passes between the side and a counterpart's door, in both directions."""
 REFUSED_IN = "refused_in"
 REFUSED_OUT = "refused_out"
+
+_WRITTEN_MAP = re.compile(r"^\tmap (\w+) \{ .*elements = \{ (.+) \} \}$", re.MULTILINE)
+_WRITTEN_ELEMENT = re.compile(r'([0-9A-Fa-f.:/]+(?: \. [0-9]+)?) : "([^"]+)"')
 
 Json = dict[str, Any]
 
@@ -160,6 +164,19 @@ def observed_model(side: str, content: Content | None) -> FirewallModel:
         allowed_in=_owned(maps, "inbound", INBOUND, ip_network),
         allowed_out=_owned(maps, "outbound", OUTBOUND, _door),
     )
+
+
+def written_model(side: str, text: str) -> FirewallModel:
+    """The model behind a text that ``render`` made; nobody's addresses where it is another text."""
+    maps: Json = {}
+    for name, elements in _WRITTEN_MAP.findall(text):
+        owned = maps.setdefault(name, {"elements": {}})["elements"]
+        for key, counter in _WRITTEN_ELEMENT.findall(elements):
+            owned.setdefault(counter, []).append(key.replace(" . ", " "))
+    try:
+        return observed_model(side, {"maps": maps})
+    except ValueError:
+        return observed_model(side, None)
 
 
 def _counters(model: FirewallModel) -> Iterator[str]:

@@ -25,6 +25,9 @@ from .firewall_neighbours import neighbours
 BOOT_FILE = "/etc/nftables.conf"
 """What the service ``nftables`` loads at boot (Debian; Red Hat's includes are followed from ``/etc/sysconfig``)."""
 BOOT_FILES = (BOOT_FILE, "/etc/sysconfig/nftables.conf")
+SERVICE = "nftables.service"
+SYSTEMD = "/run/systemd/system"
+"""Is there where systemd runs (``sd_booted(3)``)."""
 TIMEOUT = 60
 _RESET = f"add table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\n"
 _COUNTER = re.compile(r"^(\tcounter (\S+) \{ packets )0 bytes 0( \})$", re.MULTILINE)
@@ -38,10 +41,12 @@ def observe(persist_file: str, ports: Sequence[int] = ()) -> dict[str, Any]:
     """What is in force, from the kernel, and what will be after the next boot.
 
     ``content`` (None when there is no table), ``counters`` (packets and bytes by name), ``persisted`` (SHA-256 of the file
-    loaded at boot), ``loaded_at_boot`` (whether a boot file includes it), ``neighbours`` (see there).
+    loaded at boot), ``lost`` (its text where it should have made the table that is not there), ``loaded_at_boot`` (whether
+    the host's start loads it), ``neighbours`` (see there).
     """
     listing = _listing()
     return {
+        "lost": "" if listing else _text(persist_file),
         "content": content_of(listing) if listing else None,
         "counters": counters_of(listing) if listing else {},
         "persisted": _digest(persist_file),
@@ -106,7 +111,22 @@ def persist(rules: str, persist_file: str) -> None:
 
 
 def loaded_at_boot(persist_file: str) -> bool:
-    """Whether a boot file of nftables includes this file, by name or by pattern."""
+    """Whether a boot file of nftables includes this file, by name or by pattern, and systemd (where it is) loads that at the start.
+
+    Debian installs the service ``nftables`` switched off.
+    """
+    return _included(persist_file) and (not os.path.isdir(SYSTEMD) or _enabled())
+
+
+def _enabled() -> bool:
+    try:
+        done = subprocess.run(["systemctl", "is-enabled", SERVICE], capture_output=True, timeout=TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _included(persist_file: str) -> bool:
     for boot_file in BOOT_FILES:
         try:
             with open(boot_file, encoding="utf-8", errors="replace") as stream:
@@ -262,5 +282,13 @@ def _digest(path: str) -> str:
     try:
         with open(path, "rb") as stream:
             return hashlib.sha256(stream.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
     except OSError:
         return ""
