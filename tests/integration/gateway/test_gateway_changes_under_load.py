@@ -65,6 +65,20 @@ def test_map_changes_lose_nothing(bench: Bench) -> None:
     assert load.losses == {}
 
 
+def test_who_keeps_an_address_under_another_prefix_loses_nothing(bench: Bench) -> None:
+    """Wider and narrower again, also in a run that has to reload: what is taken out first is not what is still asked from."""
+    bench.install()
+    own, wide = bench.door.callers[0].networks, (ip_network("127.0.0.20/30"),)
+    with load_on(bench, banks(bench)["greenbank"].callers(), "another prefix") as load:
+        for networks in (wide, own) * (CHANGES // 2):
+            change(load, bench, "prefix", reloads=0, callers=with_caller(bench, "greenbank", networks=networks))
+        for networks, log in ((wide, "/dev/log"), (own, "stdout")):
+            bench.install(replace(bench.with_door(callers=with_caller(bench, "greenbank", networks=networks)), log=log))
+            load.everyone()
+    assert load.losses == {}
+    assert bench.plan().findings == ()
+
+
 def renew_client(load: Load, bench: Bench, bank: Bank) -> None:
     """New certificate accepted beside the old one, switch, drain, retire the old one; the token is bound to the new one."""
     old, new = bank.identity, bench.hub_ca.identity(bank.name)

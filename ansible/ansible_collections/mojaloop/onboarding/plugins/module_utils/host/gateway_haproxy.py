@@ -30,6 +30,8 @@ SETTLE = 20.0
 STARTING = 3.0
 """Seconds for which a master that starts anew may be silent; what is silent for longer does not run."""
 POLL = 0.1
+ADDRESSES = ("networks", "allowed")
+"""Maps: the prefix that an address is looked up by, and who may come from it."""
 ALONE = "Start HAProxy with this master socket (-S), or stop it and run again: nothing was changed."
 
 
@@ -182,17 +184,36 @@ def _expect_maps(place: Place, wanted: Mapping[str, Mapping[str, str]]) -> None:
 
 def _put_maps(place: Place, wanted: Mapping[str, Mapping[str, str]]) -> None:
     running = _running_maps(place)
-    _withdraw(place, running, wanted)
+    running.update(_withdraw(place, running, wanted))
     for name, entries in wanted.items():
         if running.get(name) != entries:
             sockets.replace_map(place.stats_socket, place.map_name(name), entries)
 
 
-def _withdraw(place: Place, running: Mapping[str, Mapping[str, str]], wanted: Mapping[str, Mapping[str, str]]) -> None:
-    """Take out what is not wanted any more, first and in all workers: a reload alone leaves live connections open."""
-    for name, entries in running.items():
-        gone = [key for key, value in entries.items() if wanted.get(name, {}).get(key) != value]
+def _withdraw(place: Place, running: Mapping[str, Mapping[str, str]], wanted: Mapping[str, Mapping[str, str]]) -> Mapping[str, Any]:
+    """Take out what is not wanted any more, first and in all workers: a reload alone leaves live connections open.
+
+    Addresses come last, and new ones before old ones: who merely gets a wider prefix than before loses no request. Returns the
+    maps that are as wanted already.
+    """
+    moved: Mapping[str, Any] = {}
+    for name in sorted(running, key=ADDRESSES.__contains__):
+        if name in ADDRESSES and not moved:
+            moved = _move_addresses(place, running, wanted)
+        gone = [key for key, value in running[name].items() if wanted.get(name, {}).get(key) != value]
         sockets.withdraw(place.master_socket, place.map_name(name), gone)
+    return moved
+
+
+def _move_addresses(place: Place, running: Mapping[str, Mapping[str, str]], wanted: Mapping[str, Mapping[str, str]]) -> Mapping[str, Any]:
+    """Change the two maps that judge an address together, in the worker that accepts connections: no moment has one without the other."""
+    networks, allowed = ADDRESSES
+    if any(name not in running or name not in wanted for name in ADDRESSES) or running[networks] == wanted[networks]:
+        return {}
+    either = {**running[allowed], **wanted[allowed]}
+    for name, entries in ((allowed, either), (networks, wanted[networks]), (allowed, wanted[allowed])):
+        sockets.replace_map(place.stats_socket, place.map_name(name), entries)
+    return {name: wanted[name] for name in ADDRESSES}
 
 
 def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str, Any], *, serving: bool) -> dict[str, Any]:
