@@ -9,7 +9,7 @@ participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP id (``*
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv6Network, ip_network
 
 from ..description.model import Network
@@ -49,20 +49,13 @@ def address_maps(networks: Mapping[str, Collection[Network]]) -> tuple[dict[str,
     for owner, prefixes in networks.items():
         for prefix in widest(prefixes):
             owners.setdefault(prefix, set()).add(owner)
-    allowed = {
-        f"{owner}|{prefix}": "1"
-        for prefix in owners
-        for wider in _supernets(prefix)
-        for owner in owners.get(wider, ())
-    }  # fmt: skip
+    allowed = {f"{owner}|{prefix}": "1" for prefix, around in _nested(owners) for wider in around for owner in owners[wider]}
     return {str(prefix): str(prefix) for prefix in owners}, allowed
 
 
 def widest(prefixes: Iterable[Network]) -> list[Network]:
     """Sorted prefixes without those inside another; an IPv4-mapped IPv6 prefix is the IPv4 prefix it means."""
-    unmapped = {_unmapped(prefix) for prefix in prefixes}
-    kept = [prefix for prefix in unmapped if unmapped.isdisjoint(_supernets(prefix)[1:])]
-    return sorted(kept, key=lambda prefix: (prefix.version, prefix.network_address.packed, prefix.prefixlen))
+    return [prefix for prefix, around in _nested({_unmapped(prefix) for prefix in prefixes}) if len(around) == 1]
 
 
 def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participants: Collection[str]) -> Maps:
@@ -107,6 +100,12 @@ def _unmapped(prefix: Network) -> Network:
     return prefix
 
 
-def _supernets(prefix: Network) -> list[Network]:
-    """The prefix itself and all wider ones."""
-    return [prefix.supernet(new_prefix=length) for length in range(prefix.prefixlen, -1, -1)]
+def _nested(prefixes: Collection[Network]) -> Iterator[tuple[Network, list[Network]]]:
+    """Each prefix, sorted, with those of all that it lies in and itself. Prefixes nest or are apart: one pass in order suffices."""
+    around: list[Network] = []
+    for _order, prefix in sorted(((one.version, int(one.network_address), one.prefixlen), one) for one in prefixes):
+        last = int(prefix.network_address)
+        while around and (around[-1].version != prefix.version or int(around[-1].broadcast_address) < last):
+            around.pop()
+        around.append(prefix)
+        yield prefix, list(around)
