@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -194,6 +195,25 @@ def test_a_confirmed_change_stays(machine: Machine, file: str) -> None:
     machine.call(lambda: host.confirm(ticket, render(wanted), desired_content(wanted), file))
     time.sleep(SOON + 1)
     assert observe(machine, file)["content"] == desired_content(wanted)
+
+
+def test_a_confirmed_change_that_the_disk_has_no_room_for_is_told_as_what_it_is(
+    machine: Machine, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = assigned(model())
+    ticket = begin(machine, wanted, file)
+
+    def full(path: str, _text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    def confirm() -> None:
+        host.confirm(ticket, render(wanted), desired_content(wanted), file)
+
+    monkeypatch.setattr(host, "_write", full)
+    with pytest.raises(host.FirewallRefused, match="in force, and the next boot would bring"):
+        machine.call(confirm)
+    assert observe(machine, file)["content"] == desired_content(wanted)
+    assert observe(machine, file)["persisted"] == ""
 
 
 def test_the_next_change_waits_for_one_that_is_still_to_be_undone(machine: Machine, file: str) -> None:

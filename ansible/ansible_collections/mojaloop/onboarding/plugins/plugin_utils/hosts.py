@@ -32,7 +32,7 @@ class HostAction(ActionBase):  # type: ignore[misc]
     REQUIRED: ClassVar[tuple[str, ...]] = ("description", "side")
     ERROR: ClassVar[type[OnboardingError]] = OnboardingError
     UNDONE: ClassVar[str] = ""
-    """What is in force when the host could not carry out or keep a change."""
+    """What is in force when the host could not carry out a change."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """See the documentation of the module."""
@@ -108,6 +108,6 @@ class HostAction(ActionBase):  # type: ignore[misc]
         )
         if answer.get("failed") or answer.get("unreachable"):
             what = f"{order['do']} failed: {answer.get('msg', 'no answer')} {answer.get('module_stderr', '')}".strip()
-            remedy = self.UNDONE if order["do"] in {"apply", "confirm"} else ""
+            remedy = self.UNDONE if order["do"] == "apply" else ""
             raise self.ERROR(what, where=str(self._variables.get("inventory_hostname", "")), remedy=remedy)
         return answer

@@ -81,14 +81,18 @@ def apply(rules: str, expected: Content, persist_file: str, seconds: float) -> s
 
 
 def confirm(token: str, rules: str, expected: Content, persist_file: str) -> None:
-    """Keep the change and have it loaded at boot; FirewallRefused when it was rolled back already, or will be."""
+    """Keep the change and have it loaded at boot; FirewallRefused when it was rolled back already, or will be, or is not loaded."""
     folder = _folder(persist_file)
     if token not in rollback.fired(folder):
         _compare(expected)
     if not rollback.confirm(folder, token):
         msg = "the change was rolled back: nobody confirmed it in time"
         raise FirewallRefused(msg)
-    persist(rules, persist_file)
+    try:
+        persist(rules, persist_file)
+    except OSError as error:
+        msg = f"the change is in force, and the next boot would bring the rules of before back: {error}"
+        raise FirewallRefused(msg) from error
     for name in ("previous.nft", "candidate.nft"):
         os.unlink(os.path.join(folder, name))
 
