@@ -14,6 +14,7 @@ from unit.steps.conftest import site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import HUB, EnvironmentKind, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.site import LabSite
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run, make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
@@ -72,6 +73,28 @@ def test_without_an_active_one_nothing_shows_that_the_door_is_open(tmp_path: Pat
     assert {case.obstacle for case in cases} == {
         "needs an active participant whose material is here, to show that the door is open to others"
     }
+
+
+def test_every_described_address_is_come_from_and_every_address_of_a_door_is_called(tmp_path: Path) -> None:
+    run = run_of(tmp_path)
+    cases = [case for case in all_cases(Material(run, Raised(run.description, tmp_path))) if case.participant == "greenbank"]
+    told = {(case.key, case.direction): case.title for case in cases}
+    assert told["way-2", "to the hub"] == "the same from 203.0.113.22 at 203.0.113.10"
+    assert told["way-3", "to the hub"] == "the same from 2001:db8:6d6f::21 at 2001:db8:6d6f::10"
+    assert told["way-2", "from the hub"] == "the same from 2001:db8:6d6f::11 at 2001:db8:6d6f::20"
+    assert {direction for key, direction in told if key == "stranger-ipv6"} == {"to the hub", "from the hub"}
+
+
+def test_who_has_ipv6_only_is_met_over_ipv6(tmp_path: Path) -> None:
+    material, hub = Material(run_of(tmp_path), Raised(LAB, tmp_path)), LAB.hub
+    green = next(one for one in LAB.participants if one.name == "greenbank")
+    wide = replace(green, egress_addresses=tuple(one for one in green.egress_addresses if one.version == 6))
+    assert material.routes(wide, hub) == [("2001:db8:6d6f::21", "2001:db8:6d6f::10")]
+    assert hub.endpoint
+    narrow = replace(hub, endpoint=replace(hub.endpoint, addresses=hub.endpoint.addresses[:1]))
+    assert material.routes(wide, narrow) == []
+    with pytest.raises(OnboardingError, match="no egress address of an IP version"):
+        material.way(wide, narrow)
 
 
 def test_outside_a_lab_every_case_is_named_and_none_is_tried(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 
 from ..description.model import Description, Participant
@@ -83,9 +84,10 @@ class LabSite:
             return PROBES if PROBES in self._here else None
         return next((machine.name for machine in self._topology.machines if machine.side == side and machine.name in self._here), None)
 
-    def strangers(self) -> tuple[str, str] | None:
-        """The stranger's machine and its IPv4 address."""
-        return (STRANGER, self._topology.machine(STRANGER).addresses[0]) if STRANGER in self._here else None
+    def strangers(self, version: int = 4) -> tuple[str, str] | None:
+        """The stranger's machine and its address of this IP version."""
+        found = [address for address in self._topology.machine(STRANGER).addresses if ip_address(address).version == version]
+        return (STRANGER, found[0]) if STRANGER in self._here else None
 
     def connect(self, machine: str, source: str, address: str, port: int, timeout: float) -> socket.socket:
         """A connection made on that machine."""

@@ -21,7 +21,7 @@ class Elsewhere:
         """None."""
         return None
 
-    def strangers(self) -> tuple[str, str] | None:
+    def strangers(self, version: int = 4) -> tuple[str, str] | None:  # noqa: ARG002
         """Nobody."""
         return None
 

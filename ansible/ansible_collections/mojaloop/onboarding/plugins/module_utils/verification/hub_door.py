@@ -15,12 +15,11 @@ from .material import Material
 from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Kind, Offer, Witness
 from .offers import OUTDATED, obstacle
 from .probe import perform
+from .ways import Refusal, Ways
 from .wrong_requests import BY_BACKEND, METHOD, NO_TOKEN, PATHS, STATED, TAMPERED, Change, by_gateway, identity_header, with_header
 
 DIRECTION = "to the hub"
 TLS_REFUSED = Expected(Kind.TLS_REFUSED)
-DROPPED = Expected(Kind.DROPPED)
-Refusal = Callable[[str, str, Expected, Callable[[], Attempt], Witness | None], Case]
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,12 @@ class HubDoor:
         yield self._case("token-and-call", "token, certificate, address and source agree", ACCEPTED, self.right)
         if "quotes" in self.participant.roles:
             yield self._case("signed-call", "signed quote request", ACCEPTED, self._signed)
+        ways = Ways(self.material, self.participant, self.material.run.description.hub, self._base)
+        yield from (self._case(*way) for way in ways.further())
         yield from self._handshakes()
         yield from self._identities()
         yield from self._requests()
-        yield self._stranger()
+        yield from ways.strangers(self._refusal, "needs a stranger's address and the firewall's counters")
 
     def _handshakes(self) -> Iterator[Case]:
         witness = self.material.site.handshake_witness(HUB)
@@ -71,7 +72,8 @@ class HubDoor:
             return with_header("fspiop-source", lambda _: other.fspiop_id)(self._base())
 
         def from_address() -> Attempt:
-            return replace(self._base(), machine=material.site.machine_of(other.name) or "", source=material.source(other))
+            source, door = material.way(other, material.run.description.hub)
+            return replace(self._base(), machine=material.site.machine_of(other.name) or "", source=source, door=door)
 
         for key, what, expected, attempt in (
             ("other-certificate", "certificate", by_gateway(403, "address-mismatch"), with_certificate),
@@ -102,17 +104,6 @@ class HubDoor:
         case = self._refusal("outside-roles", title, by_gateway(403, "role-missing"), outside_role)
         return case if outside else replace(case, obstacle="its roles are all the resources that there are")
 
-    def _stranger(self) -> Case:
-        place = self.material.site.strangers()
-        witness = self.material.site.packet_witness(HUB)
-
-        def from_stranger() -> Attempt:
-            machine, address = place or ("", "")
-            return replace(self._base(), machine=machine, source=address)
-
-        case = self._refusal("stranger", "a stranger's address, everything else right", DROPPED, from_stranger, witness)
-        return case if place and witness else replace(case, obstacle="needs a stranger's address and the firewall's counters")
-
     def _base(self) -> Attempt:
         """A request that is right in every fact: a signed-off GET for the hub itself."""
         own, material = self.participant, self.material
@@ -128,8 +119,7 @@ class HubDoor:
         path = f"/{resource}/MSISDN/{uuid.uuid4().int % 10**12}" if resource == "parties" else f"/{resource}/{uuid.uuid4()}"
         return Attempt(
             material.site.machine_of(own.name) or "",
-            material.source(own),
-            material.door(material.run.description.hub),
+            *material.way(own, material.run.description.hub),
             material.identity(own, HUB),
             "GET",
             path,

@@ -11,7 +11,7 @@ from functools import cached_property
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..description.model import HUB, Participant, Side
+from ..description.model import HUB, Network, Participant, Side
 from ..errors import OnboardingError, StoreError
 from ..formats import read_json
 from ..oauth.model import TOKEN_PATH
@@ -40,21 +40,35 @@ class Material:
     run: Run
     site: Site
 
-    def door(self, side: Side, *, version: int = 4) -> Door:
-        """A side's door, with the CA that its counterparts verify it against."""
+    def routes(self, caller: Side, target: Side) -> list[tuple[str, str]]:
+        """Each egress address of the caller and each address of the door at least once, IPv4 first; none without a common version."""
+        found = []
+        for version in (4, 6):
+            sources = [_address(network) for network in caller.egress_addresses if network.version == version]
+            doors = [str(address) for address in (target.endpoint.addresses if target.endpoint else ()) if address.version == version]
+            if sources and doors:
+                found += [(sources[turn % len(sources)], doors[turn % len(doors)]) for turn in range(max(len(sources), len(doors)))]
+        return found
+
+    def way(self, caller: Side, target: Side) -> tuple[str, Door]:
+        """The way of every case that is not about another one: the first of the ``routes``."""
+        routes = self.routes(caller, target)
+        if not routes:
+            msg = f"has no egress address of an IP version that the door of {target.name} has"
+            raise MissingMaterial(msg, where=caller.name)
+        source, address = routes[0]
+        return source, self.door(target, address)
+
+    def door(self, side: Side, address: str = "") -> Door:
+        """A side's door (at its first address unless one is named), with the CA that its counterparts verify it against."""
         if side.endpoint is None:
             msg = "has no endpoint"
             raise MissingMaterial(msg, where=side.name)
-        address = next((found for found in side.endpoint.addresses if found.version == version), side.endpoint.addresses[0])
         own = f"{layout.store_folder(HUB, 'ca')}/chain.pem"
         received = f"{layout.received_folder(HUB, side.name)}/ca.pem"
         trust = self.run.tree.read(own if side.name == HUB else received) or self._read(own)
-        return Door(str(address), side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
-
-    def source(self, side: Side, *, version: int = 4) -> str:
-        """An egress address of a side."""
-        found = next((network for network in side.egress_addresses if network.version == version), side.egress_addresses[0])
-        return str(found.network_address if found.num_addresses == 1 else next(iter(found.hosts())))
+        address = address or str(side.endpoint.addresses[0])
+        return Door(address, side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
 
     def identity(self, side: Side, counterpart: str) -> Identity:
         """A side's client certificate for this counterpart, as installed in its store."""
@@ -171,8 +185,7 @@ class _Tokens:
         headers, body = token_request(material.credentials(participant))
         attempt = Attempt(
             material.site.machine_of(participant.name) or "",
-            material.source(participant),
-            material.door(material.run.description.hub),
+            *material.way(participant, material.run.description.hub),
             material.identity(participant, HUB),
             "POST",
             TOKEN_PATH,
@@ -185,6 +198,11 @@ class _Tokens:
             msg = f"got no token at the hub's door: {answer}"
             raise StoreError(msg, where=participant.name, remedy="See the log of the hub's gateway and of the authorization server.")
         return token
+
+
+def _address(network: Network) -> str:
+    """An address of an egress network: the only one, or the first that a host may have."""
+    return str(network.network_address if network.num_addresses == 1 else next(iter(network.hosts())))
 
 
 def _token_of(body: bytes) -> str:

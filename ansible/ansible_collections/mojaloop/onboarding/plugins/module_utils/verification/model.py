@@ -206,8 +206,8 @@ class Site(Protocol):
     def machine_of(self, side: str) -> str | None:
         """The machine a side's traffic starts from; None when this run cannot act there."""
 
-    def strangers(self) -> tuple[str, str] | None:
-        """A machine and address that nobody has allowed; None when there is none."""
+    def strangers(self, version: int = 4) -> tuple[str, str] | None:
+        """A machine and address of this IP version that nobody has allowed; None when there is none."""
 
     def connect(self, machine: str, source: str, address: str, port: int, timeout: float) -> socket.socket:
         """A TCP connection from this machine and source address; OSError as the network answers."""

@@ -11,10 +11,11 @@ from email.utils import formatdate
 from ..description.model import HUB, Participant
 from ..jws import sign_request
 from .forgeries import forged_signatures
-from .hub_door import DROPPED, TLS_REFUSED, after, outdated
+from .hub_door import TLS_REFUSED, after, outdated
 from .material import Material
 from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Witness
 from .probe import perform
+from .ways import Ways
 from .wrong_requests import METHOD, PATHS, TAMPERED, Wrong, identity_header
 
 DIRECTION = "from the hub"
@@ -45,6 +46,9 @@ class ParticipantDoor:
             ]
         if own.managed:
             identities.append(("server-certificate", "its own server certificate as client", lambda: material.server_identity(own)))
+        ways = Ways(material, material.run.description.hub, own, self._base)
+        for key, title, expected, action in ways.further():
+            yield Case(key, title, DIRECTION, own.name, expected, action)
         for key, title, identity in identities:
             yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
         yield from outdated(self._refusal, self._base, witness)
@@ -54,21 +58,10 @@ class ParticipantDoor:
             *(self._of_its_gateway() if own.gateways else ()),
         ):
             yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
-        yield self._stranger()
+        yield from ways.strangers(self._refusal, "its firewall is not this run's to read")
 
     def _of_its_gateway(self) -> tuple[Wrong, ...]:
         return (*identity_header("fspiop-destination", "destination-header"), *PATHS, METHOD)
-
-    def _stranger(self) -> Case:
-        place = self.material.site.strangers()
-        witness = self.material.site.packet_witness(self.participant.name)
-
-        def from_stranger() -> Attempt:
-            machine, address = place or ("", "")
-            return replace(self._base(), machine=machine, source=address)
-
-        case = self._refusal("stranger", "a stranger's address, everything else right", DROPPED, from_stranger, witness)
-        return case if place and witness else replace(case, obstacle="its firewall is not this run's to read")
 
     def _base(self) -> Attempt:
         hub, material = self.material.run.description.hub, self.material
@@ -83,8 +76,7 @@ class ParticipantDoor:
         signed = sign_request(material.jws_key(hub), "PUT", path, plain, {"transferAmount": {"amount": "1", "currency": "USD"}})
         return Attempt(
             material.site.machine_of(HUB) or "",
-            material.source(hub),
-            material.door(self.participant),
+            *material.way(hub, self.participant),
             material.identity(hub, self.participant.name),
             "PUT",
             path,

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 from ..description.model import HUB, Participant
 from ..store import layout
-from .hub_door import DIRECTION, DROPPED, HubDoor
+from .hub_door import DIRECTION, HubDoor
 from .material import Material
 from .model import Answer, Attempt, Case, Expected, Witness
 from .probe import perform
+from .ways import DROPPED
 from .wrong_requests import by_gateway
 
 UNKNOWN = by_gateway(403, "certificate-unknown")
@@ -60,8 +61,7 @@ class ShutOut:
         headers = (("fspiop-source", own.fspiop_id), ("fspiop-destination", material.run.description.hub.fspiop_id))
         return Attempt(
             material.site.machine_of(place.name) or "",
-            material.source(place),
-            material.door(material.run.description.hub),
+            *material.way(place, material.run.description.hub),
             material.identity(own, HUB),
             "GET",
             f"/{own.roles[0] if own.roles else 'parties'}/{uuid.uuid4()}",
