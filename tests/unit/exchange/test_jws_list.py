@@ -76,6 +76,7 @@ def alter(tree: DiskTree, files: dict[str, bytes]) -> None:
 SPOILT: dict[str, tuple[Callable[[DiskTree], object], str]] = {
     "a key altered": (lambda tree: alter(tree, {"greenbank.pem": side("mallory").files["jws.pem"]}), "file-altered"),
     "a key with text": (lambda tree: alter(tree, {"greenbank.pem": b"text\n" + KEYS["greenbank"]}), "file-altered"),
+    "a key with a line break": (lambda tree: alter(tree, {"greenbank.pem": KEYS["greenbank"].replace(b"-\nM", b"-\nM\n")}), "file-altered"),
     "two keys": (lambda tree: alter(tree, {"greenbank.pem": KEYS["greenbank"] + side("mallory").files["jws.pem"]}), "file-altered"),
     "a key removed": (lambda tree: tree.remove(f"{FOLDER}/greenbank.pem"), "file-missing"),
     "another environment": (lambda tree: offer(tree, environment="production"), "list-misdirected"),
