@@ -14,6 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import plan
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_outbound import called_from
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
+
 if TYPE_CHECKING:
     from .conftest import Bench, Recorder
 
@@ -139,6 +144,19 @@ def test_outbound_calls_name_the_host_and_leave_from_the_egress_address(
     assert _ask(bench)[0] == 200
     assert (set(names), set(sources)) == ({"fspiop.greenbank.test"}, {"127.0.0.11"})
     assert green.header("host") == [f"fspiop.greenbank.test:{green.server_port}"]
+
+
+def test_an_address_to_call_from_that_the_host_has_not_is_a_fault_before_a_call_fails(
+    bench: Bench, destination: Callable[..., Any], green: Recorder
+) -> None:
+    made = destination("greenbank", green, bench.hub_ca.pem, bench.clients["greenbank"])
+    for address, absent, status in (("127.0.0.11", [], 200), ("192.0.2.77", ["192.0.2.77"], 503)):
+        _call(bench, replace(made, sources=(ip_network(address),)))
+        observed = host.observe(bench.place, called_from(bench.model))
+        found = plan(bench.model, render(bench.model), observed).findings
+        assert observed["absent"] == absent
+        assert [finding.reason for finding in found] == ["egress-address-absent"] * len(absent)
+        assert _ask(bench)[0] == status
 
 
 def test_outbound_refuses_suspicious_paths_and_unclear_destinations(bench: Bench, destination: Callable[..., Any], green: Recorder) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import AuthorizationFacts, gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_outbound import called_from
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel, HeaderRule, Identity
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
@@ -101,6 +103,17 @@ def test_hub_lets_in_everybody_with_the_certificate_it_signed_and_trusts_its_own
     assert model.inbound.header_rule is HeaderRule.SOURCE
     assert model.inbound.identity.chain == b"", "roots are not sent"
     assert model.outbound.routed
+
+
+def test_a_gateway_calls_from_the_addresses_that_its_host_has(world: World) -> None:
+    hub = world.description.hub
+    inside = replace(hub.gateways[0], egress_addresses=(ip_network("10.0.0.5/32"),))
+    translated = replace(world.description, hub=replace(hub, gateways=(inside,)))
+    assert called_from(world.model()) == ["2001:db8:6d6f::11", "203.0.113.11"]
+    assert called_from(world.model(description=translated)) == ["10.0.0.5"]
+    lets_in = world.model("greenbank", translated).inbound
+    assert lets_in is not None
+    assert [caller.networks for caller in lets_in.callers] == [hub.egress_addresses], "what others see is the side's"
 
 
 def test_hub_calls_each_participant_with_its_own_certificate_and_its_own_trust(world: World) -> None:

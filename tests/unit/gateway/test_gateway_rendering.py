@@ -39,7 +39,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_keys import token_keys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
 
-NOTHING: dict[str, Any] = {"running": "", "installed": "", "files": {}, "maps": {}, "stale": [], "undone": []}
+NOTHING: dict[str, Any] = {"running": "", "installed": "", "files": {}, "maps": {}, "stale": [], "undone": [], "absent": []}
 HOSTILE = ("a b", "a\nb", 'a"b', "a'b", "a#b", "a\\b", "a${HOME}", "a\x00", "a\tb", "a,b)", "é", "")
 
 

@@ -88,13 +88,15 @@ def test_of_two_gateways_each_has_its_own_door_and_the_first_the_rest(folder: Pa
         - {address: 203.0.113.12, port: 8443}
       inbound_backend: {address: 127.0.0.1, port: 3000}
       outbound: {address: 127.0.0.1, port: 3100}
+      egress_addresses: [203.0.113.13/32]
       log: stdout
   firewall:"""
     _change(folder / "hub.yml", "  firewall:", second)
+    _change(folder / "hub.yml", "egress_addresses: [203.0.113.11/32,", "egress_addresses: [203.0.113.11/32, 203.0.113.13/32,")
     _change(folder / "hub.yml", 'addresses: [203.0.113.10, "2001', 'addresses: [203.0.113.10, 203.0.113.12, "2001')
     found = _topology(folder)
-    assert found.machine("hub-gateway-2").addresses == ("203.0.113.12", "198.18.0.11")
-    assert "203.0.113.12" not in found.machine("hub-gateway").addresses
+    assert found.machine("hub-gateway-2").addresses == ("203.0.113.12", "203.0.113.13", "198.18.0.11")
+    assert {"203.0.113.12", "203.0.113.13"}.isdisjoint(found.machine("hub-gateway").addresses)
 
 
 def test_an_address_outside_the_lab_is_refused(folder: Path) -> None:

@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 class Raised(LabSite):
     """A lab of which every side has a machine."""
 
-    def machine_of(self, side: str) -> str | None:
+    def machine_of(self, side: str, source: str = "") -> str | None:  # noqa: ARG002
         return f"{side}-gateway"
 
 

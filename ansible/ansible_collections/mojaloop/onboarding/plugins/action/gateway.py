@@ -18,6 +18,7 @@ from ..module_utils.findings import Finding, faults
 from ..module_utils.gateway.comparison import Plan, archive, plan, readable, vanished
 from ..module_utils.gateway.desired import gateway_model
 from ..module_utils.gateway.haproxy import render
+from ..module_utils.gateway.haproxy_outbound import called_from
 from ..module_utils.gateway.model import GatewayModel
 from ..module_utils.gateway.token_keys import authorization_facts, stand_in
 from ..module_utils.host.gateway_release import ARCHIVE, MEANWHILE
@@ -50,7 +51,8 @@ class ActionModule(HostAction):
         known = description.known_names if side == HUB and not self._wanted() else None
         for left in reversed(range(TRIES)):
             try:
-                return self._compare(model, self._place(gateway), chosen if side == HUB else None, known)
+                order = {**self._place(gateway), "sources": called_from(model)}
+                return self._compare(model, order, chosen if side == HUB else None, known)
             except GatewayError as error:
                 if MEANWHILE not in str(error) or not left:
                     raise

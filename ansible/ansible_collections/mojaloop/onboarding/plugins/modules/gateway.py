@@ -229,7 +229,7 @@ def carry_out(order: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
             with gateway_release.alone(place.folder):
                 gateway_release.sweep(place.folder)
     confirmed = order["do"] == "confirm" and gateway_haproxy.confirm(place, order["ticket"])
-    return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place)}
+    return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place, order["sources"])}
 
 
 if __name__ == "__main__":

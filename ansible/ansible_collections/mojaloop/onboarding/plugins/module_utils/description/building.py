@@ -102,7 +102,8 @@ def _authority(values: Values, folder: str, state: str) -> CertificateAuthority:
 
 def _gateway(values: Values) -> Gateway:
     listeners = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound")}
-    return Gateway(**{**values, **listeners, "inbound": tuple(Listener(**listener) for listener in values["inbound"])})
+    doors = tuple(Listener(**listener) for listener in values["inbound"])
+    return Gateway(**{**values, **listeners, "inbound": doors, "egress_addresses": tuple(values["egress_addresses"])})
 
 
 def _firewall(values: Values, hosts: tuple[str, ...]) -> Firewall:

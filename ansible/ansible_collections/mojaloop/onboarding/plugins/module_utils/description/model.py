@@ -102,6 +102,7 @@ class Gateway:
     ``inbound`` are its mTLS doors, ``inbound_backend`` the plain-HTTP service behind them (``address:port``),
     ``outbound`` the plain-HTTP listener that the side's own services call to reach counterparts.
     ``source_address``: ``direct`` or ``proxy-protocol`` (a load balancer in front speaks PROXY protocol).
+    ``egress_addresses``: where its calls come from, as its host has the addresses; none: those of the side.
     """
 
     host: str
@@ -110,6 +111,7 @@ class Gateway:
     inbound_backend: Listener
     outbound: Listener
     source_address: str = "direct"
+    egress_addresses: tuple[Network, ...] = ()
     folder: str = "/etc/haproxy/mojaloop"
     master_socket: str = "/run/haproxy/master.sock"
     stats_socket: str = "/run/haproxy/onboarding.sock"
@@ -140,6 +142,11 @@ class Side:
     keys: KeyChoices
     gateways: tuple[Gateway, ...]
     firewall: Firewall
+
+    def egress_at(self, host: str) -> tuple[Network, ...]:
+        """Where calls from one gateway host come from, as that host has the addresses: on the way they may be translated."""
+        own = [network for gateway in self.gateways if gateway.host == host for network in gateway.egress_addresses]
+        return tuple(own) or self.egress_addresses
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,13 @@ _GATEWAY = Record(
             "How the peer's address is known: from the connection, or from a load balancer's PROXY protocol.",
             default=Gateway.source_address,
         ),
+        Field(
+            "egress_addresses",
+            Many(_NETWORK, most=50),
+            "Where its calls come from, as its host has the addresses: where they are translated on the way (NAT), or each gateway has its "
+            "own. An empty list: those of the side.",
+            default=[],
+        ),
         Field("folder", _REMOTE_PATH, "Folder of its files on the host.", default=Gateway.folder),
         Field("master_socket", _REMOTE_PATH, "Socket of its master process.", default=Gateway.master_socket),
         Field("stats_socket", _REMOTE_PATH, "Socket of its runtime commands.", default=Gateway.stats_socket),

@@ -40,7 +40,7 @@ def plan_firewall(description: Description, side: str, host: str, observation: O
     What the kernel holds for others stays as it is; where its table is gone, what the file loaded at boot has for them.
     FirewallError where the side's firewall cannot be what is described.
     """
-    described = firewall_model(description, side)
+    described = firewall_model(description, side, host)
     content = observation["content"]
     observed = observed_model(side, content)
     kept = written_model(side, observation["lost"]) if content is None and side == HUB else observed

@@ -42,8 +42,8 @@ class FirewallModel:
         return tuple(sorted({*self.allowed_in, *self.allowed_out}))
 
 
-def firewall_model(description: Description, side_name: str) -> FirewallModel:
-    """The packet filter that the description asks for; FirewallError where a load balancer hides the addresses.
+def firewall_model(description: Description, side_name: str, host: str = "") -> FirewallModel:
+    """The packet filter that the description asks for on a gateway host; FirewallError where a load balancer hides the addresses.
 
     Source: "Technical onboarding of DFSPs", Sharing endpoint information (allowlists on both sides, both directions).
     """
@@ -59,7 +59,7 @@ def firewall_model(description: Description, side_name: str) -> FirewallModel:
         side=side_name,
         guarded_inbound=tuple(sorted({listener.port for gateway in side.gateways for listener in gateway.inbound})),
         guarded_outbound=tuple(sorted({other.endpoint.port for other in others if other.endpoint})),
-        egress=unmapped(side.egress_addresses),
+        egress=unmapped(side.egress_at(host)),
         allowed_in={other.name: unmapped(other.egress_addresses) for other in active},
         allowed_out={**own, **{other.name: _doors(other.endpoint) for other in active}},
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -64,6 +64,7 @@ def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], par
         *_release_findings(model.side, place, observed, digest),
         *_file_findings(model.side, place, files, there),
         *_map_findings(model.side, place, maps, observed["maps"]),
+        *_egress_findings(model.side, place, observed["absent"]),
     ]
     sent = tuple(name for name in files if there.get(name) != files[name])
     return Plan((*model.findings, *sorted(set(found))), digest, files, maps, sent, release)
@@ -123,6 +124,12 @@ def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest
     for name in observed["stale"]:
         _reason, steps = _file_rule(name)
         yield Finding(_owner(name) or side, steps[0], side, f"{place}/{name}", "running-config-stale")
+
+
+def _egress_findings(side: str, place: str, absent: Iterable[str]) -> Iterator[Finding]:
+    for address in absent:
+        detail = f"the host has no address {address}, so every call from there fails: name what it has at the gateway, as egress_addresses"
+        yield Finding(side, "endpoints-1", side, place, "egress-address-absent", Disposition.FAULT, detail=detail)
 
 
 def _file_rule(name: str) -> tuple[str, tuple[str, ...]]:

@@ -212,7 +212,7 @@ def _destination(view: _View, other: Side) -> Destination | None:
     if identity is None or trusted is None or endpoint is None:
         return None
     _certificates(trusted, f"{layout.received_folder(view.side.name, other.name)}/ca.pem")
-    sources: tuple[Network, ...] = view.side.egress_addresses
+    sources: tuple[Network, ...] = view.side.egress_at(view.gateway.host)
     return Destination(
         other.name, other.fspiop_id, endpoint.host, endpoint.port, endpoint.base_path, endpoint.addresses, trusted, identity, sources
     )

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from . import rules
 from .haproxy_inbound import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
-from .model import Destination, Outbound
+from .model import Destination, GatewayModel, Outbound
 
 
 def outbound_sections(outbound: Outbound) -> list[str]:
@@ -54,6 +54,11 @@ def reachable(destination: Destination) -> list[tuple[IPv4Address | IPv6Address,
         if networks:
             found.append((address, str(single[0].network_address) if single else ""))
     return found
+
+
+def called_from(model: GatewayModel) -> list[str]:
+    """The addresses that calls are bound to: the gateway's host must have them."""
+    return sorted({source for destination in model.outbound.destinations for _address, source in reachable(destination) if source})
 
 
 def _server(destination: Destination, address: IPv4Address | IPv6Address, source: str) -> str:

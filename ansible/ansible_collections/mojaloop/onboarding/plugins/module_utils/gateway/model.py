@@ -89,7 +89,7 @@ class Inbound:
 class Destination:
     """One counterpart's door, as approved: names are not resolved, ``addresses`` are what is connected to.
 
-    ``sources``: this side's egress addresses, the first of each family is used; none of a family: not reached over it.
+    ``sources``: this gateway's egress addresses, the first of each family is used; none of a family: not reached over it.
     """
 
     participant: str

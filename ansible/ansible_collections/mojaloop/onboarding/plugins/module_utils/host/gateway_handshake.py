@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from typing import Iterable
 
 TIMEOUT = 5.0
 PARTIAL_CHAIN = 0x80000
@@ -35,8 +36,18 @@ def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: b
         return str(error)
 
 
+def absent(addresses: Iterable[str]) -> list[str]:
+    """Which of these the host has not: HAProxy would find no way out from there, and say so to nobody but its callers."""
+    return [address for address in addresses if _bind_error(address, 0) == errno.EADDRNOTAVAIL]
+
+
 def taken(address: str, port: int) -> bool:
     """Whether somebody listens there. Threat: a second HAProxy is let in beside the first (SO_REUSEPORT), and shares its connections."""
+    return _bind_error(address, port) == errno.EADDRINUSE
+
+
+def _bind_error(address: str, port: int) -> int:
+    """The error number of taking an address and port; 0 when it can be taken."""
     wide = ":" in address
     with socket.socket(socket.AF_INET6 if wide else socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has closed and still lingers is nobody
@@ -45,5 +56,5 @@ def taken(address: str, port: int) -> bool:
         try:
             probe.bind((address, port))
         except OSError as error:
-            return error.errno == errno.EADDRINUSE
-    return False
+            return error.errno or 0
+    return 0

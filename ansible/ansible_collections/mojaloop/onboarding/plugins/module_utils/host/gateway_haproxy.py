@@ -17,13 +17,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from ..errors import GatewayError
 from . import gateway_release as releases
 from . import gateway_socket as sockets
 from . import rollback
-from .gateway_handshake import certificates, handshake_fault, taken
+from .gateway_handshake import absent, certificates, handshake_fault, taken
 
 SETTLE = 20.0
 """Seconds within which a new process must be in force."""
@@ -66,12 +66,13 @@ class Change:
     confirm_seconds: float
 
 
-def observe(place: Place) -> dict[str, Any]:
+def observe(place: Place, sources: Iterable[str] = ()) -> dict[str, Any]:
     """What is in force, as plain data, nothing changed.
 
     ``running``/``installed``: digests of the release in the process and on the disk; ``files``: digests on the disk;
     ``maps``: entries in force, or with which it would start again; ``stale``: files and maps that the process holds otherwise
-    than the disk; ``undone``: changes that rolled themselves back.
+    than the disk; ``undone``: changes that rolled themselves back; ``absent``: those of ``sources`` (addresses that calls are
+    bound to) that the host has not.
     """
     running, installed = sockets.running_release(place.stats_socket), releases.current(place.folder)
     files = releases.digests(place.release)
@@ -82,6 +83,7 @@ def observe(place: Place) -> dict[str, Any]:
         "maps": _running_maps(place) if running else releases.maps(place.release),
         "stale": _stale(place, files) if running else [],
         "undone": rollback.fired(_timers(place)),
+        "absent": absent(sources),
     }
 
 

@@ -77,12 +77,13 @@ class LabSite:
     def _here(self) -> frozenset[str]:
         return frozenset(machines_here())
 
-    def machine_of(self, side: str) -> str | None:
-        """The first machine of a side; probe participants share one."""
+    def machine_of(self, side: str, source: str = "") -> str | None:
+        """Of a side's machines the one with this address, else the first; probe participants share one."""
         described = self.description.side(side)
         if isinstance(described, Participant) and described.probe:
             return PROBES if PROBES in self._here else None
-        return next((machine.name for machine in self._topology.machines if machine.side == side and machine.name in self._here), None)
+        here = [machine for machine in self._topology.machines if machine.side == side and machine.name in self._here]
+        return next((machine.name for machine in sorted(here, key=lambda machine: source not in machine.addresses)), None)
 
     def strangers(self, version: int = 4) -> tuple[str, str] | None:
         """The stranger's machine and its address of this IP version."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -91,13 +92,15 @@ def port_name(machine: str, interface: str) -> str:
 
 
 def _gateways(side: Side, *, internal: bool) -> list[Machine]:
-    """A machine for each gateway: its own listeners; the first one also has what no listener claims, and the egress addresses."""
+    """A machine for each gateway: its own listeners; the first one also has what no gateway claims."""
     listening = [[listener.address for listener in gateway.inbound if not listener.address.is_unspecified] for gateway in side.gateways]
     claimed = {address for addresses in listening for address in addresses}
-    spare = [address for address in _endpoint_addresses(side.endpoint) if address not in claimed] + _egress(side)
+    egress = [_hosts_of(gateway.egress_addresses) for gateway in side.gateways]
+    spare = [address for address in _endpoint_addresses(side.endpoint) if address not in claimed]
+    spare += [address for address in _hosts_of(side.egress_addresses) if all(address not in own for own in egress)]
     machines = []
     for index, (gateway, own) in enumerate(zip(side.gateways, listening, strict=True)):
-        interfaces = [_card("eth0", PUBLIC, [*own, *spare] if index == 0 else own)]
+        interfaces = [_card("eth0", PUBLIC, [*own, *egress[index], *(spare if index == 0 else ())])]
         if internal:
             interfaces.append(_card("eth1", INTERNAL, [_HUB_GATEWAY_ADDRESS + index]))
         machines.append(Machine(gateway.host, tuple(interfaces), side.name, gateway))
@@ -105,12 +108,14 @@ def _gateways(side: Side, *, internal: bool) -> list[Machine]:
 
 
 def _own_machine(participant: Participant) -> Machine:
-    addresses = [*_endpoint_addresses(participant.endpoint), *_egress(participant)]
+    addresses = [*_endpoint_addresses(participant.endpoint), *_hosts_of(participant.egress_addresses)]
     return Machine(participant.name, (_card("eth0", PUBLIC, addresses),), participant.name)
 
 
 def _probes(description: Description) -> list[Machine]:
-    addresses = [address for participant in description.participants if participant.probe for address in _egress(participant)]
+    addresses = [
+        address for participant in description.participants if participant.probe for address in _hosts_of(participant.egress_addresses)
+    ]
     return [Machine(PROBES, (_card("eth0", PUBLIC, addresses),))] if addresses else []
 
 
@@ -143,9 +148,9 @@ def _endpoint_addresses(endpoint: Endpoint | None) -> tuple[Address, ...]:
     return endpoint.addresses if endpoint else ()
 
 
-def _egress(side: Side) -> list[Address]:
+def _hosts_of(networks: Iterable[Network]) -> list[Address]:
     """One address of each egress network: the only one, or the first that a host may have."""
-    return [network[0] if network.num_addresses == 1 else network[1] for network in side.egress_addresses]
+    return [network[0] if network.num_addresses == 1 else network[1] for network in networks]
 
 
 def _refuse_repeated(values: list[str], what: str) -> None:

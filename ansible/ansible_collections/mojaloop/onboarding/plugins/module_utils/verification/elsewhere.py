@@ -17,7 +17,7 @@ class Elsewhere:
 
     obstacle = WHY
 
-    def machine_of(self, side: str) -> str | None:  # noqa: ARG002 -- as the protocol has it
+    def machine_of(self, side: str, source: str = "") -> str | None:  # noqa: ARG002 -- as the protocol has it
         """None."""
         return None
 

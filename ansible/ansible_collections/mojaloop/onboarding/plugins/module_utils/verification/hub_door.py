@@ -72,8 +72,8 @@ class HubDoor:
             return with_header("fspiop-source", lambda _: other.fspiop_id)(self._base())
 
         def from_address() -> Attempt:
-            source, door = material.way(other, material.run.description.hub)
-            return replace(self._base(), machine=material.site.machine_of(other.name) or "", source=source, door=door)
+            machine, source, door = material.way(other, material.run.description.hub)
+            return replace(self._base(), machine=machine, source=source, door=door)
 
         for key, what, expected, attempt in (
             ("other-certificate", "certificate", by_gateway(403, "address-mismatch"), with_certificate),
@@ -118,7 +118,6 @@ class HubDoor:
         )
         path = f"/{resource}/MSISDN/{uuid.uuid4().int % 10**12}" if resource == "parties" else f"/{resource}/{uuid.uuid4()}"
         return Attempt(
-            material.site.machine_of(own.name) or "",
             *material.way(own, material.run.description.hub),
             material.identity(own, HUB),
             "GET",

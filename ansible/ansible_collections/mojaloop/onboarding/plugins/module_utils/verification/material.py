@@ -50,14 +50,14 @@ class Material:
                 found += [(sources[turn % len(sources)], doors[turn % len(doors)]) for turn in range(max(len(sources), len(doors)))]
         return found
 
-    def way(self, caller: Side, target: Side) -> tuple[str, Door]:
-        """The way of every case that is not about another one: the first of the ``routes``."""
+    def way(self, caller: Side, target: Side) -> tuple[str, str, Door]:
+        """Machine, source address and door of every case that is not about other ones: the first of the ``routes``."""
         routes = self.routes(caller, target)
         if not routes:
             msg = f"has no egress address of an IP version that the door of {target.name} has"
             raise MissingMaterial(msg, where=caller.name)
         source, address = routes[0]
-        return source, self.door(target, address)
+        return self.site.machine_of(caller.name, source) or "", source, self.door(target, address)
 
     def door(self, side: Side, address: str = "") -> Door:
         """A side's door (at its first address unless one is named), with the CA that its counterparts verify it against."""
@@ -184,7 +184,6 @@ class _Tokens:
         material = self._material
         headers, body = token_request(material.credentials(participant))
         attempt = Attempt(
-            material.site.machine_of(participant.name) or "",
             *material.way(participant, material.run.description.hub),
             material.identity(participant, HUB),
             "POST",

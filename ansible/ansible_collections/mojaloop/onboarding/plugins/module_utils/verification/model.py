@@ -203,8 +203,8 @@ class Site(Protocol):
     def obstacle(self) -> str:
         """Why nothing at all can be tried from here; empty where something can."""
 
-    def machine_of(self, side: str) -> str | None:
-        """The machine a side's traffic starts from; None when this run cannot act there."""
+    def machine_of(self, side: str, source: str = "") -> str | None:
+        """The machine a side's traffic starts from, that with the address ``source`` if one has it; None when this run cannot act there."""
 
     def strangers(self, version: int = 4) -> tuple[str, str] | None:
         """A machine and address of this IP version that nobody has allowed; None when there is none."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 
-from ..description.model import HUB, Participant
+from ..description.model import Participant
 from ..jws import sign_request
 from .forgeries import forged_signatures
 from .hub_door import TLS_REFUSED, after, outdated
@@ -75,7 +75,6 @@ class ParticipantDoor:
         }
         signed = sign_request(material.jws_key(hub), "PUT", path, plain, {"transferAmount": {"amount": "1", "currency": "USD"}})
         return Attempt(
-            material.site.machine_of(HUB) or "",
             *material.way(hub, self.participant),
             material.identity(hub, self.participant.name),
             "PUT",

@@ -60,7 +60,6 @@ class ShutOut:
         own, material = self.participant, self.material
         headers = (("fspiop-source", own.fspiop_id), ("fspiop-destination", material.run.description.hub.fspiop_id))
         return Attempt(
-            material.site.machine_of(place.name) or "",
             *material.way(place, material.run.description.hub),
             material.identity(own, HUB),
             "GET",

@@ -51,4 +51,5 @@ class Ways:
             yield case if place and witness else replace(case, obstacle=obstacle)
 
     def _by(self, source: str, address: str) -> Attempt:
-        return replace(self.right(), source=source, door=self.material.door(self.target, address))
+        machine = self.material.site.machine_of(self.caller.name, source) or ""
+        return replace(self.right(), machine=machine, source=source, door=self.material.door(self.target, address))
