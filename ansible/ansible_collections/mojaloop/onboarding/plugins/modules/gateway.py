@@ -99,6 +99,11 @@ options:
         type: list
         elements: list
         default: []
+      sources:
+        description: Addresses that calls are bound to; those that the host has not are told.
+        type: list
+        elements: str
+        default: []
       proxy_protocol:
         description: Whether the doors expect the PROXY protocol.
         type: bool
@@ -177,6 +182,7 @@ ORDER = {
     "digest": {"type": "str", "default": ""},
     "files": {"type": "dict", "default": {}},
     "doors": {"type": "list", "elements": "list", "default": []},
+    "sources": {"type": "list", "elements": "str", "default": []},
     "proxy_protocol": {"type": "bool", "default": False},
     "seconds": {"type": "int", "default": 30},
     "ticket": {"type": "str", "default": ""},
