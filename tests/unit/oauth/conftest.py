@@ -63,6 +63,7 @@ def description(tmp_path: Path) -> Description:
 class Server:
     """RFC 7591 and 7592 in memory, with the faults a test asks for."""
 
+    url: str = URL
     clients: dict[str, dict[str, object]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     rotates_on_read: bool = False
@@ -100,7 +101,7 @@ class Server:
         client = self.clients[name]
         if rotate:
             client["registration_access_token"] = f"management-{name}-{len(self.calls)}"
-        shown = client | {"registration_client_uri": f"{URL}/{name}"}
+        shown = client | {"registration_client_uri": f"{self.url}/{name}"}
         if status == 200 and not self.tells_secret:
             del shown["client_secret"]
         return said(status, shown)

@@ -19,14 +19,19 @@ def accepted_clients(description: Description, tree: Tree, participant: Particip
     """Every client of a participant that the hub's doors must accept: see ``read_clients``.
 
     Threat: a server that is down or refuses would keep a leaked client usable. So the door takes no notice of what became
-    of it there: what is revoked, or was replaced and whose overlap is over, is out.
+    of it there: what is revoked, or was replaced and whose overlap is over, is out. So is what another issuer than the one
+    described has registered: there, the same id may be somebody else's.
     """
     server = description.hub.authorization_server
-    days = server.client_overlap_days if server else 0
+    if server is None:
+        return {}
+    days = server.client_overlap_days
     return {
         which: one
         for which, one in read_clients(tree, participant.name).items()
-        if not revoked(description, participant, one, now) and (not one.replaced or now < one.ends(days))
+        if one.issuer in {"", server.issuer}
+        and not revoked(description, participant, one, now)
+        and (not one.replaced or now < one.ends(days))
     }
 
 

@@ -14,8 +14,9 @@ from ..exchange.sealing import seal
 from ..findings import Disposition, Finding
 from ..store.layout import NEXT, PREVIOUS, credentials_path, registration_path, sealed_credentials_path
 from ..store.tree import Tree
+from .leaving import leave_server
 from .model import credentials, desired_registration, differences
-from .records import Intent, Registration, intent_path, read_intent, read_object, read_registration, write_intent
+from .records import Intent, Registration, intent_path, read_intent, read_object, read_registration, write_intent, write_registration
 from .renewal import Renewal
 from .transport import Http, HttpsClient, Route, Unreachable
 from .workplace import STEP, Connect, Seal, Workplace
@@ -92,12 +93,14 @@ class _Step(Workplace):
             raise
 
     def _onboard(self, participant: Participant, renewal: Renewal) -> Iterator[Finding]:
+        yield from leave_server(self, participant)
         yield from renewal.finish()
         registration, intent = read_registration(self.tree, participant.name), read_intent(self.tree, participant.name)
-        if registration and not self.online:
+        moving = registration is not None and registration.elsewhere(self.server)
+        if registration and not moving and not self.online:
             yield from renewal.carry_on()
             return
-        observed = self.client.read(registration) if registration else None
+        observed = self.client.read(registration) if registration and not moving else None
         if registration and observed is not None:
             yield from self._maintain(participant, self.follow(participant, registration, observed), observed, intent)
             yield from renewal.carry_on()
@@ -108,13 +111,17 @@ class _Step(Workplace):
             yield from renewal.carry_on()
 
     def _onboard_anew(self, participant: Participant, registration: Registration | None, intent: Intent | None) -> list[Finding]:
-        """Register the first client, or one in place of a client that the server no longer knows."""
+        """Register the first client, or one in place of a client that the server no longer knows, or that another server has."""
         if self.lacks_exchange(participant):
             return [self._awaited(participant)]
-        detail = "the server no longer knows it" if registration else ""
-        findings = [*self._orphans(participant, intent), self.finding(participant, "client", "oauth-client-missing", detail)]
-        self._register(participant)
-        return findings
+        if registration and registration.elsewhere(self.server):
+            leaving, reason = registration, "authorization-server-changed"
+            detail = f"it is registered at {registration.issuer} ({registration.registration_url})"
+        else:
+            leaving, reason, detail = None, "oauth-client-missing", "the server no longer knows it" if registration else ""
+        findings = [*self._orphans(participant, intent), self.finding(participant, "client", reason, detail)]
+        self._register(participant, leaving)
+        return [*findings, *leave_server(self, participant)]
 
     def _maintain(
         self, participant: Participant, registration: Registration, observed: dict[str, object], intent: Intent | None
@@ -137,9 +144,14 @@ class _Step(Workplace):
             self._redeliver(participant, registration, observed)
         return findings
 
-    def _register(self, participant: Participant) -> None:
-        """Register a client: intent, request, credentials, record; a kill in between leaves the intent."""
+    def _register(self, participant: Participant, leaving: Registration | None = None) -> None:
+        """Register a client: intent, request, credentials, record; a kill in between leaves the intent.
+
+        One of another server (``leaving``) stays the present one until then, so that a description changed by mistake costs nothing.
+        """
         registration, secret = self.register(participant, "create")
+        if leaving:
+            write_registration(self.tree, participant.name, replace(leaving, replaced=self.now.isoformat(timespec="seconds")), PREVIOUS)
         self.deliver(participant, registration, secret)
         self.tree.remove(intent_path(participant.name))
 
@@ -177,6 +189,7 @@ class _Step(Workplace):
 
     def _offboard(self, participant: Participant) -> Iterator[Finding]:
         """Delete the clients of a participant that left, and what is kept of them."""
+        yield from leave_server(self, participant)
         intent, clients = read_intent(self.tree, participant.name), self.clients(participant)
         if not clients and intent is None:
             return
@@ -197,5 +210,6 @@ class _Step(Workplace):
     def _orphans(self, participant: Participant, intent: Intent | None) -> list[Finding]:
         """A request whose answer was lost may have left a client that nobody can manage (RFC 7591 has no list)."""
         kept = {"create": "", "renew": NEXT}.get(intent.action) if intent else None
-        answered = kept is not None and kept in self.clients(participant)
+        found = self.clients(participant).get(kept) if kept is not None else None
+        answered = found is not None and not found.elsewhere(self.server)
         return [self.orphan(participant, intent)] if intent and not answered else []

@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from ..description.model import HUB
+from ..description.model import HUB, AuthorizationServer
 from ..errors import StoreError
 from ..formats import FORMAT, read_json, refuse_newer
 from ..store.layout import NEXT, PREVIOUS, registration_path
 from ..store.tree import Tree
 
 Kind = TypeVar("Kind", "Registration", "Intent")
+_UNWRITTEN = {"replaced", "issuer", "registration_url"}
+"""Fields that are not written when they are empty: records of earlier releases stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Registration:
     """Digest over exchange certificate, token URL, scope and secret's client; empty for managed participants."""
     replaced: str = ""
     """When the credentials of its successor were handed over; empty for the present one, and then not written."""
+    issuer: str = ""
+    registration_url: str = ""
+    """The server at which it was registered; empty in records of earlier releases, which are taken to be of the one described."""
 
     @property
     def registered(self) -> datetime:
@@ -43,6 +48,10 @@ class Registration:
         registered more than ``skew`` later than now was so by a clock that ran ahead: it escapes no order.
         """
         return moment is not None and moment <= now and not moment <= self.registered <= now + skew
+
+    def elsewhere(self, server: AuthorizationServer) -> bool:
+        """Whether it was registered at another server than this one."""
+        return self.issuer not in {"", server.issuer} or self.registration_url not in {"", server.registration_url}
 
     def ends(self, overlap_days: int) -> datetime:
         """When a client that was replaced is to end."""
@@ -78,7 +87,7 @@ def read_registration(tree: Tree, participant: str, which: str = "") -> Registra
 def write_registration(tree: Tree, participant: str, registration: Registration, which: str = "") -> None:
     """Keep the record when it differs from what is kept."""
     if read_registration(tree, participant, which) != registration:
-        values = {name: value for name, value in asdict(registration).items() if value or name != "replaced"}
+        values = {name: value for name, value in asdict(registration).items() if value or name not in _UNWRITTEN}
         tree.write(registration_path(participant, which), canonical({"format": FORMAT, **values}))
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +55,8 @@ class Workplace:
     closing: ExitStack
     check: bool
     online: bool = True
+    silent: set[str] = field(default_factory=set)
+    """Servers from before (their registration URLs) that gave no answer in this run."""
 
     @cached_property
     def client(self) -> RegistrationClient:
@@ -82,6 +84,8 @@ class Workplace:
             registration_access_token=str(found.get("registration_access_token", "")),
             issued=self.now.isoformat(timespec="seconds"),
             scope=str(desired["scope"]),
+            issuer=self.server.issuer,
+            registration_url=self.server.registration_url,
         )
         return registration, str(found["client_secret"])
 

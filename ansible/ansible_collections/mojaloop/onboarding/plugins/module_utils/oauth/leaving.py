@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is left at an authorization server that the description does not name any more.
+
+A server is its issuer and its registration URL together: whoever changes one of them in the description has every participant
+registered there as for the first time. The doors judge by the issuer: under another one, clients and tokens from before are
+refused at once; under the same one the client from before works on for ``client_overlap_days``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..description.model import Participant
+from ..errors import AuthorizationServerError
+from ..findings import OPERATOR, Finding
+from ..store.layout import PREVIOUS
+from .doors import accepted_clients
+from .records import Registration
+from .transport import Unreachable
+from .workplace import Workplace
+
+
+def leave_server(work: Workplace, participant: Participant) -> Iterator[Finding]:
+    """End the clients at a server from before: all but the present one that is still to be replaced, and one whose overlap runs."""
+    clients = work.clients(participant)
+    present = clients.get("")
+    moving = present is not None and present.elsewhere(work.server)
+    for which, client in clients.items():
+        # The present one under its second name, where a run was killed: ``Renewal.finish`` forgets that.
+        same = which != "" and present is not None and replace(client, replaced="") == present
+        if (moving or client.elsewhere(work.server)) and not same and not _kept(work, participant, which, moving=moving):
+            yield _end(work, participant, client, which)
+
+
+def _kept(work: Workplace, participant: Participant, which: str, *, moving: bool) -> bool:
+    if not participant.active:
+        return False
+    overlaps = which == PREVIOUS and not moving
+    return which == "" or (overlaps and PREVIOUS in accepted_clients(work.description, work.tree, participant, work.now))
+
+
+def _end(work: Workplace, participant: Participant, client: Registration, which: str) -> Finding:
+    """A server that is gone for good must not be a fault for ever: a person is told, and the record is forgotten."""
+    server = client.issuer or "the server before"
+    problem = _problem(work, participant, client, which)
+    if problem:
+        work.forget(participant, which)
+        detail = f"{problem}; if {server} is used by anybody, delete the client {client.client_id} there"
+        return work.finding(participant, f"client{which}", "oauth-orphan-possible", detail, pending_on=OPERATOR)
+    return work.finding(participant, f"client{which}", "oauth-client-retired", f"it was registered at {server}")
+
+
+def _problem(work: Workplace, participant: Participant, client: Registration, which: str) -> str:
+    """Why the client could not be deleted; empty when it was. One time-out is enough to know: a thousand must not wait for it each."""
+    if client.registration_url in work.silent:
+        return "no answer"
+    try:
+        work.delete(participant, client, which)
+    except Unreachable as error:
+        work.silent.add(client.registration_url)
+        return error.what
+    except AuthorizationServerError as error:
+        return error.what
+    return ""
