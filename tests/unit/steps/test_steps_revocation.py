@@ -272,23 +272,35 @@ def test_what_was_replaced_is_superseded_a_week_after_unless_a_door_accepts_it(f
         assert changes(made.together(now=NOW + days * DAY)) == []
 
 
-def test_what_serves_again_after_a_restore_is_on_no_list(finished: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("days", [2, 9], ids=["before the list named it", "after"])
+def test_a_retired_key_that_serves_again_after_a_restore_is_replaced(finished: Site, tmp_path: Path, days: int) -> None:
     made, copy = finished, tmp_path / "copy.tar"
     rekeyed = {"hub/server": "store/hub/server", "greenbank/client/hub": "store/greenbank/client/hub"}
     back_up(made.state, copy, environment="tests", now=NOW)
-    serving = {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()}
+    retired = {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()}
     for folder in rekeyed.values():
         made.path(f"{folder}/key.pem").unlink()
     assert faults(made.run(now=NOW + DAY, rekey=list(rekeyed))) == []
+    made.together(now=NOW + days * DAY)
     control = made.copied(tmp_path / "control")
     restore(made.state, copy, environment="tests", replace=True)
-    for days in (2, 9):
-        assert faults(made.together(now=NOW + days * DAY)) == []
-    assert {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()} == serving
-    assert entries(made) == {}
-    # Control: not restored, what was replaced is superseded.
-    control.together(now=NOW + 9 * DAY)
-    assert entries(control) == dict.fromkeys(serving, SUPERSEDED)
+    assert {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()} == retired
+    told = made.together(now=NOW + days * DAY, check=True)
+    found = made.together(now=NOW + days * DAY)
+    assert sorted(told) == sorted(found)
+    assert faults(found) == []
+    assert {artefact for _, artefact, reason in changes(found) if reason == "key-retired"} == {"server", "client/hub"}
+    assert not retired.intersection(serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values())
+    assert made.together(now=NOW + days * DAY) == []
+    # Nothing in use is on the list: the door accepts the client certificate from before as after any renewal, or not at all.
+    made.together(now=NOW + 20 * DAY)
+    accepted = [f"store/hub/issued/greenbank/{name}" for name in ("client.pem", "client.previous.pem")]
+    assert made.path(accepted[1]).exists() is (days < 9)
+    serving = {serial(made, path) for path in (*(f"{folder}/certificate.pem" for folder in rekeyed.values()), *accepted[: 1 + (days < 9)])}
+    assert not serving.intersection(entries(made))
+    # Control: not restored, no key is replaced again, and what was replaced is superseded.
+    assert "key-retired" not in {reason for _, _, reason in changes(control.together(now=NOW + 9 * DAY))}
+    assert entries(control) == dict.fromkeys(retired, SUPERSEDED)
 
 
 def test_a_client_certificate_for_one_participant_does_not_follow_that_for_another(tmp_path: Path) -> None:

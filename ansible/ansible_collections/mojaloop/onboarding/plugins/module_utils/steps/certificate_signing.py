@@ -18,7 +18,7 @@ from ..pki.issuing import issue
 from ..pki.keys import public_digest
 from ..pki.policy import SigningCase, check, names_of_others
 from ..pki.requests import Request, read_request
-from ..pki.revocation import GONE
+from ..pki.revocation import GONE, SUPERSEDED
 from ..pki.signers import AwaitingSignature, CertificateSigner
 from ..pki.verification import Chain, certificate_faults, duplicate_serials
 from ..store import layout
@@ -147,6 +147,10 @@ class Desk:
         return RevocationJournal(self._run.tree).serials(self._side.name, GONE)
 
     @cached_property
+    def _superseded(self) -> frozenset[int]:
+        return RevocationJournal(self._run.tree).serials(self._side.name, SUPERSEDED)
+
+    @cached_property
     def _chain(self) -> Chain:
         return authority_chain(self._run, self._side.name)
 
@@ -193,12 +197,18 @@ class Desk:
             self._run.tree.remove(each)
 
     def _keep(self, relation: Relation, artefact: Artefact, certificate: x509.Certificate) -> None:
-        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while."""
+        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while.
+
+        Unless that one came back from a backup after this side's list had named it.
+        """
         holder, name = relation.counterpart.name, artefact.rule.name
-        path = layout.issued_path(self._side.name, holder, name)
-        replaced = self._run.tree.read(path)
+        path, previous = (layout.issued_path(self._side.name, holder, f"{name}{which}") for which in ("", ".previous"))
+        replaced, standing = self._run.tree.read(path), self._standing(relation.counterpart, artefact)
+        if standing is not None and standing.serial_number in self._superseded:
+            self._run.tree.remove(previous)
+        elif replaced is not None:
+            self._run.tree.write(previous, replaced)
         if replaced is not None:
-            self._run.tree.write(layout.issued_path(self._side.name, holder, f"{name}.previous"), replaced)
             before, following = key_of({"certificate.pem": replaced}), public_digest(certificate.public_key())
             self._run.known_keys.retire(holder, before, following)
         self._run.tree.write(path, pem_of((certificate,)))

@@ -132,12 +132,16 @@ class Workshop:
             found = [lost_key()]
         if elsewhere:
             found = [fault for fault in found if not self._of_the_signer(artefact, fault)]
-        # A key that waits for its certificate is looked at as well: nobody would sign a retired one.
-        doubtful = bool(found) or (elsewhere and run.tree.status(f"{folder}/certificate.pem") is None)
-        files = {name: entry.content for name, entry in run.tree.folder(folder).items() if entry.content is not None} if doubtful else {}
+        # Nobody signs a retired key, whether it waits for its certificate or came back into use from a backup.
+        certificate = None if found else run.tree.read(f"{folder}/certificate.pem")
+        files = self._contents(folder) if certificate is None else {"certificate.pem": certificate}
         if files and run.known_keys.retired(key_of(files)):
             found.append(Fault("key-retired", "was taken out of use, and a retired key is not certified again", "key.pem"))
+            files = self._contents(folder)
         return Piece(artefact, folder, layout.upcoming_folder(*name), files, tuple(found), elsewhere)
+
+    def _contents(self, folder: str) -> dict[str, bytes]:
+        return {name: entry.content for name, entry in self._run.tree.folder(folder).items() if entry.content is not None}
 
     def _of_the_signer(self, artefact: Artefact, fault: Fault) -> bool:
         """Whether only the signer can mend this; ``received_certificates`` installs what it publishes."""
