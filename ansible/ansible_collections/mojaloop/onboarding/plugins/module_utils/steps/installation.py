@@ -21,6 +21,7 @@ from .run import Relation, Run
 
 NOT_SERIOUS = "certificate-expires-soon"
 """Reported where the key is: ``own_certificates`` prepares the renewal."""
+NAMES = frozenset({"subject", "san"})
 
 
 def install_signed(run: Run, relation: Relation, files: Mapping[str, bytes], *, waiting: bool = False) -> None:
@@ -36,16 +37,23 @@ def install_signed(run: Run, relation: Relation, files: Mapping[str, bytes], *, 
             source = _source(run, relation, artefact, certificate)
             serious = [fault for fault in _faults(run, relation, artefact, certificate, chain) if fault.reason != NOT_SERIOUS]
             if source and serious and not waiting:
-                _report(run, relation, artefact, serious)
+                _report(run, relation, artefact, serious, outdated=run.tree.read(f"{source}/certificate.pem") == pem)
             if source and not serious:
                 _put(run, relation, artefact, source, {"certificate.pem": pem, "chain.pem": pem_of(chain)})
 
 
-def _report(run: Run, relation: Relation, artefact: Artefact, found: list[Fault]) -> None:
-    """What the CA before signed is signed again by its holder, when it has changed its CA; all else is for a person."""
+def _report(run: Run, relation: Relation, artefact: Artefact, found: list[Fault], *, outdated: bool) -> None:
+    """What another signature of the counterpart mends waits for it; all else is for a person.
+
+    That is what the CA before signed; and the names of the description before, in the certificate that is installed
+    (``outdated``): ``own_certificates`` asks for the present ones. In another one they are a fault.
+    """
     for fault in found:
         if fault.reason in OF_ANOTHER_CA:
             _note(run, relation, artefact, fault, Disposition.PENDING, relation.counterpart.name)
+        elif outdated and fault.reason in NAMES:
+            detail = f"{fault.detail}: as described before; {relation.counterpart.name} must sign the request for the present names"
+            _note(run, relation, artefact, Fault(fault.reason, detail), Disposition.PENDING, relation.counterpart.name)
         else:
             _note(run, relation, artefact, fault, Disposition.FAULT)
 

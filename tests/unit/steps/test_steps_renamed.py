@@ -1,0 +1,49 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A name that changes in one side's description first: the other side is awaited, and a name that nobody has described is a fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from unit.steps.conftest import Site, faults, pending, site
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
+
+PROFILES = ("mojaloop", "mojaloop-scheme-ca")
+
+
+def alone(made: Site, side: str, **described: str) -> list[Finding]:
+    """A run of one side, which describes greenbank so; its rehearsal tells the same."""
+    greenbank = made.participants["greenbank"]
+    greenbank["organisation"] = described.get("organisation", greenbank["organisation"])
+    greenbank["endpoint"]["url"] = described.get("url", greenbank["endpoint"]["url"])
+    made.describe()
+    told = made.together(sides=[side], check=True)
+    found = made.together(sides=[side])
+    assert sorted(told) == sorted(found)
+    return found
+
+
+@pytest.fixture(params=PROFILES)
+def through(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
+    made = site(tmp_path, "bluebank", "greenbank", profile=request.param, approval="automatic")
+    made.together()
+    assert made.together() == []
+    return made
+
+
+def test_another_organisation_is_awaited_from_the_hub_that_signs(through: Site) -> None:
+    awaited = ("greenbank", "client/hub", "subject", "hub")
+    for _ in range(2):
+        found = alone(through, "greenbank", organisation="Other")
+        assert (faults(found), awaited in pending(found)) == ([], True)
+    assert faults(alone(through, "hub")) == []
+    found = alone(through, "greenbank")
+    assert (faults(found), awaited in pending(found)) == ([], False)
+
+
+def test_another_organisation_that_the_hub_signs_is_a_fault(through: Site) -> None:
+    alone(through, "greenbank", organisation="Other")
+    assert faults(alone(through, "hub", organisation="Third")) == []
+    assert ("greenbank", "client/hub", "subject") in faults(alone(through, "greenbank", organisation="Other"))
