@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from unit.steps.conftest import Site, faults, pending, site
+from unit.steps.conftest import NOW, Site, faults, pending, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
 
@@ -47,3 +47,28 @@ def test_another_organisation_that_the_hub_signs_is_a_fault(through: Site) -> No
     alone(through, "greenbank", organisation="Other")
     assert faults(alone(through, "hub", organisation="Third")) == []
     assert ("greenbank", "client/hub", "subject") in faults(alone(through, "greenbank", organisation="Other"))
+
+
+def test_another_host_is_awaited_from_the_participant_that_must_publish_it(through: Site) -> None:
+    scheme = through.hub["profile"] == "mojaloop-scheme-ca"
+    artefact, reason, told = ("server", "request-foreign-name", "request") if scheme else ("server.pem", "san", "certificate")
+    for _ in range(2):
+        found = alone(through, "hub", url="https://two.example")
+        (awaited,) = (one for one in found if one.reason == reason)
+        assert (faults(found), awaited.artefact, awaited.pending_on) == ([], artefact, "greenbank")
+        assert f"greenbank must publish a {told} for" in awaited.detail
+    assert faults(alone(through, "greenbank")) == []
+    assert faults(alone(through, "hub")) == []
+    for _ in range(2):
+        found = through.together()
+    assert [one for one in found if one.reason == reason] == []
+    assert through.together(now=NOW) == []
+
+
+def test_another_host_that_the_participant_publishes_is_a_fault(through: Site) -> None:
+    if through.hub["profile"] == "mojaloop-scheme-ca":
+        alone(through, "greenbank", url="https://three.example")
+        assert faults(alone(through, "hub", url="https://two.example")) == [("hub", "server", "request-foreign-name")]
+    else:
+        alone(through, "greenbank", url="https://three.example")
+        assert faults(alone(through, "hub", url="https://greenbank.example")) == [("hub", "server.pem", "san")]

@@ -13,7 +13,7 @@ from ..description.trust import Artefact
 from ..errors import SigningRefused, StoreError
 from ..exchange.first_contact import read_contact
 from ..findings import Disposition, Finding
-from ..pki.certificates import CertificateUnreadable, read_certificate, read_certificates
+from ..pki.certificates import CertificateUnreadable, extension, read_certificate, read_certificates
 from ..pki.issuing import issue
 from ..pki.keys import public_digest
 from ..pki.policy import SigningCase, check, names_of_others
@@ -76,6 +76,13 @@ class Desk:
             if self._waiting() != asked:
                 self._note(relation, artefact, reason)
             self._note(relation, artefact, "awaiting-signature", Disposition.PENDING, "the offline CA", str(awaiting))
+            return
+        except SigningRefused as refusal:
+            if refusal.reason != "request-foreign-name" or not _named(standing, request):
+                raise
+            who = relation.counterpart.name
+            detail = f"{refusal.what}. It asks for the names described before: {who} must publish a request for the present ones"
+            self._note(relation, artefact, refusal.reason, Disposition.PENDING, who, detail)
             return
         self._note(relation, artefact, reason)
         self._keep(relation, artefact, certificate)
@@ -224,3 +231,12 @@ class Desk:
     ) -> None:
         step = artefact.rule.steps[1]
         self._run.note(Finding(relation.participant, step, self._side.name, artefact.rule.name, reason, disposition, pending_on, detail))
+
+
+def _named(standing: x509.Certificate | None, request: Request) -> bool:
+    """Whether what was signed before has all the names that are asked for: then not the request has changed, but the description."""
+    names = None if standing is None else extension(standing, x509.SubjectAlternativeName)
+    if names is None or request.other_names:
+        return False
+    known = {*names.get_values_for_type(x509.DNSName), *names.get_values_for_type(x509.UniformResourceIdentifier)}
+    return known.issuperset((*request.dns_names, *request.uri_names))

@@ -252,11 +252,25 @@ class Reader:
         folder = layout.publication_folder(relation.counterpart.name, relation.side.name)
         for file, faults in sorted(refused.items()):
             for fault in faults:
-                # A counterpart that is late with its list is waited for; nothing stops for it.
-                late = fault.reason == "crl-expired"
+                # A counterpart that is late with its list, or with a changed host, is waited for; nothing stops for it.
+                outdated = (file, fault.reason) == ("server.pem", "san") and self._outdated(relation)
+                late = outdated or fault.reason == "crl-expired"
                 disposition, who = (Disposition.PENDING, relation.counterpart.name) if late else (Disposition.FAULT, "")
-                detail = f"{folder}/{file}: {fault.detail}"
+                asked = f", which the description names now; {who} must publish a certificate for it" if outdated else ""
+                detail = f"{folder}/{file}: {fault.detail}{asked}"
                 self._note(relation, STEP_OF_FILE[file], file, fault.reason, disposition, pending_on=who, detail=detail)
+
+    def _outdated(self, relation: Relation) -> bool:
+        """Whether the server certificate that was kept does not name the described host either: the description has changed since."""
+        pem = self._run.tree.read(f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/server.pem")
+        if pem is None:
+            return False
+        counterpart, rule, now = relation.counterpart, self._run.description.profile.rule("server"), self._run.now
+        with suppress(InputRefused):
+            certificate = received_certificate(pem, where="server.pem")
+            found = received_server_faults(certificate, rule=rule, counterpart=counterpart, chain=(), now=now)
+            return "san" in {fault.reason for fault in found}
+        return False
 
     def _tell(self, relation: Relation, file: str, faults: Iterable[Fault]) -> None:
         who = relation.counterpart.name
