@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from tools import repository
 
 from ansible_collections.mojaloop.onboarding.plugins.action import firewall, gateway
@@ -18,8 +19,11 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_r
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import sequence
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run as Rehearsal
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
+from ansible_collections.mojaloop.onboarding.plugins.modules import firewall as firewall_module
+from ansible_collections.mojaloop.onboarding.plugins.modules import gateway as gateway_module
 
 ACTIONS: dict[str, Any] = {"firewall": firewall.ActionModule, "gateway": gateway.ActionModule}
+MODULES: dict[str, Any] = {"mojaloop.onboarding.firewall": firewall_module, "mojaloop.onboarding.gateway": gateway_module}
 BOTH = pytest.mark.parametrize("name", list(ACTIONS))
 Run = Callable[..., dict[str, Any]]
 
@@ -33,6 +37,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs an action up to the moment at which it asks its host."""
 
     def asked(_self: object, *, module_name: str, module_args: dict[str, Any], **_more: object) -> None:
+        understood = ArgumentSpecValidator(MODULES[module_name].ARGUMENTS).validate({"order": module_args["order"]})
+        assert understood.error_messages == []
         raise Asked(module_name, module_args["order"])
 
     def run(name: str, *, check: bool = True, become: bool = False, host: str = "hub-gateway", **given: object) -> dict[str, Any]:
@@ -133,7 +139,7 @@ def test_a_gateway_that_another_run_changes_is_looked_at_again(
         return {"changed": False}
 
     monkeypatch.setattr(gateway.ActionModule, "_compare", compare)
-    monkeypatch.setattr(gateway.ActionModule, "_model", lambda *_: SimpleNamespace(inbound=True))
+    monkeypatch.setattr(gateway.ActionModule, "_model", lambda *_: SimpleNamespace(inbound=True, outbound=SimpleNamespace(destinations=())))
     if ends:
         assert run("gateway", check=False) == {"changed": False}
     else:
