@@ -21,6 +21,7 @@ from support.leaks import Secrets, search, search_state
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main import main
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth import client
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import PREVIOUS, registration_path
 
 from .environment import Environment
 
@@ -155,6 +156,7 @@ ANSWERS: dict[str, Bytes] = {
     "half an answer": lambda request: b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n" + request,
 }
 """What a server does with a request that carries a token: nothing of it may be repeated."""
+BEFORE = "token of the client at the server before"
 
 
 def _token(request: bytes) -> bytes:
@@ -201,19 +203,25 @@ def echo_server(folder: Path, answer: Bytes) -> Iterator[int]:
         thread.join(5)
 
 
-def ask(settled: Environment, folder: Path, capsys: pytest.CaptureFixture[str], answer: str) -> Said:
-    """All steps, where one participant is registered at such a server by the word of its record, and another is to be."""
+def ask(settled: Environment, secrets: Secrets, folder: Path, capsys: pytest.CaptureFixture[str], answer: str) -> Said:
+    """All steps, where one participant is registered at such a server, and was at another like it; and another is to be."""
     shutil.copytree(settled.state, folder / "state")
     shutil.copytree(settled.description, folder / "description")
     record_file = folder / "state/store/hub/oauth/greenbank.json"
     (folder / "state/store/hub/oauth/redbank.json").unlink()
     with echo_server(settled.server.folder, ANSWERS[answer]) as port:
-        record = json.loads(record_file.read_bytes())
-        record_file.write_text(json.dumps(record | {"registration_client_uri": f"https://127.0.0.1:{port}/reg/x"}), encoding="utf-8")
+        base = f"https://127.0.0.1:{port}/reg"
+        record = json.loads(record_file.read_bytes()) | {"registration_url": base, "registration_client_uri": f"{base}/x"}
+        record_file.write_text(json.dumps(record), encoding="utf-8")
+        secrets.add(BEFORE, token := random.token_hex(16).encode())
+        before = record | {"issuer": "https://before.hub.example", "client_id": "before", "replaced": record["issued"]}
+        (folder / "state" / registration_path("greenbank", PREVIOUS)).write_text(
+            json.dumps(before | {"registration_access_token": token.decode()}), encoding="utf-8"
+        )
         hub_file = folder / "description/hub.yml"
         hub = yaml.safe_load(hub_file.read_text(encoding="utf-8"))
         for name in ("registration_url", "token_endpoint", "jwks_url"):
-            hub["hub"]["authorization_server"][name] = f"https://127.0.0.1:{port}/reg"
+            hub["hub"]["authorization_server"][name] = base
         hub_file.write_text(yaml.safe_dump(hub), encoding="utf-8")
         with given(settled, settled.passphrase):
             return Said(_Elsewhere(settled, folder / "description"), folder / "state", capsys)
@@ -224,7 +232,7 @@ def test_what_a_server_says_of_a_token_is_not_repeated(
     settled: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str], answer: str
 ) -> None:
     secrets = settled.secrets
-    said = ask(settled, tmp_path, capsys, answer)
+    said = ask(settled, secrets, tmp_path, capsys, answer)
     assert any("oauth" in text for text in said.text)
     assert search(secrets, {"what was said": "\n".join(said.text).encode()}) == set()
 
@@ -234,9 +242,9 @@ def test_an_error_that_repeats_an_answer_is_found(
 ) -> None:
     secrets = settled.secrets
     monkeypatch.setattr(client, "_said", lambda what, answer: f"{what} was answered with {answer.body!r}")
-    said = ask(settled, tmp_path, capsys, "the request as text")
+    said = ask(settled, secrets, tmp_path, capsys, "the request as text")
     found = {leak.secret for leak in search(secrets, {"what was said": "\n".join(said.text).encode()})}
-    assert found == {"initial access token", "store/hub/oauth/greenbank.json registration_access_token"}
+    assert found == {"initial access token", "store/hub/oauth/greenbank.json registration_access_token", BEFORE}
 
 
 class _Elsewhere(Environment):

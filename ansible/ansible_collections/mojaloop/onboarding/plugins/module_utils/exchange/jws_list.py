@@ -146,7 +146,7 @@ def _listing(entries: Mapping[str, Entry]) -> Envelope | None:
 
 
 def _files(tree: Tree) -> dict[str, bytes | None]:
-    return {name: entry.content for name, entry in _entries(tree).items() if name != LIST}
+    return {name: entry.read(f"{JWS_LIST_FOLDER}/{name}") for name, entry in _entries(tree).items() if name != LIST}
 
 
 def _published(keys: Mapping[str, bytes], standing: Mapping[str, bytes | None]) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -162,9 +162,10 @@ def _listed(entry: Entry | None, name: str, digest: str) -> bytes:
     path = f"{JWS_LIST_FOLDER}/{name}.pem"
     if entry is None:
         raise PublicationRefused("file-missing", "is on the list and not there", where=path)
-    if entry.content is None or _key_digest(entry.content, path) != digest:
+    content = entry.read(path)
+    if content is None or _key_digest(content, path) != digest:
         raise PublicationRefused("file-altered", "is not the key that the list says", where=path)
-    return entry.content
+    return content
 
 
 def _key_digest(pem: bytes, path: str) -> str:

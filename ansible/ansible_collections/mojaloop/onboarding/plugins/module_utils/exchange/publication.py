@@ -191,9 +191,7 @@ def _replaced(tree: Tree, folder: str) -> Replaced:
     except StoreError:
         # A link in the place of the folder.
         return Replaced({})
-    for name, entry in entries.items():
-        _check_available(entry, f"{folder}/{name}")
-    return Replaced({name: entry.content for name, entry in entries.items() if name != MANIFEST})
+    return Replaced({name: entry.read(f"{folder}/{name}") for name, entry in entries.items() if name != MANIFEST})
 
 
 def plain_content(entry: Entry, path: str, limit: int = LIMIT) -> bytes:
@@ -201,14 +199,9 @@ def plain_content(entry: Entry, path: str, limit: int = LIMIT) -> bytes:
     if not entry.status.regular:
         raise not_plain(path)
     _check_size(path, entry.status.size, limit)
-    _check_available(entry, path)
-    _check_public(path, entry.content or b"")
-    return entry.content or b""
-
-
-def _check_available(entry: Entry, path: str) -> None:
-    if entry.problem:
-        raise Unavailable(f"cannot be read ({entry.problem})", where=path, remedy="Remove the cause and run again.")
+    content = entry.read(path) or b""
+    _check_public(path, content)
+    return content
 
 
 def not_plain(path: str) -> PublicationRefused:

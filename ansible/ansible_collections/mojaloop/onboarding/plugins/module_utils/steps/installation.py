@@ -15,6 +15,7 @@ from ..pki.faults import Fault
 from ..pki.keys import KeyUnusable, public_digest, read_own_key
 from ..pki.verification import Chain, certificate_faults, received_certificate_faults
 from ..store import layout
+from ..store.interface import contents
 from .authorities import OF_ANOTHER_CA, pem_of, received_chain
 from .registers import key_of
 from .run import Relation, Run
@@ -84,13 +85,13 @@ def _faults(run: Run, relation: Relation, artefact: Artefact, certificate: x509.
 def _put(run: Run, relation: Relation, artefact: Artefact, source: str, certificates: Mapping[str, bytes]) -> None:
     """Complete the artefact with its certificate; a prepared renewal takes the place of the one in use."""
     current = layout.store_folder(artefact.holder, artefact.rule.name, artefact.counterpart)
-    files = {name: entry.content or b"" for name, entry in run.tree.folder(source).items()}
+    files = contents(run.tree, source)
     if source == current and files == {**files, **certificates}:
         return
     replaced = run.tree.status(f"{current}/certificate.pem") is not None
     _note(run, relation, artefact, Fault("replaced" if replaced else "not-installed"), Disposition.CHANGE)
     if source != current:
-        before = {name: entry.content or b"" for name, entry in run.tree.folder(current).items()}
+        before = contents(run.tree, current)
         run.known_keys.retire(artefact.holder, key_of(before), key_of(files))
     run.tree.write_folder(current, {**files, **certificates})
     if source != current:

@@ -8,6 +8,7 @@ from ..exchange.first_contact import read_contact
 from ..exchange.jws_list import JwsListing
 from ..findings import Disposition, Finding
 from ..store import layout
+from ..store.interface import contents
 from .run import Run
 
 
@@ -85,5 +86,5 @@ def _kept(run: Run) -> dict[str, bytes]:
     theirs = {run.tree.read(f"{layout.received_folder(HUB, name)}/jws.pem") for name in names}
     if not theirs - {None}:
         return {}
-    entries = run.tree.folder(layout.jws_keys_folder(HUB))
-    return {file.removesuffix(".pem"): entry.content for file, entry in entries.items() if entry.content and entry.content in theirs}
+    entries = contents(run.tree, layout.jws_keys_folder(HUB))
+    return {file.removesuffix(".pem"): content for file, content in entries.items() if content and content in theirs}

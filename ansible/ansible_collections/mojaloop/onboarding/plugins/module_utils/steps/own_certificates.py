@@ -23,6 +23,7 @@ from ..pki.requests import make_request
 from ..pki.signers import AwaitingSignature
 from ..pki.verification import Chain, artefact_faults
 from ..store import layout
+from ..store.interface import contents
 from .authorities import (
     OF_ANOTHER_CA,
     authority_chain,
@@ -203,7 +204,7 @@ class Workshop:
     def _prepared(self, piece: Piece, waiting: str) -> tuple[PrivateKey, dict[str, bytes]]:
         """The new key and its request: those of an earlier run that still wait for their certificate, or new ones."""
         run, rule = self._run, piece.artefact.rule
-        found = {name: entry.content or b"" for name, entry in run.tree.folder(piece.upcoming).items()} if waiting == piece.upcoming else {}
+        found = contents(run.tree, piece.upcoming) if waiting == piece.upcoming else {}
         # The key in use, where a run was killed after it had put a prepared one in its place, is not prepared any more.
         # So is one that was retired since: it came back from a backup, and nobody would sign it.
         replaced = found.get("key.pem") == piece.files.get("key.pem") or run.known_keys.retired(key_of(found))
@@ -254,7 +255,7 @@ class Workshop:
 
     def _put(self, artefact: Artefact, folder: str, files: dict[str, bytes], fault: Fault) -> None:
         """Write the folder unless it is so already: what waits for a signature is not made twice. A key that goes is retired."""
-        before = {name: entry.content or b"" for name, entry in self._run.tree.folder(folder).items()}
+        before = contents(self._run.tree, folder)
         if before == files:
             return
         self._note(artefact, fault)

@@ -34,6 +34,7 @@ from ..pki.verification import (
     received_server_faults,
 )
 from ..store import layout
+from ..store.interface import contents
 from .approvals import compare_endpoints, hold_back, read_endpoints, tell_contact
 from .authorities import authority_chain, received_chain
 from .installation import NOT_SERIOUS, install_signed
@@ -214,7 +215,7 @@ class Reader:
     def _keep(self, relation: Relation, files: Mapping[str, bytes]) -> None:
         """Keep verified copies; what differs from what is approved is reported, never taken over."""
         folder = layout.received_folder(relation.side.name, relation.counterpart.name)
-        kept = {name: entry.content or b"" for name, entry in self._run.tree.folder(folder).items()}
+        kept = contents(self._run.tree, folder)
         for name, content in sorted(files.items()):
             if kept.get(name) != content:
                 step = STEP if name == "ca.pem" else STEP_OF_FILE[name]

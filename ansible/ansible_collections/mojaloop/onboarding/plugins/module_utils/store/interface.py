@@ -35,6 +35,12 @@ class Entry(NamedTuple):
     content: bytes | None
     problem: str = ""
 
+    def read(self, path: str) -> bytes | None:
+        """The content; None for what is no plain file, or too large. ``Unavailable`` where it cannot be read: it may be anything."""
+        if self.problem:
+            raise Unavailable(f"cannot be read ({self.problem})", where=path, remedy="Remove the cause and run again.")
+        return self.content
+
 
 class Tree(Protocol):
     """What steps may do with the state folder."""
@@ -84,6 +90,11 @@ class Tree(Protocol):
 
 class Unavailable(StoreError):
     """The disk or the system fails: that says nothing about what is stored."""
+
+
+def contents(tree: Tree, folder: str) -> dict[str, bytes]:
+    """The files of a folder; empty for what is no plain file, which differs from all that belongs there. Errors as of ``Entry.read``."""
+    return {name: entry.read(f"{folder}/{name}") or b"" for name, entry in tree.folder(folder).items()}
 
 
 def unreadable(path: str, what: str) -> StoreError:

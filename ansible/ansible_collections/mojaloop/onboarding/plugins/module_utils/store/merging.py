@@ -106,8 +106,9 @@ def _merge_exchange(old: DiskTree, present: DiskTree) -> Iterator[str]:
     """Bring back publications that are missing or older; tells those that stand there later."""
     folders = {path.rpartition("/")[0] for path in _files(old, "exchange")}
     for folder in sorted(folders):
-        files = {name: entry.content for name, entry in old.folder(folder).items() if entry.content is not None}
-        standing = {name: entry.content for name, entry in present.folder(folder).items()}
+        copied = {name: entry.read(f"{folder}/{name}") for name, entry in old.folder(folder).items()}
+        files = {name: content for name, content in copied.items() if content is not None}
+        standing = {name: entry.read(f"{folder}/{name}") for name, entry in present.folder(folder).items()}
         if standing == files:
             continue
         if _is_publication(folder) and (not standing or _number(files) > _number(standing)):

@@ -302,7 +302,8 @@ def _entry(folder: int, name: str, largest: int) -> Entry:
         return Entry(status, None)
     try:
         handle = os.open(name, _READ, dir_fd=folder)
-    except OSError as error:
+    except PermissionError as error:
+        # Of this file alone; what fails otherwise (disk, descriptors) says nothing of any file.
         return Entry(status, None, error.strerror or "unknown error")
     try:
         content = _read_all(handle, status.size, largest)
