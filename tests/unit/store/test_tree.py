@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.interface import Unavailable, contents
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay, Status, Tree
 
 OLD = {"key.pem": b"old key", "certificate.pem": b"old certificate", "gone.pem": b"old"}
@@ -233,6 +234,26 @@ def test_only_regular_files_are_read(tree: DiskTree) -> None:
         with pytest.raises(StoreError, match="not a regular file"):
             tree.read(path)
     assert tree.read("exchange/a/file") == b""
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE, errno.EDQUOT])
+def test_of_a_file_that_cannot_be_read_now_nothing_is_concluded(tree: DiskTree, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    tree.write_folder("store/hub/server", {"key.pem": b"the only copy", "certificate.pem": b"of it"})
+    opened = os.open
+
+    def refused(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "key.pem":
+            raise OSError(number, os.strerror(number))  # played: root may read everything
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(Unavailable, match=rf"^store/hub/server.*: cannot be read \({os.strerror(number)}\)"):
+        contents(tree, "store/hub/server")
+    if number == errno.EACCES:
+        found = tree.folder("store/hub/server")
+        assert (found["key.pem"].content, found["certificate.pem"].content) == (None, b"of it"), "it says something of this one alone"
+    monkeypatch.undo()
+    assert contents(tree, "store/hub/server") == {"key.pem": b"the only copy", "certificate.pem": b"of it"}
 
 
 def test_leftovers_that_are_no_commits_are_swept(tree: DiskTree) -> None:

@@ -89,9 +89,10 @@ class DiskTree:
         if handle is None:
             return {}
         try:
-            with _reading(path), os.scandir(handle) as entries:
-                names = sorted(islice((entry.name for entry in entries if not temporary(entry.name)), most + 1))
-            return {name: _entry(handle, name, largest if len(names) <= most else -1) for name in names}
+            with _reading(path):
+                with os.scandir(handle) as entries:
+                    names = sorted(islice((entry.name for entry in entries if not temporary(entry.name)), most + 1))
+                return {name: _entry(handle, name, largest if len(names) <= most else -1) for name in names}
         finally:
             os.close(handle)
 
