@@ -242,11 +242,13 @@ def test_of_a_file_that_cannot_be_read_now_nothing_is_concluded(tree: DiskTree, 
     opened = os.open
 
     def refused(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if path == "key.pem":
+        if path.endswith("key.pem"):
             raise OSError(number, os.strerror(number))  # played: root may read everything
         return opened(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(StoreError, match="to have it reported as missing" if number == errno.EACCES else "remove the cause and run again"):
+        tree.read("store/hub/server/key.pem")
     with pytest.raises(Unavailable, match=rf"^store/hub/server.*: cannot be read \({os.strerror(number)}\)"):
         contents(tree, "store/hub/server")
     if number == errno.EACCES:

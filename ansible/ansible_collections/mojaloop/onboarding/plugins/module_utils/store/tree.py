@@ -10,6 +10,7 @@ through a symbolic link: the exchange may come from a counterpart by git, and a 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -43,6 +44,8 @@ __all__ = ["LARGEST", "DiskTree", "Entry", "Overlay", "Status", "Tree"]
 SHARED = "exchange/"
 """What counterparts write, or git does for them."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OF_THE_FILE = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.ENAMETOOLONG}
+"""Why a file cannot be opened, by its own nature; all else is the system's, and says nothing about what is stored."""
 
 
 class DiskTree:
@@ -64,12 +67,13 @@ class DiskTree:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise unreadable(path, error.strerror or "unknown error") from error
+            raise unreadable(path, str(error.strerror)) if error.errno in _OF_THE_FILE else _unavailable(path, error) from error
         try:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                raise unreadable(path, "not a regular file")
-            content = _read_all(handle, found.st_size, LARGEST)
+            with _reading(path):
+                found = os.fstat(handle)
+                if not stat.S_ISREG(found.st_mode):
+                    raise unreadable(path, "not a regular file")
+                content = _read_all(handle, found.st_size, LARGEST)
         finally:
             os.close(handle)
         if len(content) > LARGEST:
