@@ -196,6 +196,10 @@ class Bench:
         change = host.Change(made.digest, made.files, listeners, self.door.proxy_protocol, seconds)
         return host.apply(self.place, staging, change)
 
+    def with_destinations(self, *made: Destination) -> GatewayModel:
+        assert self.model.outbound is not None
+        return replace(self.model, outbound=replace(self.model.outbound, destinations=made))
+
     def install(self, model: GatewayModel | None = None) -> dict[str, Any]:
         if model:
             self.model = model

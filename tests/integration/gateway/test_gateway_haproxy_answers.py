@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
@@ -113,7 +112,7 @@ def test_nor_outbound_from_the_sides_own_services_to_a_counterpart(bench: Bench,
     authority = bench.authority("Green CA")
     green = recorder(authority.identity("fspiop.greenbank.test", server=True), bench.root, authority.pem)
     right = destination("greenbank", green, authority.pem, authority.identity("switch"))
-    bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(right,))))
+    bench.install(bench.with_destinations(right))
     client = http.client.HTTPConnection("127.0.0.1", bench.model.outbound.listener.port, timeout=10)
     assert tunnelled(bench, client, green, [("fspiop-destination", "greenbank")]) == 502
     client.request("GET", "/parties/MSISDN/1", headers={"fspiop-destination": "greenbank"})

@@ -87,6 +87,10 @@ def no_folder(release: Path) -> None:
     shutil.rmtree(release.resolve())
 
 
+def no_destination(release: Path) -> None:
+    shutil.rmtree(release / "destinations" / "bluebank")
+
+
 def no_configuration(release: Path) -> None:
     (release / gateway_release.CONFIGURATION).unlink()
 
@@ -108,6 +112,22 @@ def test_what_was_damaged_by_hand_is_found_and_made_whole_in_one_run(bench: Benc
     bench.install()
     assert bench.plan().findings == ()
     assert status(bench, "greenbank") == 200
+
+
+@pytest.mark.parametrize("harm", [no_folder, no_destination])
+def test_a_narrowed_run_ends_no_calls_to_others_whose_files_were_deleted(
+    bench: Bench,
+    destination: Bench,
+    harm: Callable[[Path], None],
+) -> None:
+    called = [destination(name, bench.backend, bench.hub_ca.pem, bench.clients[name]) for name in ("greenbank", "bluebank")]
+    bench.install(bench.with_destinations(*called))
+    harm(bench.place.release)
+    with pytest.raises(GatewayError, match=r"gateway/.*: the installed files of bluebank are gone.*Run for all participants\."):
+        bench.plan({"greenbank"})
+    assert bench.plan({"bluebank", "greenbank"}).changes
+    bench.install()
+    assert bench.plan({"greenbank"}).findings == ()
 
 
 def test_a_file_among_the_releases_is_in_nobodys_way(bench: Bench) -> None:

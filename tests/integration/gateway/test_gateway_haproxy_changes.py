@@ -409,7 +409,7 @@ def test_outbound_chooses_by_header_and_verifies_each_counterpart_with_its_own_t
     impostor: Recorder = recorder(blue_ca.identity("fspiop.greenbank.test", server=True), bench.root, green_ca.pem)
     client = green_ca.identity("switch")
     right = destination("greenbank", green, green_ca.pem, client, "/fspiop")
-    bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(right,))))
+    bench.install(bench.with_destinations(right))
     name = "FSPIOP-Destination"
     assert ask_plain(bench, "/parties/1?x=1", {name: "greenbank"}) == (200, "")
     assert green.seen[-1][1] == "/fspiop/parties/1?x=1"
@@ -420,7 +420,7 @@ def test_outbound_chooses_by_header_and_verifies_each_counterpart_with_its_own_t
     wrong_ca = destination("greenbank", impostor, green_ca.pem, client)
     wrong_name = replace(right, host="fspiop.bluebank.test")
     for wrong in (wrong_ca, wrong_name):
-        bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(wrong,))))
+        bench.install(bench.with_destinations(wrong))
         assert ask_plain(bench, "/parties/1", {name: "greenbank"})[0] == 503
         assert until(lambda: " 503 " in last_line(bench))
         assert "certificate verify failed" in last_line(bench)
@@ -444,15 +444,15 @@ def test_narrowed_run_keeps_the_other_destinations_files(bench: Bench, destinati
     authority = bench.authority("CA")
     server: Recorder = recorder(authority.identity("fspiop.greenbank.test", server=True), bench.root, authority.pem)
     made = [destination(name, server, authority.pem, authority.identity("switch")) for name in ("greenbank", "bluebank")]
-    bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=tuple(made))))
+    bench.install(bench.with_destinations(*made))
     renewed = tuple(replace(one, identity=authority.identity("switch")) for one in made)
-    bench.model = replace(bench.model, outbound=replace(bench.model.outbound, destinations=renewed))
+    bench.model = bench.with_destinations(*renewed)
     narrowed = bench.plan({"greenbank"})
     assert narrowed.sent == ("destinations/greenbank/client.pem",)
     assert host.confirm(bench.place, bench.apply(narrowed)["ticket"])
     assert {(finding.participant, finding.reason) for finding in bench.plan().findings} == {("bluebank", "certificate-differs")}
     assert {finding.step for finding in bench.plan().findings} == {"tls-7"}
-    gone = replace(bench.model, outbound=replace(bench.model.outbound, destinations=renewed[:1]))
+    gone = bench.with_destinations(renewed[0])
     found = plan(gone, render(gone), host.observe(bench.place)).findings
     assert {(finding.participant, finding.step) for finding in found} == {
         ("bluebank", step) for step in ("tls-3", "tls-7", "tls-8", "endpoints-2")

@@ -429,7 +429,7 @@ def test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family(benc
     sources = (ip_network("2001:db8::11/128"), ip_network("127.0.0.11/32"))
     made = destination("greenbank", bench.backend, bench.hub_ca.pem, bench.clients["greenbank"])
     over_both = replace(made, addresses=(ip_address("2001:db8::20"), ip_address("127.0.0.1")), sources=sources)
-    bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(over_both,))))
+    bench.install(bench.with_destinations(over_both))
     text = Path(bench.place.folder, "current", "haproxy.cfg").read_text()
     servers = [line.split() for line in text.splitlines() if line.startswith("    server at-")]
     assert [(line[1], line[line.index("source") + 1]) for line in servers] == [

@@ -104,7 +104,7 @@ def test_a_counterpart_that_is_not_itself_is_not_called(bench: Bench, destinatio
         server: Recorder = recorder(shown, bench.root, root.pem)
         made = destination("greenbank", server, root.pem, issuing.identity("switch"))
         made = replace(made, identity=replace(made.identity, chain=issuing.pem))
-        bench.install(replace(bench.model, outbound=replace(bench.model.outbound, destinations=(made,))))
+        bench.install(bench.with_destinations(made))
         statuses.append((ask_plain(bench, "/parties/1", {"FSPIOP-Destination": "greenbank"})[0], len(server.seen)))
         if shown is wrong:
             assert OUTBOUND[fault] in log(bench, OUTBOUND[fault])

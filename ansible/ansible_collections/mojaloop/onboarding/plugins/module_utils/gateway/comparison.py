@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..errors import GatewayError
 from ..findings import Disposition, Finding
 from .haproxy import Release, release_digest
 from .haproxy_maps import Maps, narrowed, owner_of, written
@@ -53,8 +54,12 @@ class Plan:
 
 
 def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], participants: Collection[str] | None = None) -> Plan:
-    """Compare a release with an observation (see ``host.gateway_haproxy.observe``); ``participants``: only theirs, None: all."""
+    """Compare a release with an observation (see ``host.gateway_haproxy.observe``); ``participants``: only theirs, None: all.
+
+    GatewayError when files of somebody else are gone, who is called with them.
+    """
     there: Mapping[str, str] = observed["files"]
+    _expect_kept(model, observed, participants)
     files = {name: digest for name, digest in release.digests.items() if _in_scope(name, participants)}
     files.update({name: digest for name, digest in there.items() if not _in_scope(name, participants)})
     maps = release.maps if participants is None else narrowed(release.maps, observed["maps"], participants)
@@ -113,6 +118,16 @@ def _owner(name: str) -> str:
 
 def _in_scope(name: str, participants: Collection[str] | None) -> bool:
     return participants is None or _owner(name) in {"", *participants}
+
+
+def _expect_kept(model: GatewayModel, observed: Mapping[str, Any], participants: Collection[str] | None) -> None:
+    """The running process has loaded them; a release without them would end the calls to others than this run is about."""
+    called = {owner_of("destinations", key, value) for key, value in observed["maps"].get("destinations", {}).items()}
+    kept = {_owner(name) for name in observed["files"] if name.endswith("/backend.cfg")}
+    lost = sorted(name for name in called - kept if not _in_scope(f"destinations/{name}/backend.cfg", participants))
+    if lost:
+        what = f"the installed files of {', '.join(lost)} are gone, and this run is not about them"
+        raise GatewayError(what, where=f"gateway/{model.host}", remedy="Run for all participants.")
 
 
 def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest: str) -> Iterator[Finding]:
