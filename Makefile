@@ -71,7 +71,8 @@ mutation: system venv node ## take every rule of gateway, firewall and certifica
 	$(PYTEST) -s tests/mutation
 
 test: system venv node scanner ## everything, on a machine that has never seen the project; ends with the summary of all tests
-	@$(MAKE) --no-print-directory --keep-going lint types docs-check molecule pytest
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=line molecule lint types docs-check; checked=$$?; \
+	$(MAKE) --no-print-directory pytest && exit $$checked
 
 test-deep: export ONBOARDING_TEST_DEPTH := deep
 test-deep: pytest ## all tests that `make test` only samples (every point of interruption, every mutation), in full: several hours
