@@ -183,6 +183,17 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.Capture
     capsys.readouterr()
 
 
+def test_the_lists_are_about_the_chosen_participants(settled: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    def listed(*chosen: str) -> set[tuple[object, object]]:
+        main(["status", "-i", str(settled.inventory), "--json", *chosen])
+        return {(each["holder"], each["artefact"]) for each in json_of(capsys)["certificates"]}  # type: ignore[attr-defined]
+
+    some = listed("--participants", "greenbank")
+    assert some >= {("greenbank", "server"), ("greenbank", "client/hub"), ("hub", "client/greenbank")}
+    assert not {each for each in some if {"bluebank", "client/bluebank", "probe-one"} & set(each)}
+    assert some | listed("--participants", "bluebank") < listed()
+
+
 def test_backup_and_restore(settled: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = Place(tmp_path / "copy")
     shutil.copytree(settled.folder, copy.folder)

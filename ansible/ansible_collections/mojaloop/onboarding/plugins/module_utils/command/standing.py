@@ -17,7 +17,10 @@ from .clients import ListedClients, list_clients
 
 
 def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClients]]:
-    """Participant by document step, as a run would find it now; every certificate and OAuth client with its end; writes nothing."""
+    """Participant by document step, as a run would find it now; certificates and OAuth clients with their ends; writes nothing.
+
+    With participants chosen, the lists hold what is theirs, or about them.
+    """
     tree = DiskTree(Path(request.state))
     run = make_run(
         request.load(),
@@ -31,7 +34,12 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
     summary = replace(summary, pages=latest_pages(tree))
-    return summary, list_certificates(tree, run.description, run.now), list_clients(tree, run.description)
+    certificates, clients = list_certificates(tree, run.description, run.now), list_clients(tree, run.description)
+    if request.participants:
+        chosen = {participant.name for participant in run.chosen}
+        certificates = [each for each in certificates if chosen & {each.holder, *each.path.split("/")}]
+        clients = [each for each in clients if each.participant in chosen]
+    return summary, certificates, clients
 
 
 def _rehearse(run: Run) -> list[Finding]:
