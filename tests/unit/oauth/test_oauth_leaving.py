@@ -166,6 +166,22 @@ def test_under_the_same_issuer_the_earlier_client_has_its_overlap(settled: Bench
     assert rests(settled, days=7)
 
 
+@pytest.mark.parametrize("rotates", [False, True])
+def test_a_client_of_another_server_with_the_same_id_is_another_client(bench: Bench, *, rotates: bool) -> None:
+    bench.server = Servers({url: type(bench.server)(url, rotates_on_read=rotates) for url in (URL, OTHER)})
+    bench.description = replace(bench.description, participants=(participant("greenbank"),))
+    bench.run()
+    describe(bench, registration_url=OTHER)
+    assert reasons(bench.run()) == ["authorization-server-changed"]
+    assert [*registered(bench, URL), *registered(bench, OTHER)] == accepted(bench) == ["client-1"] * 2
+    for days in (0, 6, 7):
+        found = bench.run(Overlay(bench.tree), check=True, now=NOW + days * DAY)
+        assert reasons(found) == (["oauth-client-retired"] if days == 7 else []), days
+    assert reasons(bench.run(now=NOW + 7 * DAY)) == ["oauth-client-retired"]
+    assert (registered(bench, URL), registered(bench, OTHER)) == ([], accepted(bench))
+    assert bench.run(now=NOW + 7 * DAY) == []
+
+
 def test_a_revocation_ends_the_overlap(settled: Bench) -> None:
     describe(settled, registration_url=OTHER)
     ran(settled)

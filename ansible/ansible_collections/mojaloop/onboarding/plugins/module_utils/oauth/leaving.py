@@ -9,7 +9,6 @@ refused at once; under the same one the client from before works on for ``client
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ..description.model import Participant
 from ..errors import AuthorizationServerError
@@ -28,7 +27,7 @@ def leave_server(work: Workplace, participant: Participant) -> Iterator[Finding]
     moving = present is not None and present.elsewhere(work.server)
     for which, client in clients.items():
         # The present one under its second name, where a run was killed: ``Renewal.finish`` forgets that.
-        same = which != "" and present is not None and replace(client, replaced="") == present
+        same = which != "" and present is not None and client.same_client(present)
         if (moving or client.elsewhere(work.server)) and not same and not _kept(work, participant, which, moving=moving):
             yield _end(work, participant, client, which)
 

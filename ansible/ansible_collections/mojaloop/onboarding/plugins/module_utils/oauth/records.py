@@ -53,6 +53,11 @@ class Registration:
         """Whether it was registered at another server than this one."""
         return self.issuer not in {"", server.issuer} or self.registration_url not in {"", server.registration_url}
 
+    def same_client(self, other: Registration) -> bool:
+        """Whether the other record is about this client too. Threat: another server may give out the same id, even for the same issuer."""
+        place = (other.client_id, other.issuer, other.registration_url)
+        return (self.client_id, self.issuer, self.registration_url) == place
+
     def ends(self, overlap_days: int) -> datetime:
         """When a client that was replaced is to end."""
         return _moment(self.replaced, self.client_id) + timedelta(days=overlap_days)

@@ -50,13 +50,11 @@ class Renewal:
                 self.work.forget(self.participant, NEXT)
             self.work.tree.remove(intent_path(self.participant.name))
         present, following, earlier = (clients.get(which) for which in ("", NEXT, PREVIOUS))
-        if following and present and following.client_id == present.client_id:
+        if following and present and following.same_client(present):
             self.work.forget(self.participant, NEXT)
-        elif following is None and present and earlier and earlier.client_id == present.client_id:
+        elif following is None and present and earlier and earlier.same_client(present):
             self.work.forget(self.participant, PREVIOUS)
-        elif (
-            following and present and earlier and earlier.client_id == present.client_id and not self.work.lacks_exchange(self.participant)
-        ):
+        elif following and present and earlier and earlier.same_client(present) and not self.work.lacks_exchange(self.participant):
             secret, findings = self._looked_at(following)
             yield from findings
             if secret is None:
@@ -91,7 +89,7 @@ class Renewal:
         """End the earlier client when its time is over."""
         clients = self._clients()
         present, earlier = clients.get(""), clients.get(PREVIOUS)
-        if earlier is None or (present and earlier.client_id == present.client_id):
+        if earlier is None or (present and earlier.same_client(present)):
             return
         if self._revoked(earlier) or earlier.ends(self.work.server.client_overlap_days) <= self.work.now:
             yield from self._retired(earlier)
@@ -175,7 +173,7 @@ class Renewal:
         tree, name = self.work.tree, self.participant.name
         clients = self._clients()
         present, following, earlier = clients[""], clients[NEXT], clients.get(PREVIOUS)
-        if earlier and earlier.client_id != present.client_id:
+        if earlier and not earlier.same_client(present):
             yield from self._retired(earlier)
         replaced = replace(present, replaced=self.work.now.isoformat(timespec="seconds"))
         write_registration(tree, name, replaced, PREVIOUS)

@@ -131,7 +131,7 @@ class Workplace:
             # There, its record may still have the place that a rehearsed hand-over has taken from it.
             for place in ("", NEXT, PREVIOUS):
                 kept = read_registration(self.tree.below, participant.name, place)
-                if kept and kept.client_id == registration.client_id:
+                if kept and kept.same_client(registration):
                     write_registration(self.tree.below, participant.name, replace(kept, **given), place)
         fresh = replace(registration, **given)
         write_registration(self.tree, participant.name, fresh, which)
