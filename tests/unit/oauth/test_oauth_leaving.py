@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import AuthorizationServerError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import rehearse_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients, rehearse_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer, Unreachable
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import PREVIOUS
@@ -137,6 +138,18 @@ def test_a_server_that_does_not_delete_is_told_once(settled: Bench) -> None:
     settled.server.by_url[URL].fault = lambda method: Answer(403, {}, b"{}") if method == "GET" else None
     assert reasons(ran(settled)) == TOLD * 2
     assert rests(settled)
+
+
+def test_where_no_connection_can_be_had_from_here_nothing_is_forgotten(settled: Bench, tmp_path: Path) -> None:
+    settled.change("greenbank", state=State.SUSPENDED)
+    describe(settled, **NEW, ca_file=str(tmp_path / "no-such.pem"))
+    before, everybody = content(settled), settled.description.participants
+    for _ in range(2):
+        found = onboard_clients(description=settled.description, participants=everybody, tree=settled.tree, now=NOW, check=False)
+        assert reasons(found) == ["authorization-server-refused"] * 2
+        assert all("no-such.pem: cannot be used for TLS" in one.detail for one in found)
+    assert content(settled) == before
+    assert reasons(ran(settled)) == [CHANGED[1], *CHANGED]
 
 
 def test_while_the_other_server_is_down_nothing_is_lost_and_the_doors_await_it(settled: Bench) -> None:

@@ -71,10 +71,11 @@ class Workplace:
         if self.check:
             found: dict[str, object] = {"client_id": REHEARSED + participant.name, "client_secret": "rehearsal"}
         else:
-            token = _initial_access_token(self.server)
+            # Whatever fails before there is a connection to be had has registered nobody.
+            client, token = self.client, _initial_access_token(self.server)
             write_intent(self.tree, participant.name, Intent.of(action, str(desired["client_name"]), self.now))
             try:
-                found = self.client.create(desired, token)
+                found = client.create(desired, token)
             except RegistrationRefused:
                 self.tree.remove(intent_path(participant.name))
                 raise
