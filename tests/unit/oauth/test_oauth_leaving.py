@@ -209,6 +209,29 @@ def test_a_revocation_ends_the_overlap(settled: Bench) -> None:
     assert rests(settled, days=1)
 
 
+@pytest.mark.parametrize("values", [NEW, {"registration_url": OTHER}])
+@pytest.mark.parametrize("lacks", ["server", "exchange certificate"])
+def test_who_is_revoked_at_the_server_before_is_out_although_no_successor_can_be_had(
+    settled: Bench, values: dict[str, str], lacks: str
+) -> None:
+    settled.description = replace(settled.description, participants=settled.description.participants[1:])
+    describe(settled, **values)
+    settled.change("redbank", oauth=ClientOrders(revoke_before=NOW + DAY))
+    awaited = ["authorization-server-unreachable"] if lacks == "server" else ["awaiting-counterpart"]
+    if lacks == "server":
+        settled.server.down.add(OTHER)
+    else:
+        settled.tree.remove("store/hub/received/redbank/exchange.pem")
+    assert reasons(settled.run(now=NOW + DAY)) == [CHANGED[1], *awaited]
+    assert (registered(settled, URL, "redbank"), accepted(settled, "redbank", days=1)) == ([], [])
+    assert reasons(settled.run(now=NOW + DAY)) == awaited
+    settled.server.down.clear()
+    settled.publish_exchange()
+    settled.run(now=NOW + DAY)
+    assert accepted(settled, "redbank", days=1) == registered(settled, OTHER, "redbank")
+    assert rests(settled, days=1)
+
+
 @pytest.mark.parametrize("down", [False, True])
 @pytest.mark.parametrize("state", [State.SUSPENDED, State.OFFBOARDED])
 def test_who_is_not_active_is_registered_nowhere(settled: Bench, state: State, *, down: bool) -> None:

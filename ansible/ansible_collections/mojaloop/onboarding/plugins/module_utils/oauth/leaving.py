@@ -14,29 +14,32 @@ from ..description.model import Participant
 from ..errors import AuthorizationServerError
 from ..findings import OPERATOR, Finding
 from ..store.layout import PREVIOUS
-from .doors import accepted_clients
+from .doors import accepted_clients, revoked
 from .records import Registration
 from .transport import Unreachable
 from .workplace import Workplace
 
 
 def leave_server(work: Workplace, participant: Participant) -> Iterator[Finding]:
-    """End the clients at a server from before: all but the present one that is still to be replaced, and one whose overlap runs."""
+    """End the clients at a server from before: all but the present one, until it is replaced or revoked, and one whose overlap runs."""
     clients = work.clients(participant)
     present = clients.get("")
     moving = present is not None and present.elsewhere(work.server)
     for which, client in clients.items():
         # The present one under its second name, where a run was killed: ``Renewal.finish`` forgets that.
         same = which != "" and present is not None and client.same_client(present)
-        if (moving or client.elsewhere(work.server)) and not same and not _kept(work, participant, which, moving=moving):
+        if (moving or client.elsewhere(work.server)) and not same and not _kept(work, participant, client, which, moving=moving):
             yield _end(work, participant, client, which)
 
 
-def _kept(work: Workplace, participant: Participant, which: str, *, moving: bool) -> bool:
+def _kept(work: Workplace, participant: Participant, client: Registration, which: str, *, moving: bool) -> bool:
     if not participant.active:
         return False
+    if which == "":
+        # Threat: whoever has a leaked secret must be out, also where no successor can be had.
+        return not revoked(work.description, participant, client, work.now)
     overlaps = which == PREVIOUS and not moving
-    return which == "" or (overlaps and PREVIOUS in accepted_clients(work.description, work.tree, participant, work.now))
+    return overlaps and PREVIOUS in accepted_clients(work.description, work.tree, participant, work.now)
 
 
 def _end(work: Workplace, participant: Participant, client: Registration, which: str) -> Finding:
