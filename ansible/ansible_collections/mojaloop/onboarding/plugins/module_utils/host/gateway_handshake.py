@@ -38,7 +38,7 @@ def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: b
 
 def absent(addresses: Iterable[str]) -> list[str]:
     """Which of these the host has not: HAProxy would find no way out from there, and say so to nobody but its callers."""
-    return [address for address in addresses if _bind_error(address, 0) == errno.EADDRNOTAVAIL]
+    return [address for address in addresses if _bind_error(address, 0) in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}]
 
 
 def taken(address: str, port: int) -> bool:
@@ -47,14 +47,14 @@ def taken(address: str, port: int) -> bool:
 
 
 def _bind_error(address: str, port: int) -> int:
-    """The error number of taking an address and port; 0 when it can be taken."""
+    """The error number of taking an address and port; 0 when it can be taken. A host may have been booted without IPv6."""
     wide = ":" in address
-    with socket.socket(socket.AF_INET6 if wide else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has closed and still lingers is nobody
-        if wide:
-            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if wide else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has closed and still lingers is nobody
+            if wide:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind((address, port))
-        except OSError as error:
-            return error.errno or 0
+    except OSError as error:
+        return error.errno or 0
     return 0
