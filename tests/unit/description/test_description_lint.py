@@ -145,6 +145,20 @@ def test_private_addresses_in_production_need_a_word(folder: Folder) -> None:
     assert folder.problems() == []
 
 
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        ("10.0.0.5/32", ""), ("45.60.9.9", ""), ("'fd00::5'", ""), ("127.0.0.1", "'127.0.0.1/32' (loopback)"), ("224.0.0.1", "'224.0.0.1/32' (multicast)"),
+        ("'fe80::1'", "'fe80::1/128' (link-local)"), ("0.0.0.0/0", "'0.0.0.0/0'; allowed: at most /16"), ("'::/0'", "'::/0'; allowed: at most /16"),
+    ],
+)  # fmt: skip
+def test_gateways_call_from_addresses_of_their_hosts(folder: Folder, network: str, told: str) -> None:
+    folder.edit("hub.yml", "- host: hub-gateway", f"- egress_addresses: [{network}]\n      host: hub-gateway")
+    found = folder.problems()
+    assert len(found) == bool(told)
+    assert all(f": hub.gateways[0].egress_addresses[0]: found {told}" in problem for problem in found)
+
+
 def test_ipv4_mapped_addresses_are_ipv4(folder: Folder) -> None:
     folder.edit(REDBANK, "45.60.3.21/32", "'::ffff:45.60.3.21', '::ffff:45.60.4.0/120'")
     assert [str(network) for network in folder.load().participant("redbank").egress_addresses] == ["45.60.3.21/32", "45.60.4.0/24"]

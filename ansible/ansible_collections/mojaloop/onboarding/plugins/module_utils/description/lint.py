@@ -121,8 +121,15 @@ def _networks(side: SideText) -> Iterator[tuple[str, Network]]:
     yield from ((key, ip_network(address)) for key, address in side.items("endpoint.addresses"))
 
 
+def _gateways_networks(side: SideText) -> Iterator[tuple[str, Network]]:
+    """Every address that its gateways' hosts have instead, with its key: private ones too, as they may be translated on the way."""
+    for key, gateway in side.items("gateways"):
+        found = enumerate(gateway.get("egress_addresses") or [])
+        yield from ((f"{key}.egress_addresses[{index}]", network) for index, network in found if network is not None)
+
+
 def _wide_addresses(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    for key, network in _networks(side):
+    for key, network in (*_networks(side), *_gateways_networks(side)):
         if too_wide(network) and not side.get("wide_addresses"):
             yield side.problem(key, shown(str(network)), "at most /16 (IPv4) or /32 (IPv6), or the key 'wide_addresses: accepted'")
 
@@ -135,6 +142,10 @@ def _special_addresses(side: SideText, around: Circumstances) -> Iterator[Proble
         if name:
             remedy = ", or the key 'private_addresses: accepted'" if name == "private" else ""
             yield side.problem(key, f"{shown(str(network))} ({name})", f"public addresses in kind {around.kind.value}{remedy}")
+    for key, network in _gateways_networks(side):
+        name = refused_range(network, around.kind, private_accepted=True)
+        if name:
+            yield side.problem(key, f"{shown(str(network))} ({name})", f"public and private addresses in kind {around.kind.value}")
 
 
 def _repeated_addresses(side: SideText, _around: Circumstances) -> Iterator[Problem]:
