@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,36 @@ def test_another_host_that_the_participant_publishes_is_a_fault(through: Site) -
     else:
         alone(through, "greenbank", url="https://three.example")
         assert faults(alone(through, "hub", url="https://greenbank.example")) == [("hub", "server.pem", "san")]
+
+
+@pytest.mark.parametrize("first", ["hub", "greenbank"])
+def test_another_organisation_of_the_hub_ends_no_call_of_it(through: Site, first: str) -> None:
+    scheme = through.hub["profile"] == "mojaloop-scheme-ca"
+    awaited = ("greenbank", "own-client.pem", "subject", "hub")
+    through.hub["hub"]["organisation"] = "Other Switch"
+    if first == "greenbank":
+        for _ in range(2):
+            found = alone(through, "greenbank")
+            assert (faults(found), awaited in pending(found)) == ([], scheme)
+    assert faults(alone(through, "hub")) == []
+    # The one in use, and the one that is announced beside it: the door lets both in before the hub switches.
+    for _ in range(2):
+        found = alone(through, "greenbank")
+        assert (faults(found), awaited in pending(found)) == ([], scheme)
+    if scheme:
+        assert through.read("store/greenbank/received/hub/own-client.pem").count(b"BEGIN") == 2
+        later = NOW + timedelta(days=100)
+        through.together(now=later, sides=["hub"])
+        assert faults(through.together(now=later, sides=["greenbank"])) == []
+        assert through.read("store/greenbank/received/hub/own-client.pem").count(b"BEGIN") == 1
+        found = through.together(now=later, sides=["greenbank"])
+        assert (faults(found), awaited in pending(found)) == ([], False)
+
+
+def test_another_organisation_with_which_the_hub_calls_is_a_fault(tmp_path: Path) -> None:
+    made = site(tmp_path, "bluebank", "greenbank", profile="mojaloop-scheme-ca", approval="automatic")
+    made.together()
+    made.hub["hub"]["organisation"] = "Third"
+    alone(made, "hub")
+    made.hub["hub"]["organisation"] = "Other"
+    assert ("greenbank", "own-client.pem", "subject") in faults(alone(made, "greenbank"))

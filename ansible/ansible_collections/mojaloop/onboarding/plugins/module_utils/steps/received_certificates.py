@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from cryptography import x509
@@ -37,7 +38,7 @@ from ..store import layout
 from ..store.interface import contents
 from .approvals import compare_endpoints, hold_back, read_endpoints, tell_contact
 from .authorities import authority_chain, received_chain
-from .installation import NOT_SERIOUS, install_signed
+from .installation import NAMES, NOT_SERIOUS, install_signed
 from .jws_keys import JwsKeys
 from .oauth_credentials import SEALED, check_sealed, install_credentials, opened_credentials
 from .revocations import received_list
@@ -178,19 +179,32 @@ class Reader:
         return found.faults
 
     def _callers(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
-        """With these the counterpart calls a side that has no CA to sign them; a side that has one lets in what it signed."""
+        """With these the counterpart calls a side that has no CA to sign them; a side that has one lets in what it signed.
+
+        One that was accepted under the names described before goes on: the counterpart announces one with the present names beside it.
+        """
         run, counterpart = self._run, relation.counterpart
         if has_authority(run.description, relation.side.name):
             return [Fault("file-unwanted", "is for sides without a CA of their own")]
         check_input(files[OWN_CLIENT], labels=("CERTIFICATE",), most=2, limit=CHAIN_LIMIT, where=OWN_CLIENT)
         chain = read_chain(files["ca.pem"], where="ca.pem") if "ca.pem" in files else ()
-        rule, now = run.description.profile.rule("client"), run.now
-        return [
-            fault
+        rule, now, kept = run.description.profile.rule("client"), run.now, self._kept_callers(relation)
+        found = [
+            (fault, fault.reason in NAMES and certificate in kept)
             for certificate in read_certificates(files[OWN_CLIENT])
             for fault in certificate_faults(certificate, rule=rule, holder=counterpart, chain=chain, now=now)
             if fault.reason != NOT_SERIOUS
         ]
+        outdated = (replace(fault, detail=f"{fault.detail}: as described before") for fault, named_before in found if named_before)
+        self._tell(relation, OWN_CLIENT, outdated)
+        return [fault for fault, named_before in found if not named_before]
+
+    def _kept_callers(self, relation: Relation) -> Chain:
+        """The certificates with which the counterpart may call as it is; none where the copy is damaged: it is replaced."""
+        pem = self._run.tree.read(f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/{OWN_CLIENT}")
+        with suppress(CertificateUnreadable):
+            return () if pem is None else read_certificates(pem)
+        return ()
 
     def _credentials(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
         check_sealed(files[SEALED])
