@@ -247,7 +247,7 @@ def test_of_a_file_that_cannot_be_read_now_nothing_is_concluded(tree: DiskTree, 
         return opened(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refused)
-    with pytest.raises(StoreError, match="to have it reported as missing" if number == errno.EACCES else "remove the cause and run again"):
+    with pytest.raises(Unavailable, match="remove the cause and run again"):
         tree.read("store/hub/server/key.pem")
     with pytest.raises(Unavailable, match=rf"^store/hub/server.*: cannot be read \({os.strerror(number)}\)"):
         contents(tree, "store/hub/server")
@@ -256,6 +256,25 @@ def test_of_a_file_that_cannot_be_read_now_nothing_is_concluded(tree: DiskTree, 
         assert (found["key.pem"].content, found["certificate.pem"].content) == (None, b"of it"), "it says something of this one alone"
     monkeypatch.undo()
     assert contents(tree, "store/hub/server") == {"key.pem": b"the only copy", "certificate.pem": b"of it"}
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+@pytest.mark.parametrize("at", ["store/hub", "store/hub/server", "store/hub/server/key.pem"])
+def test_a_way_that_cannot_be_gone_now_is_one_error(tree: DiskTree, monkeypatch: pytest.MonkeyPatch, at: str, number: int) -> None:
+    tree.write_folder("store/hub/server", {"key.pem": b"the only copy"})
+    other, looked_at = DiskTree(tree.root), os.lstat
+
+    def refused(path: str, *, dir_fd: int | None = None) -> os.stat_result:
+        if path in {str(tree.root / at), "key.pem"}:
+            raise OSError(number, os.strerror(number))
+        return looked_at(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "lstat", refused)
+    for look in (other.status, lambda path: other.folder(path.rpartition("/")[0])):
+        with pytest.raises(Unavailable, match=os.strerror(number)):
+            look("store/hub/server/key.pem")
+    monkeypatch.undo()
+    assert content(other, "store/hub/server") == {"key.pem": b"the only copy"}
 
 
 def test_leftovers_that_are_no_commits_are_swept(tree: DiskTree) -> None:

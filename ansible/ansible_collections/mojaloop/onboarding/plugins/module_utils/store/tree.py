@@ -44,8 +44,8 @@ __all__ = ["LARGEST", "DiskTree", "Entry", "Overlay", "Status", "Tree"]
 SHARED = "exchange/"
 """What counterparts write, or git does for them."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_OF_THE_FILE = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.ENAMETOOLONG}
-"""Why a file cannot be opened, by its own nature; all else is the system's, and says nothing about what is stored."""
+_OF_THE_FILE = {errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR, errno.ENAMETOOLONG}
+"""Why a file cannot be opened, by its own nature; all else, who runs this too, says nothing about what is stored."""
 
 
 class DiskTree:
@@ -82,10 +82,10 @@ class DiskTree:
 
     def status(self, path: str) -> Status | None:
         """See ``Tree``."""
-        try:
-            return _status(os.lstat(self._path(path)))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        place = self._path(path)
+        with _reading(path), suppress(FileNotFoundError, NotADirectoryError):
+            return _status(os.lstat(place))
+        return None
 
     def folder(self, path: str, *, largest: int = LARGEST, most: int = MOST) -> dict[str, Entry]:
         """See ``Tree``."""
@@ -247,6 +247,8 @@ class DiskTree:
                 found = os.lstat(place)
             except (FileNotFoundError, NotADirectoryError):
                 return
+            except OSError as error:
+                raise _unavailable(path, error) from error
             if stat.S_ISLNK(found.st_mode):
                 raise unreadable(path, f"{name} is a symbolic link")
         # The exchange may be written by others while a run goes on: there, every path is looked at anew.
