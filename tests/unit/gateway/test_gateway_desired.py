@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -134,6 +136,23 @@ def test_participants_door_lets_in_the_hub_only_with_the_certificate_it_signed(w
     assert model.inbound.trusted.strip() == world.authorities["greenbank"].pem.strip()
     assert (called(model), model.outbound.routed) == (["hub"], False)
     assert model.outbound.destinations[0].trusted == world.authorities["hub"].pem
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE])
+@pytest.mark.parametrize("file", ["issued/redbank/client.pem", "client/redbank/key.pem", "oauth/redbank.json"])
+def test_nobody_is_shut_out_for_a_file_that_cannot_be_read_now(
+    world: World, monkeypatch: pytest.MonkeyPatch, file: str, number: int
+) -> None:
+    opened = os.open
+
+    def refused(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path.endswith(file):
+            raise OSError(number, os.strerror(number))
+        return opened(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(StoreError, match=rf"^store/hub/{file}: cannot be read \({os.strerror(number)}\)"):
+        world.model()
 
 
 @pytest.mark.parametrize("state", [State.SUSPENDED, State.OFFBOARDED])

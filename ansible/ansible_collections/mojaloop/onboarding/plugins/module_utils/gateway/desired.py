@@ -21,6 +21,7 @@ from ..errors import GatewayError, StoreError
 from ..findings import Disposition, Finding
 from ..oauth.doors import accepted_clients
 from ..store import layout
+from ..store.interface import Unavailable
 from ..store.tree import Tree
 from . import rules
 from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Outbound, TokenEndpoint, TokenRules
@@ -81,10 +82,15 @@ class _View:
         return other.name if self.side.name == HUB else self.side.name
 
     def complete(self, step: str, make: Callable[[_View, Side], Made | None], others: Iterable[Side]) -> Iterator[Made]:
-        """What can be made; a counterpart whose artefacts are damaged is a fault of its own and stops nobody else."""
+        """What can be made; a counterpart whose artefacts are damaged is a fault of its own and stops nobody else.
+
+        Of what cannot be read at the moment nothing is concluded: whoever is left out is shut out of the running gateway.
+        """
         for other in others:
             try:
                 made = make(self, other)
+            except Unavailable:
+                raise
             except (StoreError, GatewayError) as error:
                 about = (self.participant(other), step, self.side.name, f"gateway/{self.gateway.host}/{other.name}")
                 self.findings.append(Finding(*about, "artefact-damaged", Disposition.FAULT, detail=str(error)))
