@@ -271,15 +271,35 @@ def test_who_nothing_can_be_sealed_to_is_awaited_and_keeps_what_it_has(settled: 
     assert rests(settled)
 
 
-def test_a_record_that_does_not_say_where_is_of_the_server_described(settled: Bench) -> None:
+def of_an_earlier_release(bench: Bench) -> None:
     for name in ("greenbank", "redbank"):
         path = f"store/hub/oauth/{name}.json"
-        record = json.loads(settled.tree.read(path))
+        record = json.loads(bench.tree.read(path))
         assert (record.pop("issuer"), record.pop("registration_url")) == ("https://auth.hub.lab", URL)
-        settled.tree.write(path, json.dumps(record, sort_keys=True, indent=2).encode() + b"\n")
+        bench.tree.write(path, json.dumps(record, sort_keys=True, indent=2).encode() + b"\n")
+
+
+def test_a_record_that_does_not_say_where_is_of_the_server_described(settled: Bench) -> None:
+    of_an_earlier_release(settled)
     describe(settled, **NEW)
     assert rests(settled)
     assert known(settled, OTHER) == set()
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_a_record_that_does_not_say_where_says_so_once_its_server_has_answered(settled: Bench, *, rotates: bool) -> None:
+    before = {path: data for path, (data, _, _) in content(settled).items()}
+    of_an_earlier_release(settled)
+    settled.server.by_url[URL].rotates_on_read = rotates
+    assert settled.run(Overlay(settled.tree), check=True) == []
+    assert settled.run() == []
+    settled.server.by_url[URL].rotates_on_read = False
+    assert ({path: data for path, (data, _, _) in content(settled).items()} == before) is not rotates
+    assert rests(settled)
+    describe(settled, **NEW)
+    settled.server.down.add(URL)
+    assert reasons(ran(settled)) == TOLD * 2
+    assert rests(settled)
 
 
 def test_offline_a_rehearsal_shows_later_steps_the_other_client(settled: Bench) -> None:

@@ -102,7 +102,8 @@ class _Step(Workplace):
             return
         observed = self.client.read(registration) if registration and not moving else None
         if registration and observed is not None:
-            yield from self._maintain(participant, self.follow(participant, registration, observed), observed, intent)
+            placed = self.placed(participant, self.follow(participant, registration, observed))
+            yield from self._maintain(participant, placed, observed, intent)
             yield from renewal.carry_on()
         elif participant.state is not State.SUSPENDED:
             yield from self._onboard_anew(participant, registration, intent)

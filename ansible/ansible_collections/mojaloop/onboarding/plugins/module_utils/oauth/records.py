@@ -34,7 +34,7 @@ class Registration:
     """When the credentials of its successor were handed over; empty for the present one, and then not written."""
     issuer: str = ""
     registration_url: str = ""
-    """The server at which it was registered; empty in records of earlier releases, which are taken to be of the one described."""
+    """The server at which it was registered; empty in records of earlier releases until the one described has answered for it."""
 
     @property
     def registered(self) -> datetime:

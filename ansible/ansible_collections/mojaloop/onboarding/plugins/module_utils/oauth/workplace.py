@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -137,6 +138,18 @@ class Workplace:
         fresh = replace(registration, **given)
         write_registration(self.tree, participant.name, fresh, which)
         return fresh
+
+    def placed(self, participant: Participant, registration: Registration) -> Registration:
+        """Note at which server a client is whose record does not say so, once the one described has answered for it there.
+
+        Else it would be asked for at the server before for ever, after a change of the description.
+        """
+        origins = {urlsplit(url).netloc for url in (registration.registration_client_uri, self.server.registration_url)}
+        if self.check or registration.issuer or len(origins) > 1:
+            return registration
+        found = replace(registration, issuer=self.server.issuer, registration_url=self.server.registration_url)
+        write_registration(self.tree, participant.name, found)
+        return found
 
     def deliver(self, participant: Participant, registration: Registration, secret: str, which: str = "") -> None:
         """Put the credentials where their owner reads them (of ``NEXT``: beside that, for later), then keep the record."""
