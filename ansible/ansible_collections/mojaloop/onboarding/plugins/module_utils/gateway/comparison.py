@@ -127,7 +127,9 @@ def _expect_kept(model: GatewayModel, observed: Mapping[str, Any], participants:
     lost = sorted(name for name in called - kept if not _in_scope(f"destinations/{name}/backend.cfg", participants))
     if lost:
         what = f"the installed files of {', '.join(lost)} are gone, and this run is not about them"
-        raise GatewayError(what, where=f"gateway/{model.host}", remedy="Run for all participants.")
+        raise GatewayError(
+            what, where=f"gateway/{model.host}", remedy="Run for all participants. Each must be described, by a file that is in order."
+        )
 
 
 def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest: str) -> Iterator[Finding]:
