@@ -302,6 +302,17 @@ def test_a_record_that_does_not_say_where_says_so_once_its_server_has_answered(s
     assert rests(settled)
 
 
+def test_a_copy_that_does_not_say_where_yet_is_of_the_same_client(settled: Bench) -> None:
+    settled.description = replace(settled.description, participants=(participant("greenbank"),))
+    record = json.loads(settled.tree.read("store/hub/oauth/greenbank.json"))
+    older = {name: value for name, value in record.items() if name not in {"issuer", "registration_url"}}
+    copied = json.dumps({**older, "replaced": NOW.isoformat()}, sort_keys=True, indent=2).encode() + b"\n"
+    settled.tree.write(f"store/hub/oauth/greenbank{PREVIOUS}.json", copied)
+    settled.run(now=NOW + 30 * DAY)
+    assert accepted(settled, days=30) == registered(settled, URL) == [record["client_id"]]
+    assert rests(settled, days=30)
+
+
 def test_offline_a_rehearsal_shows_later_steps_the_other_client(settled: Bench) -> None:
     describe(settled, **NEW)
     overlay = Overlay(settled.tree)

@@ -55,8 +55,9 @@ class Registration:
 
     def same_client(self, other: Registration) -> bool:
         """Whether the other record is about this client too. Threat: another server may give out the same id, even for the same issuer."""
-        place = (other.client_id, other.issuer, other.registration_url)
-        return (self.client_id, self.issuer, self.registration_url) == place
+        places = ((self.issuer, other.issuer), (self.registration_url, other.registration_url))
+        # A record of an earlier release may be filled in while a copy of it is not yet.
+        return self.client_id == other.client_id and all(mine == theirs or "" in {mine, theirs} for mine, theirs in places)
 
     def ends(self, overlap_days: int) -> datetime:
         """When a client that was replaced is to end."""
