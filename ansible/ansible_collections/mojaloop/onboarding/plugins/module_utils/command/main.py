@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verb("status", _status, "Where every participant stands, who is awaited, when what ends. No host is asked.", about)
     verb("check", _check, "Every problem of the description, with file and line.", about)
+    verb("lint", _lint, "What of the certificates here is not as the scheme's own documents ask, with rule, source and remedy.")
     verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
     return parser
@@ -124,6 +125,26 @@ def _check(chosen: argparse.Namespace) -> Answer:
     said = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}; {count} participants are in order."
     data: dict[str, object] = {"outcome": "done" if right else "failed", "problems": problems, "notes": notes, "participants": count}
     return (DONE if right else FAILED), data, "\n".join([*problems, *notes, said])
+
+
+def _lint(chosen: argparse.Namespace) -> Answer:
+    from ..description.loading import load_description  # noqa: PLC0415 -- read when needed
+    from ..scheme_lint.report import lint, unmet  # noqa: PLC0415
+    from ..scheme_lint.rules import Level  # noqa: PLC0415
+    from ..store.tree import DiskTree  # noqa: PLC0415
+
+    folder, state, _environment = _place(chosen)
+    verdicts, judged = lint(DiskTree(state), load_description(folder, state=str(state)))
+    must, should = unmet(verdicts, Level.MUST), unmet(verdicts, Level.SHOULD)
+    accepted = len(verdicts) - len(must) - len(should)
+    said = f"{judged} artefacts: {len(must)} must, {len(should)} should, {accepted} accepted differences."
+    data: dict[str, object] = {
+        "outcome": "failed" if must else "done",
+        "artefacts": judged,
+        "verdicts": [each.as_dict() for each in verdicts],
+    }
+    status = FAILED if must else OPEN if should or not judged else DONE
+    return status, data, "\n".join([*(str(each) for each in verdicts), said])
 
 
 def _backup(chosen: argparse.Namespace) -> Answer:

@@ -82,6 +82,7 @@ def _side(values: Values, ca: Values, folder: str, state: str) -> dict[str, Any]
     return {
         "fspiop_id": values["id"],
         "organisation": values["organisation"],
+        "country": values.get("country", ""),
         "endpoint": _endpoint(endpoint["url"], endpoint["addresses"]) if endpoint else None,
         "egress_addresses": tuple(values["egress_addresses"]),
         "ca": _authority(values.get("ca", ca), folder, state),

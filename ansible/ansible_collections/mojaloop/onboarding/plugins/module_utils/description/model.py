@@ -142,6 +142,8 @@ class Side:
     keys: KeyChoices
     gateways: tuple[Gateway, ...]
     firewall: Firewall
+    country: str = ""
+    """ISO 3166-1 code for the subject of certificates; empty: the subject has no C."""
 
     def egress_at(self, host: str) -> tuple[Network, ...]:
         """Where calls from one gateway host come from, as that host has the addresses: on the way they may be translated."""

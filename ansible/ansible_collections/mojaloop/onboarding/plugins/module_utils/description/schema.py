@@ -57,6 +57,7 @@ _NAME = Text("a lower-case letter, then letters, digits and - (at most 30)", r"[
 _ORGANISATION = Text(
     "a name of 1 to 64 printable characters, without {{ {% {#", r"((?!\{[{%#])[^\u0000-\u001f\u007f-\u009f])+", longest=64, parse=_printable
 )
+_COUNTRY = Text("two capital letters", r"[A-Z]{2}", longest=2)
 _ADDRESS = Text("an IPv4 or IPv6 address", longest=64, parse=parse_address)
 _NETWORK = Text("an IPv4 or IPv6 address or network", longest=64, parse=parse_network)
 _URL = Text("https://<host>[:<port>][/<path>]", r"https://.+", longest=512, parse=parse_url)
@@ -201,6 +202,7 @@ _AUTHORIZATION_SERVER = Record(
 
 _SIDE: tuple[Field, ...] = (
     Field("organisation", _ORGANISATION, "Name of the organisation, as in certificates.", required=True),
+    Field("country", _COUNTRY, "Country of the organisation (ISO 3166-1, two letters), as in certificates; none where absent."),
     Field("egress_addresses", Many(_NETWORK, most=200), "Where the side's calls come from. An empty list is nobody.", default=[]),
     Field("keys", _KEYS, "Kinds of the side's keys.", default={}),
     Field("gateways", Many(_GATEWAY, most=50), "The side's gateways, all configured alike.", default=[]),

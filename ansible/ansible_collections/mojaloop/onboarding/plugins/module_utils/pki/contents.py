@@ -36,16 +36,21 @@ def host(side: Side) -> str:
 
 
 def subject(rule: CertificateRule, side: Side) -> x509.Name:
-    """``O=<organisation>, CN=<host or FSPIOP id>``; a host over 64 characters (the limit of a CN) gives way to the id."""
+    """``C=<country, if described>, O=<organisation>, CN=<host or FSPIOP id>``.
+
+    A host over 64 characters (the limit of a CN) gives way to the id.
+    """
     name = _needed_host(rule, side) if rule.common_name == "host" else side.fspiop_id
     if len(name) > _LONGEST_COMMON_NAME:
         name = side.fspiop_id
-    return _subject(side.organisation, name)
+    return _subject(side.country, side.organisation, name)
 
 
 @lru_cache(maxsize=4096)
-def _subject(organisation: str, name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def _subject(country: str, organisation: str, name: str) -> x509.Name:
+    place = [x509.NameAttribute(NameOID.COUNTRY_NAME, country)] if country else []
+    own = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    return x509.Name([*place, *own])
 
 
 def alternative_names(rule: CertificateRule, side: Side) -> x509.SubjectAlternativeName:
