@@ -4,15 +4,18 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(CURDIR)/.venv/bin:$(if $(PATH),$(PATH):)/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL := C.UTF-8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export MOLECULE_GLOB := tests/molecule/*/molecule.yml
 
-NODE := tests/lab/node
-# The long files first, so that no worker is left alone with one at the end.
-TESTS := $(wildcard $(addprefix tests/,mutation integration interruption secrets faults hostile unit))
+# An area is a folder of tests: tests/AREA, tests/contract/AREA or tests/integration/AREA. `make test AREA=ledger` prepares and runs one.
+# What an area needs on the machine is made by its target prepare-AREA, where there is one: write it, and it is found.
+AREA :=
+folders = $(wildcard $(addsuffix $(1),tests/ tests/contract/ tests/integration/))
+TESTS := $(if $(AREA),$(or $(call folders,$(AREA)),$(error no folder of tests is called $(AREA))),tests)
+PREPARATIONS := $(shell sed -nE 's/^(prepare-[a-z-]+):.*/\1/p' Makefile)
+PREPARE := $(if $(AREA),$(or $(filter prepare-$(AREA),$(PREPARATIONS)),venv),$(PREPARATIONS))
 # Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
-PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadfile --no-loadscope-reorder
+PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help venv system node scanner check lint lint-python lint-yaml lint-ansible types docs-check unit integration molecule pytest mutation test test-deep demo bench docs format lock clean
+.PHONY: help venv system node scanner check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo bench docs format lock clean $(PREPARATIONS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -24,55 +27,33 @@ venv: .venv/.stamp ## Python environment in .venv, as requirements.lock pins it
 system: ## programs from Debian that the lab and the tests need (installed only where missing)
 	@tests/tools/system_packages
 
-node: .make/node ## Node.js programs of the lab (authorization server, JWS judge)
-.make/node: $(wildcard $(NODE)/package.json $(NODE)/package-lock.json $(NODE)/.npmrc) | .venv/.stamp
+node: venv ## Node.js programs of the lab (authorization server, JWS judge)
 	@tests/tools/node_packages
 
-scanner: .make/scanner ## the TLS scanner of the tests (sslyze), in an environment of its own: it needs other releases than this project
-.make/scanner: requirements-scanner.lock | .venv/.stamp
-	@rm -rf $@ && python -m venv $@ && $@/bin/pip install -q -r $< || { rm -rf $@; echo "scanner: sslyze cannot be installed here" >&2; exit 1; }
-	@touch $@
+scanner: venv ## the TLS scanner of the tests (sslyze), in an environment of its own: it needs other releases than this project
+	@mkdir -p .make && rm -rf .make/scanner && scanner=$$(tests/tools/cached_venv scanner requirements-scanner.lock python) && ln -s "$$scanner" .make/scanner
 
-check: venv ## lint, types, generated documents, unit tests: under a minute when warm
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target unit lint types docs-check
-
-lint: lint-python lint-yaml lint-ansible
-
-lint-python: venv
-	ruff check --output-format concise .
-	ruff format --check .
-
-lint-yaml: venv
-	yamllint --strict .
-
-lint-ansible: venv
-	ansible-lint --offline -q
-
-types: venv
-	mypy ansible/ansible_collections tests $(if $(wildcard pulumi/*/*.py),pulumi)
-
-docs-check: venv
-	python tests/tools/role_readmes.py --check
-
-unit: venv
-	$(PYTEST) tests/unit
-
-integration: system venv node scanner
-	$(PYTEST) tests/integration
-
-molecule: system venv node
-	ANSIBLE_HOME=$(CURDIR)/.cache/molecule molecule --base-config .config/molecule/config.yml test --all --no-command-borders
-
-pytest: system venv node scanner
+# One target for each area that needs more than .venv, in the order of the areas' names.
+# Whatever is dear to make is made by tests/tools/cached, so that the next clone on this machine finds it.
+prepare-faults: system node
+prepare-gateway: system node scanner
+prepare-hostile: system
+prepare-integration: system node scanner
+prepare-interruption: system node
+prepare-pytest: venv $(PREPARE)
 	$(PYTEST) $(TESTS)
 
 mutation: export ONBOARDING_TEST_DEPTH := deep
-mutation: system venv node ## take every rule of gateway, firewall and certificate checks away, one at a time, and print which case notices
+mutation: venv prepare-mutation ## take every rule of gateway, firewall and certificate checks away, one at a time, and print which case notices
 	$(PYTEST) -s tests/mutation
 
-test: system venv node scanner ## everything, on a machine that has never seen the project; ends with the summary of all tests
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=line molecule lint types docs-check; checked=$$?; \
+test: venv $(PREPARE) ## everything, on a machine that has never seen the project (AREA=name: one area); ends with the summary of all tests
+ifeq ($(AREA),)
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=line lint types docs-check; checked=$$?; \
 	$(MAKE) --no-print-directory pytest && exit $$checked
+else
+	$(PYTEST) $(TESTS)
+endif
 
 test-deep: export ONBOARDING_TEST_DEPTH := deep
 test-deep: pytest ## all tests that `make test` only samples (every point of interruption, every mutation), in full: several hours
@@ -96,5 +77,6 @@ lock: .make/lock ## write the locks anew from pyproject.toml (UPGRADE=1 takes th
 	python3 -m venv $@ && $@/bin/pip install -q 'pip-tools>=7.5,<8'
 
 clean: ## remove what was installed and cached; the state of environments (.state) holds keys and is left alone
-	rm -rf .venv .make .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible build dist $(NODE)/node_modules
+	rm -rf .venv .make .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible build dist
+	find . -name node_modules -not -path './.git/*' -prune -exec rm -rf {} +
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
