@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 from hostile.test_hostile_memory import SMALL, WIDE, bounded
-from integration.test_oauth_transport import NAME, certificate
+from integration.test_remote_http import NAME, certificate
 from support.counting import record_count
 from support.memory import MIB
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import firewall_nftables, gateway_socket
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth import transport
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import LIMIT, HttpsClient, Route
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote import http as transport
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import LIMIT, HttpClient, Route
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
@@ -114,7 +114,7 @@ def asked(trusted: Path, url: str, *, timeout: float = 5.0, longest: float = 10.
 
     def ask() -> bytes:
         route = Route(str(trusted), connect_address="127.0.0.1")
-        with closing(HttpsClient(route, timeout=timeout, longest=longest)) as client:
+        with closing(HttpClient(route, timeout=timeout, longest=longest)) as client:
             return client.request("POST", url, {}).body
 
     return ask
@@ -183,7 +183,7 @@ def test_a_connection_that_is_kept_has_its_time_anew(trusted: Path) -> None:
 
     with (
         https(trusted, pieces) as url,
-        closing(HttpsClient(Route(str(trusted), connect_address="127.0.0.1"), timeout=5, longest=1.0)) as client,
+        closing(HttpClient(Route(str(trusted), connect_address="127.0.0.1"), timeout=5, longest=1.0)) as client,
     ):
         assert [client.request("GET", url, {}).body for _ in range(3)] == [b"true"] * 3
 

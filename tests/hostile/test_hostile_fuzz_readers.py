@@ -36,12 +36,12 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.jws import SignatureRefused, sign_request, verify_request
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_intent, read_registration
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.token import TokenAnswer
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import read_chain
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.certificates import received_certificate
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import read_own_key, read_public_key
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.policy import SigningCase, check
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.requests import read_request
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.approvals import compare_endpoints
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.registers import held_artefacts
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Relation, Run, make_run

@@ -48,11 +48,11 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.publi
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.sealing import open_sealed, seal
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_keys import token_keys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.token import TokenAnswer
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import LIMIT as ANSWER_LIMIT
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import read_chain
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.certificates import received_certificate
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import read_public_key
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import LIMIT as ANSWER_LIMIT
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.approvals import read_endpoints
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.oauth_credentials import check_sealed
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.archive import unpack

@@ -43,14 +43,15 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
     State,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import AuthorizationServerError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import RemoteError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.signing_keys import JWKS_PATH, follow_signing_keys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.token import TokenAnswer, fetch_token
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer, HttpsClient, Route, Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer, HttpClient, Route
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay
 
 NODE = Path(__file__).resolve().parents[1] / "lab" / "node"
@@ -185,7 +186,7 @@ class Bench:
         credentials: dict[str, object] | None = None,
     ) -> TokenAnswer:
         """Ask for a token as the hub's gateway would pass it on: the client's certificate in the gateway's own header."""
-        client = HttpsClient(Route(str(self.server.folder / "server.pem")))
+        client = HttpClient(Route(str(self.server.folder / "server.pem")))
         return fetch_token(
             _Gateway(client, certificate),
             credentials or self.credentials(name),
@@ -196,7 +197,7 @@ class Bench:
 
 @dataclass
 class _Gateway:
-    client: HttpsClient
+    client: HttpClient
     certificate: Path | None
 
     def request(self, method: str, url: str, headers: Any, body: bytes = b"") -> Answer:  # noqa: ANN401 -- as Http
@@ -442,21 +443,21 @@ def until(condition: Callable[[], bool]) -> None:
 
 def test_another_server_certificate_is_refused_and_the_right_one_accepted(bench: Bench, tmp_path: Path) -> None:
     url = f"https://127.0.0.1:{bench.server.port}/jwks"
-    with closing(HttpsClient(Route(str(tmp_path / "server.pem")))) as client:
+    with closing(HttpClient(Route(str(tmp_path / "server.pem")))) as client:
         assert client.request("GET", url, {}).status == 200
     with pytest.raises(Unreachable, match="its certificate is refused"):
-        HttpsClient(Route(str(self_signed("impostor", tmp_path)))).request("GET", url, {})
-    elsewhere = HttpsClient(Route(str(tmp_path / "server.pem"), connect_address="127.0.0.1"))
+        HttpClient(Route(str(self_signed("impostor", tmp_path)))).request("GET", url, {})
+    elsewhere = HttpClient(Route(str(tmp_path / "server.pem"), connect_address="127.0.0.1"))
     with pytest.raises(Unreachable, match="its certificate is refused"):
         elsewhere.request("GET", url.replace("127.0.0.1", "auth.hub.lab"), {})
-    with pytest.raises(AuthorizationServerError, match="cannot be used for TLS"):
-        HttpsClient(Route(str(tmp_path / "nowhere.pem")))
-    with pytest.raises(AuthorizationServerError, match="not an https URL"):
-        HttpsClient(Route(str(tmp_path / "server.pem"))).request("GET", url.replace("https", "http"), {})
+    with pytest.raises(RemoteError, match="cannot be used for TLS"):
+        HttpClient(Route(str(tmp_path / "nowhere.pem")))
+    with pytest.raises(RemoteError, match="not an https URL"):
+        HttpClient(Route(str(tmp_path / "server.pem"))).request("GET", "http://auth.hub.lab/jwks", {})
 
 
 def test_a_kept_connection_that_the_server_closed_is_opened_again(bench: Bench, tmp_path: Path) -> None:
-    client = HttpsClient(Route(str(tmp_path / "server.pem")))
+    client = HttpClient(Route(str(tmp_path / "server.pem")))
     url = f"https://127.0.0.1:{bench.server.port}/jwks"
     first = client.request("GET", url, {})
     bench.server.stop()

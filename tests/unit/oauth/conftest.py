@@ -31,7 +31,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay, Tree
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -14,12 +14,12 @@ import pytest
 from unit.oauth.conftest import NOW, URL, participant
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, State
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import AuthorizationServerError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients, rehearse_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer, Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import PREVIOUS
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import Overlay
 
@@ -393,4 +393,3 @@ def test_a_management_url_that_is_no_https_is_told_and_not_asked(settled: Bench)
     asked = len(settled.server.asked)
     assert reasons(ran(settled)) == TOLD
     assert {url for _, url in settled.server.asked[asked:]} == {OTHER}
-    assert issubclass(Unreachable, AuthorizationServerError)

@@ -12,7 +12,8 @@ import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer, Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unknown, Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 Bench = Any  # conftest.Bench: conftest modules cannot be imported by name
@@ -308,7 +309,7 @@ def lose() -> Lose:
     def losing(when: str) -> Callable[[str], None]:
         def fault(method: str) -> None:
             if method == when:
-                raise Unreachable("no answer", where="https://auth.test")
+                raise (Unreachable if when == "GET" else Unknown)("no answer", where="https://auth.test")
 
         return fault
 

@@ -21,7 +21,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import rehearse_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients, read_registration
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer, Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unknown, Unreachable
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import NEXT, PREVIOUS
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay
 
@@ -376,7 +377,7 @@ def test_a_lost_answer_leaves_the_present_client_in_use_and_is_told(settled: Ben
 
     def fault(method: str) -> Answer | None:
         if method == "POST":
-            raise Unreachable("no answer", where="https://auth.test")
+            raise Unknown("no answer", where="https://auth.test")
         return None
 
     settled.server.fault = fault

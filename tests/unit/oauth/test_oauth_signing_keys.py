@@ -20,7 +20,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.rules 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_keys import token_keys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.signing_keys import JWKS_PATH, follow_signing_keys
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.transport import Answer
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 Key = dict[str, Any]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.redaction import redacted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Answer, Case, Expected, Kind, Verdict
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.page import page
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.redaction import redacted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.running import TRANSCRIPT_CHARACTERS, run_cases
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=1>"'&{{ 7 * 7 }}\x1b[2J\u202e"""

@@ -11,7 +11,8 @@
     ├── LeaseHeld            another run works on the same state folder
     ├── GatewayError         a gateway refused, did not switch, or was rolled back
     ├── FirewallError        a firewall refused, did not switch, or was rolled back
-    ├── AuthorizationServerError   the authorization server answered something unusable
+    ├── RemoteError          a remote system cannot be asked, or answered something unusable (``remote/errors.py`` says what to do)
+    │   └── AuthorizationServerError   the authorization server did so
     └── LabError             the lab could not be raised or removed
 """
 
@@ -96,8 +97,12 @@ class FirewallError(OnboardingError):
     """A firewall refused a rule set, did not switch to it, or rolled it back."""
 
 
-class AuthorizationServerError(OnboardingError):
-    """The authorization server cannot be reached or answered something unusable."""
+class RemoteError(OnboardingError):
+    """A remote system cannot be asked, or answered something unusable."""
+
+
+class AuthorizationServerError(RemoteError):
+    """The authorization server answered something unusable."""
 
 
 class LabError(OnboardingError):

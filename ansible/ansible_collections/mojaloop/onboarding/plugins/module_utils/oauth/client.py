@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from ..errors import AuthorizationServerError
+from ..remote.http import Answer, Http, bearer, json_body
 from .records import Registration
-from .transport import Answer, Http
 
 GONE = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
 """RFC 7592 section 2.1: a client that does not exist is answered with 401; some servers say 404."""
@@ -65,10 +64,11 @@ class RegistrationClient:
     def _send(self, method: str, url: str, token: str, fields: Mapping[str, object] | None = None) -> Answer:
         if urlsplit(url).scheme != "https":
             raise AuthorizationServerError("tokens are sent over https only", where=url, remedy="Correct the server's own URL.")
-        headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
+        headers = {"Accept": "application/json", **bearer(token)}
         if fields is None:
             return self._http.request(method, url, headers)
-        return self._http.request(method, url, headers | {"Content-Type": "application/json"}, json.dumps(fields).encode())
+        body = json_body(fields)
+        return self._http.request(method, url, headers | {"Content-Type": body.kind}, body.content)
 
     def _known(self, answer: Answer, what: str) -> dict[str, object] | None:
         if answer.status == HTTPStatus.OK:

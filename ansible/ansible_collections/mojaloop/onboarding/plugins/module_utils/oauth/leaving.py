@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..description.model import Participant
-from ..errors import AuthorizationServerError
+from ..errors import RemoteError
 from ..findings import OPERATOR, Finding
+from ..remote.errors import Unknown, Unreachable
 from ..store.layout import PREVIOUS
 from .doors import accepted_clients, revoked
 from .records import Registration
-from .transport import Unreachable
 from .workplace import Workplace
 
 
@@ -61,9 +61,9 @@ def _problem(work: Workplace, participant: Participant, client: Registration, wh
         _ = work.client  # a CA file that cannot be used says nothing of that server: it is a fault, and the record stays
     try:
         work.delete(participant, client, which)
-    except Unreachable as error:
+    except (Unreachable, Unknown) as error:
         work.silent.add(client.registration_url)
         return error.what
-    except AuthorizationServerError as error:
+    except RemoteError as error:
         return error.what
     return ""

@@ -9,22 +9,23 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..description.model import HUB, AuthorizationServer, Description, Participant, State
-from ..errors import AuthorizationServerError, OnboardingError
+from ..errors import AuthorizationServerError, OnboardingError, RemoteError
 from ..exchange.sealing import seal
 from ..findings import Disposition, Finding
+from ..remote.errors import Unknown, Unreachable
+from ..remote.http import Http, HttpClient, Route
 from ..store.layout import NEXT, PREVIOUS, credentials_path, registration_path, sealed_credentials_path
 from ..store.tree import Tree
 from .leaving import leave_server
 from .model import credentials, desired_registration, differences
 from .records import Intent, Registration, intent_path, read_intent, read_object, read_registration, write_intent, write_registration
 from .renewal import Renewal
-from .transport import Http, HttpsClient, Route, Unreachable
 from .workplace import STEP, Connect, Seal, Workplace
 
 
 def connect_https(server: AuthorizationServer) -> Http:
     """HTTPS to the server, verified against the CA file of the description."""
-    return HttpsClient(Route(server.ca_file))
+    return HttpClient(Route(server.ca_file))
 
 
 def onboard_clients(
@@ -60,7 +61,7 @@ def rehearse_clients(*, description: Description, participants: Sequence[Partici
 
 def _onboard_all(step: _Step, participants: Sequence[Participant]) -> list[Finding]:
     findings: list[Finding] = []
-    unreachable: Unreachable | None = None
+    unreachable: Unreachable | Unknown | None = None
     for participant in participants:
         try:
             if unreachable:  # one time-out is enough to know: a thousand participants must not wait for it each
@@ -68,9 +69,9 @@ def _onboard_all(step: _Step, participants: Sequence[Participant]) -> list[Findi
             for finding in step.onboard(participant):
                 findings.append(finding)  # noqa: PERF402 -- what was done before an error is told as well
         except OnboardingError as error:
-            unreachable = error if isinstance(error, Unreachable) else None
+            unreachable = error if isinstance(error, Unreachable | Unknown) else None
             reason = "authorization-server-unreachable" if unreachable else "authorization-server-refused"
-            reason = reason if isinstance(error, AuthorizationServerError) else "error"
+            reason = reason if isinstance(error, RemoteError) else "error"
             findings.append(Finding(participant.name, STEP, HUB, "client", reason, Disposition.FAULT, detail=str(error)))
     return findings
 

@@ -7,10 +7,10 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from ..formats import read_json
-from .transport import Answer, Http
+from ..remote.http import Answer, Http, basic, form_body
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TokenAnswer:
 def fetch_token(http: Http, credentials: Mapping[str, object], *, url: str = "", scope: str | None = None) -> TokenAnswer:
     """Ask for a token (RFC 6749 sections 2.3.1 and 4.4); ``http`` carries the client certificate and the route.
 
-    ``credentials`` are those of ``credentials.json``; ``url`` and ``scope`` replace theirs. Raises Unreachable.
+    ``credentials`` are those of ``credentials.json``; ``url`` and ``scope`` replace theirs. Raises Unreachable or Unknown.
     """
     headers, body = token_request(credentials, scope=scope)
     return _read(http.request("POST", url or str(credentials["token_url"]), headers, body))
@@ -51,13 +51,9 @@ def token_request(credentials: Mapping[str, object], *, scope: str | None = None
     """Headers and body of a token request (RFC 6749 sections 2.3.1 and 4.4) with these credentials."""
     wanted = str(credentials.get("scope", "")) if scope is None else scope
     form = {"grant_type": "client_credentials"} | ({"scope": wanted} if wanted else {})
-    identity = ":".join(quote(str(credentials[name]), safe="") for name in ("client_id", "client_secret"))
-    headers = {
-        "Accept": "application/json",
-        "Authorization": "Basic " + base64.b64encode(identity.encode()).decode(),
-        "Content-Type": "application/x-www-form-urlencoded",
-    }
-    return headers, urlencode(form).encode()
+    identity = [quote(str(credentials[name]), safe="") for name in ("client_id", "client_secret")]
+    body = form_body(form)
+    return {"Accept": "application/json", **basic(*identity), "Content-Type": body.kind}, body.content
 
 
 def _read(answer: Answer) -> TokenAnswer:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ..description.model import HUB, AuthorizationServer, Description, Participant
 from ..errors import AuthorizationServerError, StoreError
 from ..findings import OPERATOR, Disposition, Finding
+from ..remote.http import Http
 from ..store.layout import NEXT, PREVIOUS, credentials_path, received_folder, registration_path, sealed_credentials_path
 from ..store.tree import Overlay, Tree
 from .client import RegistrationClient, RegistrationRefused
@@ -33,7 +34,6 @@ from .records import (
     write_intent,
     write_registration,
 )
-from .transport import Http
 
 STEP = "oauth"
 REHEARSED = "rehearsal-"

@@ -9,8 +9,8 @@ from dataclasses import replace
 from http.client import HTTPException
 
 from ..errors import OnboardingError
+from ..redaction import redacted
 from .model import ACCEPTED, Answer, Case, Kind, Result, Verdict
-from .redaction import redacted
 
 WITNESS_SECONDS = 2.0
 """Logs may be written a moment after the refusal."""

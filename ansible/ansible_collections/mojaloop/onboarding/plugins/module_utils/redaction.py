@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Secrets leave a text before it becomes evidence: whatever a service behind a door echoes, evidence is read by many."""
+"""Secrets leave a text before people read it: evidence and errors quote what other systems answered."""
 
 from __future__ import annotations
 
 import re
 
 HIDDEN = "***"
-_NAMES = r"(?:access_token|refresh_token|id_token|registration_access_token|client_secret|client_assertion|password|passphrase)"
+_NAMES = r"(?:access_token|refresh_token|id_token|registration_access_token|client_secret|client_assertion|secret|password|passphrase)"
 _RULES = (
     (re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL), HIDDEN),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*"), HIDDEN),
