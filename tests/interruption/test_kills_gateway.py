@@ -13,14 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from integration.gateway.conftest import Bench, bench  # noqa: F401 -- a fixture
+from contract.gateway.conftest import Bench, bench  # noqa: F401 -- a fixture
 from support.counting import record_count
 from support.depth import sample
 from support.supervisor import CHANGING, KILL, PASS, Call, Ended, Watch, supervise, why_not
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_socket
 from ansible_collections.mojaloop.onboarding.plugins.modules import gateway as module
 
@@ -46,7 +45,7 @@ def changed_maps(bench: Bench) -> GatewayModel:  # noqa: F811
 
 def change(bench: Bench, wanted: GatewayModel) -> bool:  # noqa: F811
     bench.model = wanted
-    return bool(host.confirm(bench.place, bench.apply(seconds=SECONDS)["ticket"]))
+    return bool(bench.confirm(bench.apply(seconds=SECONDS)["ticket"]))
 
 
 def supervised(bench: Bench, wanted: GatewayModel, decide: Callable[[Call], int]) -> Ended:  # noqa: F811

@@ -19,7 +19,7 @@ from support.mutation import Bench, Mutant
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import haproxy
 
-CASES = ("tests/integration/gateway",)
+CASES = ("tests/contract/gateway",)
 DOOR, PARTICIPANT, OUTBOUND, PROCESS = "hub's door", "participant's door", "outbound", "process"
 MODELS = (
     "test_certificate_that_is_not_mapped", "test_participants_door_lets", "test_outbound_chooses", "test_outbound_of_a_participant",

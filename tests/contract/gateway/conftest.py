@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A real HAProxy on loopback with everything around it: CAs, certificates, tokens, a backend, an authorization server."""
+"""A real gateway on loopback with everything around it: CAs, certificates, tokens, a backend, an authorization server."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ from support.authorities import Authority, digest_of
 from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, archive, plan
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import (
     Caller,
     Destination,
@@ -45,7 +44,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
     TokenRules,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
+
+from .drivers import Haproxy
 
 LOCAL = ip_address("127.0.0.1")
 ISSUER, AUDIENCE = "https://auth.hub.test", "https://api.hub.test"
@@ -168,6 +168,7 @@ class Bench:
     """Everything one test needs; ``model`` is what the door should be, tests replace parts of it."""
 
     root: Path
+    driver: Haproxy
     place: host.Place
     hub_ca: Authority
     signers: list[TokenSigner]
@@ -186,15 +187,16 @@ class Bench:
         return self.model.inbound
 
     def plan(self, participants: set[str] | None = None) -> Plan:
-        return plan(self.model, render(self.model), host.observe(self.place), participants)
+        return self.driver.plan(self.place, self.model, participants)
 
     def apply(self, made: Plan | None = None, *, seconds: float = 30) -> dict[str, Any]:
-        made = made or self.plan()
-        staging = gateway_release.stage(self.place.folder)
-        Path(staging, gateway_release.ARCHIVE).write_bytes(archive(made))
-        listeners = tuple((str(listener.address), listener.port) for listener in self.door.listeners)
-        change = host.Change(made.digest, made.files, listeners, self.door.proxy_protocol, seconds)
-        return host.apply(self.place, staging, change)
+        return self.driver.apply(self.place, self.model, made or self.plan(), seconds=seconds)
+
+    def confirm(self, ticket: str) -> bool:
+        return self.driver.confirm(self.place, ticket)
+
+    def observe(self) -> dict[str, Any]:
+        return self.driver.observe(self.place)
 
     def with_destinations(self, *made: Destination) -> GatewayModel:
         assert self.model.outbound is not None
@@ -204,7 +206,7 @@ class Bench:
         if model:
             self.model = model
         done = self.apply()
-        assert host.confirm(self.place, done["ticket"])
+        assert self.confirm(done["ticket"])
         return done
 
     def with_door(self, **changed: Any) -> GatewayModel:  # noqa: ANN401
@@ -282,7 +284,13 @@ def _inbound(bench: dict[str, Any]) -> Inbound:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def driver() -> Haproxy:
+    """The product under test: another one is another value here."""
+    return Haproxy()
+
+
+@pytest.fixture
+def bench(driver: Haproxy) -> Iterator[Bench]:
     root = Path(tempfile.mkdtemp(prefix="gateway-"))
     hub_ca, other_ca = Authority("Hub CA"), Authority("Other CA")
     authorization = Recorder(other_ca.identity("auth.hub.test", server=True), root)
@@ -292,9 +300,9 @@ def bench() -> Iterator[Bench]:
         "signers": [TokenSigner("key-1", "RS256"), TokenSigner("-key.2", "ES256")],
     }  # fmt: skip
     outbound = Outbound(Listener(LOCAL, free_port()), (), routed=True)
-    place = host.Place(str(root / "haproxy"), str(root / "master.sock"), str(root / "stats.sock"))
+    place = driver.place(root)
     model = GatewayModel("hub", "switch", "hub-gateway", _inbound(parts), outbound, "stdout", place.stats_socket)
-    made = Bench(root, place, hub_ca, parts["signers"], parts["clients"], parts["backend"], authorization, model)
+    made = Bench(root, driver, place, hub_ca, parts["signers"], parts["clients"], parts["backend"], authorization, model)
     try:
         yield made
     finally:

@@ -176,20 +176,20 @@ def test_request_in_progress_on_the_old_process_is_refused_too(bench: Bench) -> 
 
 def test_configuration_that_haproxy_refuses_leaves_the_old_state(bench: Bench) -> None:
     bench.install()
-    before = (bench.plan().digest, host.observe(bench.place))
+    before = (bench.plan().digest, bench.observe())
     bad = replace(bench.door.identity, key=bench.clients["greenbank"].key)
     good, bench.model = bench.model, bench.with_door(identity=bad, callers=bench.door.callers[:1])
     with pytest.raises(GatewayError, match=r"inconsistencies|private key|refuses"):
         bench.apply()
     bench.model = good
-    assert host.observe(bench.place) == before[1]
+    assert bench.observe() == before[1]
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
     assert not list(Path(bench.place.folder).glob(".staging-*"))
 
 
 def test_listener_that_cannot_be_bound_is_undone_at_once(bench: Bench) -> None:
     bench.install()
-    before = host.observe(bench.place)
+    before = bench.observe()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -198,21 +198,21 @@ def test_listener_that_cannot_be_bound_is_undone_at_once(bench: Bench) -> None:
         with pytest.raises(GatewayError, match="undone"):
             bench.apply()
     bench.model = good
-    assert host.observe(bench.place) == before
+    assert bench.observe() == before
     assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
 
 
 def test_unconfirmed_release_is_rolled_back_by_the_host(bench: Bench) -> None:
     bench.install()
-    first = host.observe(bench.place)["running"]
+    first = bench.observe()["running"]
     good = bench.model
     bench.model = replace(without_bluebank(bench), inbound=replace(without_bluebank(bench).inbound, base_path="/v1"))
     token = bench.apply(seconds=SOON)["ticket"]
-    assert host.observe(bench.place)["running"] != first
-    assert until(lambda: host.observe(bench.place)["undone"] == [token])
-    assert not host.confirm(bench.place, token)
+    assert bench.observe()["running"] != first
+    assert until(lambda: bench.observe()["undone"] == [token])
+    assert not bench.confirm(token)
     bench.model = good
-    assert host.observe(bench.place)["running"] == first
+    assert bench.observe()["running"] == first
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
     assert bench.plan().findings == ()
 
@@ -222,7 +222,7 @@ def test_unconfirmed_map_change_is_rolled_back_by_the_host(bench: Bench) -> None
     good, bench.model = bench.model, without_bluebank(bench)
     token = bench.apply(seconds=SOON)["ticket"]
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).reason == "certificate-unknown"
-    assert until(lambda: host.observe(bench.place)["undone"] == [token])
+    assert until(lambda: bench.observe()["undone"] == [token])
     bench.model = good
     assert bench.plan().findings == ()
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
@@ -334,7 +334,7 @@ def test_unconfirmed_certificate_that_needed_no_reload_is_rolled_back_by_the_hos
     done = bench.apply(seconds=SOON)
     assert done["reloads"] == 0
     assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(renewed.certificate)
-    assert until(lambda: host.observe(bench.place)["undone"] == [done["ticket"]])
+    assert until(lambda: bench.observe()["undone"] == [done["ticket"]])
     bench.model = good
     assert bench.plan().findings == ()
     assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(door.identity.certificate)
@@ -366,7 +366,7 @@ def test_narrowed_run_leaves_the_others_as_they_are_in_force(bench: Bench) -> No
     narrowed = bench.plan({"greenbank"})
     assert {finding.participant for finding in narrowed.findings} == {"greenbank"}
     done = bench.apply(narrowed)
-    assert host.confirm(bench.place, done["ticket"])
+    assert bench.confirm(done["ticket"])
     assert bench.plan({"greenbank"}).findings == ()
     assert {finding.participant for finding in bench.plan().findings} == {"bluebank"}
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
@@ -449,11 +449,11 @@ def test_narrowed_run_keeps_the_other_destinations_files(bench: Bench, destinati
     bench.model = bench.with_destinations(*renewed)
     narrowed = bench.plan({"greenbank"})
     assert narrowed.sent == ("destinations/greenbank/client.pem",)
-    assert host.confirm(bench.place, bench.apply(narrowed)["ticket"])
+    assert bench.confirm(bench.apply(narrowed)["ticket"])
     assert {(finding.participant, finding.reason) for finding in bench.plan().findings} == {("bluebank", "certificate-differs")}
     assert {finding.step for finding in bench.plan().findings} == {"tls-7"}
     gone = bench.with_destinations(renewed[0])
-    found = plan(gone, render(gone), host.observe(bench.place)).findings
+    found = plan(gone, render(gone), bench.observe()).findings
     assert {(finding.participant, finding.step) for finding in found} == {
         ("bluebank", step) for step in ("tls-3", "tls-7", "tls-8", "endpoints-2")
     }

@@ -24,8 +24,8 @@ from support.tls_offers import CURVES, OTHER_CURVES, Offer, offers, outside_at_o
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
 
 from .conftest import b64
-from .test_gateway_haproxy_changes import ask_plain, until
-from .test_gateway_haproxy_refusals import log, refused
+from .test_gateway_changes import ask_plain, until
+from .test_gateway_refusals import log, refused
 
 if TYPE_CHECKING:
     from .conftest import Bench, Recorder

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 
-from .test_gateway_haproxy_changes import until
+from .test_gateway_changes import until
 
 if TYPE_CHECKING:
     from .conftest import Bench, Recorder

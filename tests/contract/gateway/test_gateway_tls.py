@@ -160,7 +160,7 @@ def test_an_address_to_call_from_that_the_host_has_not_is_a_fault_before_a_call_
 
 
 def test_outbound_refuses_suspicious_paths_and_unclear_destinations(bench: Bench, destination: Callable[..., Any], green: Recorder) -> None:
-    from .test_gateway_haproxy_refusals import SUSPICIOUS  # noqa: PLC0415
+    from .test_gateway_refusals import SUSPICIOUS  # noqa: PLC0415
 
     _call(bench, destination("greenbank", green, bench.hub_ca.pem, bench.clients["greenbank"]))
     for path in SUSPICIOUS:

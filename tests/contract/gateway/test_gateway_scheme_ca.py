@@ -22,10 +22,10 @@ from unit.steps.conftest import Site, faults, site
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 from .conftest import Bench, Recorder
+from .drivers import Haproxy
 
 SOURCES = {"hub": "127.0.0.11", "greenbank": "127.0.0.21", "bluebank": "127.0.0.31"}
 HOSTS = {"hub": "api.switch.example", "greenbank": "greenbank.example", "bluebank": "bluebank.example"}
@@ -112,12 +112,13 @@ def world() -> Iterator[World]:
         for side in ("hub", "greenbank"):
             folder = root / side
             folder.mkdir()
-            place = host.Place(str(folder / "haproxy"), str(folder / "master.sock"), str(folder / "stats.sock"))
+            driver = Haproxy()
+            place = driver.place(folder)
             (gateway,) = description.side(side).gateways
             model = gateway_model(description, side, gateway, DiskTree(made.state))
             assert model.findings == (), model.findings
             model = replace(model, stats_socket=place.stats_socket, log="stdout")
-            benches[side] = Bench(folder, place, Authority("unused"), [], {}, backends[side], Recorder(), model)
+            benches[side] = Bench(folder, driver, place, Authority("unused"), [], {}, backends[side], Recorder(), model)
             benches[side].install()
         yield World(made, ports, outbound, benches)
     finally:

@@ -18,7 +18,6 @@ from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_socket
 
 if TYPE_CHECKING:
@@ -31,11 +30,10 @@ class Egress:
     """One of the hub's gateways on its way out; ``name`` goes along with each request, so that the counterpart can tell them apart."""
 
     def __init__(self, bench: Bench, name: str, to: Any) -> None:  # noqa: ANN401 -- makes a destination with an identity
-        stats = str(bench.root / f"{name}-stats.sock")
-        place = host.Place(str(bench.root / name), str(bench.root / f"{name}-master.sock"), stats)
+        place = bench.driver.place(bench.root, name)
         inbound = replace(bench.door, listeners=(Listener(bench.door.listeners[0].address, free_port()),))
         outbound = replace(bench.model.outbound, listener=Listener(bench.door.listeners[0].address, free_port()))
-        model = replace(bench.model, inbound=inbound, outbound=outbound, stats_socket=stats)
+        model = replace(bench.model, inbound=inbound, outbound=outbound, stats_socket=place.stats_socket)
         self.bench, self.name, self.to = replace(bench, place=place, model=model), name, to
 
     @property

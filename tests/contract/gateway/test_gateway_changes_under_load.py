@@ -36,7 +36,6 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.pr
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, TokenEndpoint, TokenRules
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
@@ -101,7 +100,7 @@ def test_without_the_parting_answer_a_reload_loses_requests_that_may_be_repeated
     def abrupt() -> Plan:
         release = render(bench.model)
         made = {name: re.sub(rb"    (close-spread-time|http-after-response).*\n", b"", content) for name, content in release.files.items()}
-        return plan(bench.model, replace(release, files=made), host.observe(bench.place))
+        return plan(bench.model, replace(release, files=made), bench.observe())
 
     monkeypatch.setattr(bench, "plan", abrupt)
     bench.install()
@@ -259,7 +258,7 @@ class RenewingHub:
 
     def door_was_seen(self) -> None:
         """As a run of the gateway ends: what its process accepts is remembered."""
-        keep_accepted(self.tree, "door", host.observe(self.bench.place)["maps"]["clients"])
+        keep_accepted(self.tree, "door", self.bench.observe()["maps"]["clients"])
 
 
 @pytest.fixture

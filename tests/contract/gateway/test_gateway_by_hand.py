@@ -69,7 +69,7 @@ def test_a_unit_that_runs_otherwise_is_not_stopped(bench: Bench, monkeypatch: py
 def test_a_narrowed_run_starts_what_was_stopped_with_everybody_elses_entries(bench: Bench) -> None:
     bench.install()
     stop(bench)
-    assert host.confirm(bench.place, bench.apply(bench.plan({"greenbank"}))["ticket"])
+    assert bench.confirm(bench.apply(bench.plan({"greenbank"}))["ticket"])
     assert [status(bench, name) for name in ("greenbank", "bluebank")] == [200, 200]
     assert bench.plan().findings == ()
 
@@ -78,7 +78,7 @@ def test_a_narrowed_run_keeps_everybody_elses_entries_where_a_map_is_gone_from_t
     bench.install()
     for name in ("allowed", "fingerprints"):
         (bench.place.release / "maps" / f"{name}.map").unlink()
-    assert host.confirm(bench.place, bench.apply(bench.plan({"greenbank"}))["ticket"])
+    assert bench.confirm(bench.apply(bench.plan({"greenbank"}))["ticket"])
     assert status(bench, "bluebank") == 200
     assert bench.plan().findings == ()
 
