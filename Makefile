@@ -40,7 +40,35 @@ prepare-gateway: system node scanner
 prepare-hostile: system
 prepare-integration: system node scanner
 prepare-interruption: system node
-prepare-pytest: venv $(PREPARE)
+prepare-molecule: system node
+prepare-mutation: system node
+prepare-secrets: system node
+
+check: venv ## lint, types, generated documents, unit tests: under a minute when warm
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target unit lint types docs-check
+
+lint: lint-python lint-yaml lint-ansible
+
+lint-python: venv
+	ruff check --output-format concise .
+	ruff format --check .
+
+lint-yaml: venv
+	yamllint --strict .
+
+lint-ansible: venv
+	ansible-lint --offline -q
+
+types: venv
+	mypy ansible/ansible_collections tests $(if $(wildcard pulumi/*/*.py),pulumi)
+
+docs-check: venv
+	python tests/tools/role_readmes.py --check
+
+unit: venv
+	$(PYTEST) tests/unit
+
+pytest: venv $(PREPARE)
 	$(PYTEST) $(TESTS)
 
 mutation: export ONBOARDING_TEST_DEPTH := deep

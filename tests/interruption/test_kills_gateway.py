@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from contract.gateway.conftest import Bench, bench  # noqa: F401 -- a fixture
+from contract.gateway.conftest import Bench, bench, driver  # noqa: F401 -- fixtures
 from support.counting import record_count
 from support.depth import sample
 from support.supervisor import CHANGING, KILL, PASS, Call, Ended, Watch, supervise, why_not

@@ -27,13 +27,13 @@ MODELS = (
 )  # fmt: skip
 """Parts of the names of cases that render, together, everything that a gateway may have."""
 AREAS: dict[str, tuple[str, ...]] = {
-    DOOR: ("haproxy_refusals.py", "haproxy_answers.py", "tls_versions", "the_door_speaks", "change_under_load", "reload_loses"),
+    DOOR: ("gateway_refusals.py", "gateway_answers.py", "tls_versions", "the_door_speaks", "change_under_load", "reload_loses"),
     PARTICIPANT: ("participants_door",),
     OUTBOUND: ("outbound",),
     PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway", "http_2_is_not_spoken"),
 }
 """Where the cases for a kind of section are, by parts of their names."""
-ANSWERS = ("haproxy_answers.py",)
+ANSWERS = ("gateway_answers.py",)
 """And for rules about answers."""
 MOST = 120
 DEAR: tuple[str, ...] = ()
