@@ -37,7 +37,7 @@ RIGHT: dict[str, Any] = {
     "currencies": ["USD"],
     "endpoint": {"url": "https://fspiop.greenbank.example:8443/fspiop", "addresses": ["45.60.2.20"]},
     "egress_addresses": ["45.60.2.21/32"],
-    "ca": {"kind": "imported", "key": "ec-p256", "certificate_file": "ca/green.pem", "chain_file": "ca/chain.pem", "key_file": "ca/key.pem"},
+    "ca": {"kind": "imported", "certificate_file": "ca/green.pem", "chain_file": "ca/chain.pem", "key_file": "ca/key.pem"},
     "keys": {"tls": "ec-p256", "jws": "rsa-2048", "exchange": "rsa-3072"},
     "gateways": [
         {

@@ -32,6 +32,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree imp
 
 GATEWAY = {
     "host": "hub-gateway",
+    "kind": "haproxy",
     "inbound": [{"address": "203.0.113.10", "port": 8443}],
     "inbound_backend": {"address": "127.0.0.1", "port": 3000},
     "outbound": {"address": "127.0.0.1", "port": 3100},

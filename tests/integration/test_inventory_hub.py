@@ -112,6 +112,15 @@ def test_hosts_groups_and_variables(runs: Runs) -> None:
     }
 
 
+def test_a_gateway_of_another_name_has_the_variables_of_its_host(runs: Runs) -> None:
+    runs.folder.edit("hub.yml", "host: hub-gateway", "host: hub-gateway\n      name: edge")
+    runs.folder.write("hosts.yml", HOSTS + "  edge: {mine: 2}\n")
+    found = runs.listed()["_meta"]["hostvars"]["edge"]
+    assert (found["ansible_host"], found["mine"], unsafe(found["onboarding_side"])) == ("10.1.0.10", 2, "hub")
+    runs.folder.write("hosts.yml", "plugin: mojaloop.onboarding.hub\nhosts: {greenbank-gateway: {}}\n")
+    assert unsafe(runs.listed()["_meta"]["hostvars"]["edge"]["ansible_host"]) == "hub-gateway"
+
+
 def test_the_state_folder_can_be_named(runs: Runs) -> None:
     runs.folder.write("hosts.yml", HOSTS + "state: ../../elsewhere\n")
     states = {unsafe(variables["onboarding_state"]) for variables in runs.listed()["_meta"]["hostvars"].values()}

@@ -94,6 +94,7 @@ def host() -> Iterator[Host]:
     place = Place(folder)
     gateway = {
         "host": "hub-gateway",
+        "kind": "haproxy",
         "folder": str(folder / "haproxy"),
         "master_socket": str(folder / "master.sock"),
         "stats_socket": str(folder / "stats.sock"),

@@ -51,6 +51,7 @@ def server(tmp_path: Path, free_port: int) -> Iterator[Path]:
 def place(tmp_path: Path, server: Path, free_port: int) -> Place:
     made, url = Place(tmp_path), f"https://127.0.0.1:{free_port}"
     section = {
+        "kind": "rfc7591",
         "issuer": "https://auth.example",
         "registration_url": f"{url}/reg",
         "token_endpoint": f"{url}/token",

@@ -28,18 +28,18 @@ from cryptography.x509.oid import NameOID
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
     Approval,
-    AuthorizationServer,
     CertificateAuthority,
     ClientOrders,
     Description,
     Endpoint,
     EnvironmentKind,
     Firewall,
-    Gateway,
+    HaproxyGateway,
     Hub,
     KeyChoices,
     Listener,
     Participant,
+    Rfc7591Server,
     State,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
@@ -215,9 +215,9 @@ class _Gateway:
 def bench(server: Server, tmp_path: Path) -> Bench:
     base = f"https://127.0.0.1:{server.port}"
     ca, token = str(tmp_path / "server.pem"), str(tmp_path / "initial-access-token")
-    described = AuthorizationServer(
-        "https://auth.hub.lab", f"{base}/reg", f"{base}/token", f"{base}/jwks", "https://api.hub.lab", ca, token
-    )
+    urls: dict[str, Any] = {"registration_url": f"{base}/reg", "token_endpoint": f"{base}/token", "jwks_url": f"{base}/jwks"}
+    files: dict[str, Any] = {"ca_file": ca, "initial_access_token_file": token}
+    described = Rfc7591Server("rfc7591", "https://auth.hub.lab", audience="https://api.hub.lab", **urls, **files)
     keys = KeyChoices("ec-p256", "rsa-3072", "rsa-3072")
     door = Endpoint("api.hub.lab", 8443, "", (IPv4Address("203.0.113.10"),))
     hub = Hub("hub", "switch", "Lab", door, (), AUTHORITY, keys, (), Firewall("none", ()), authorization_server=described)
@@ -261,7 +261,7 @@ def test_a_client_is_renewed_with_an_overlap_in_which_both_get_tokens(bench: Ben
     listener = Listener(IPv4Address("127.0.0.1"), 8443)
     server = bench.description.hub.authorization_server
     assert server
-    hub = replace(bench.description.hub, gateways=(Gateway("door", "haproxy", (listener,), listener, listener),))
+    hub = replace(bench.description.hub, gateways=(HaproxyGateway("haproxy", "door", "door", (listener,), listener, listener),))
     people = (participant("greenbank"),)
     bench.description = replace(bench.description, participants=people, hub=hub)
     bench.run()

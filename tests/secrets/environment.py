@@ -37,6 +37,7 @@ hosts:
 """
 GATEWAY = {
     "host": "greenbank-gateway",
+    "kind": "haproxy",
     "inbound": [{"address": "203.0.113.20", "port": 8443}],
     "inbound_backend": {"address": "127.0.0.1", "port": 3000},
     "outbound": {"address": "127.0.0.1", "port": 3100},
@@ -59,6 +60,7 @@ def _hub(server: Server) -> dict[str, object]:
             "ca": {"kind": "internal"},
             "keys": {"jws": "rsa-2048"},
             "authorization_server": {
+                "kind": "rfc7591",
                 "issuer": "https://auth.hub.example",
                 "registration_url": f"{base}/reg",
                 "token_endpoint": f"{base}/token",

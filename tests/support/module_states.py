@@ -177,6 +177,7 @@ def bank(name: str, number: int) -> dict[str, object]:
     """A managed participant's file."""
     gateway = {
         "host": f"{name}-gateway",
+        "kind": "haproxy",
         "inbound": [{"address": f"203.0.113.{number}", "port": 8443}],
         "inbound_backend": {"address": "127.0.0.1", "port": 3000},
         "outbound": {"address": "127.0.0.1", "port": 3100},

@@ -54,6 +54,7 @@ ca: {{kind: internal}}
 keys: {{tls: ec-p256, jws: rsa-2048}}
 gateways:
   - host: {name}-gateway
+    kind: haproxy
     inbound: [{{address: 203.0.113.{number}0, port: 8443}}]
     inbound_backend: {{address: 127.0.0.1, port: 3000}}
     outbound: {{address: 127.0.0.1, port: 3100}}

@@ -28,12 +28,13 @@ hub:
   keys: {tls: ec-p256}
   gateways:
     - host: hub-gateway
-      inbound:
-        - {address: 10.1.0.10, port: 8443}
+      kind: haproxy
+      inbound: [{address: 10.1.0.10, port: 8443}]
       inbound_backend: {address: 127.0.0.1, port: 3000}
       outbound: {address: 127.0.0.1, port: 3100}
   firewall: {kind: nftables}
   authorization_server:
+    kind: rfc7591
     issuer: https://auth.switch.example
     registration_url: https://auth.switch.example/reg
     token_endpoint: https://auth.switch.example/token
@@ -59,8 +60,8 @@ ca: {kind: internal}
 keys: {tls: rsa-2048}
 gateways:
   - host: greenbank-gateway
-    inbound:
-      - {address: 10.2.0.10, port: 8443}
+    kind: haproxy
+    inbound: [{address: 10.2.0.10, port: 8443}]
     inbound_backend: {address: 127.0.0.1, port: 3000}
     outbound: {address: 127.0.0.1, port: 3100}
 firewall: {kind: nftables}

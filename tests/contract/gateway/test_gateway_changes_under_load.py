@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.banks import Bank, b64, banks, change, load_on, with_caller
@@ -22,7 +22,6 @@ from unit.oauth.conftest import Server as Registrations
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
     Approval,
-    AuthorizationServer,
     CertificateAuthority,
     Description,
     Endpoint,
@@ -30,8 +29,9 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
     Firewall,
     Hub,
     KeyChoices,
+    Rfc7591Server,
 )
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Gateway as DescribedGateway
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import HaproxyGateway as DescribedGateway
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
@@ -224,11 +224,11 @@ class RenewingHub:
         self.tree = DiskTree(self.state)
         (bench.root / "initial").write_text(INITIAL)
         place = "https://auth.hub.test"
-        server = AuthorizationServer(
-            place, f"{place}/reg", f"{place}/token", f"{place}/jwks", "a", "ca.pem", str(bench.root / "initial"), client_days=30
-        )
+        urls: dict[str, Any] = {"registration_url": f"{place}/reg", "token_endpoint": f"{place}/token", "jwks_url": f"{place}/jwks"}
+        files: dict[str, Any] = {"ca_file": "ca.pem", "initial_access_token_file": str(bench.root / "initial")}
+        server = Rfc7591Server("rfc7591", place, audience="a", **urls, **files, client_days=30)
         door, keys, authority = bench.door.listeners[0], KeyChoices("ec-p256", "rsa-3072", "rsa-3072"), CertificateAuthority("none", "")
-        gateway = DescribedGateway("door", "haproxy", (door,), door, door)
+        gateway = DescribedGateway("haproxy", "door", "door", (door,), door, door)
         endpoint = Endpoint("api.hub.test", door.port, "", ())
         hub = Hub("hub", "switch", "Hub", endpoint, (), authority, keys, (gateway,), Firewall("none", ()), authorization_server=server)
         people = (replace(participant("greenbank"), roles=("parties",)),)

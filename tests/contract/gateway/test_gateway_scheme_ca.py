@@ -78,6 +78,7 @@ def described(root: Path, ports: dict[str, int], outbound: dict[str, int], backe
         side["gateways"] = [
             {
                 "host": f"{name}-gateway",
+                "kind": "haproxy",
                 "inbound": [{"address": "127.0.0.1", "port": ports[name]}],
                 "inbound_backend": {"address": "127.0.0.1", "port": backends[name].server_port},
                 "outbound": {"address": "127.0.0.1", "port": outbound[name]},

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,16 @@ from tools.description_files import places, replaced
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.documents import parse_document, plain
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.json_schema import SCHEMAS, rendered
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.spec import Field, Kind, Many, Record, Table, Text, check
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.spec import (
+    Field,
+    Kind,
+    Many,
+    Record,
+    Table,
+    Text,
+    Variant,
+    check,
+)
 
 REMEDY = "python -m ansible_collections.mojaloop.onboarding.plugins.module_utils.description.json_schema inventories/.schema"
 
@@ -31,10 +41,11 @@ hub:
   endpoint: {url: "https://api.switch.example", addresses: [45.60.1.10]}
   gateways:
     - host: hub-gateway
+      kind: haproxy
       inbound: [{address: 10.1.0.10, port: 8443}]
       inbound_backend: {address: 127.0.0.1, port: 3000}
       outbound: {address: 127.0.0.1, port: 3100}
-  ca: {kind: imported, certificate_file: "{state}/ca.pem"}
+  ca: {kind: imported, certificate_file: "{state}/ca.pem", chain_file: chain.pem, key_file: key.pem}
 """
 PARTICIPANT = """
 format: 1
@@ -46,6 +57,9 @@ net_debit_cap: {USD: "10"}
 notification_addresses: [a@b.example]
 first_publication: sha256:0000000000000000000000000000000000000000000000000000000000000000
 probe: false
+connector: direct
+transport: {kind: local}
+firewall: {kind: none}
 keys: {tls: ec-p256}
 """
 RIGHT: dict[str, Any] = {"hub.schema.json": yaml.safe_load(HUB), "participant.schema.json": yaml.safe_load(PARTICIPANT)}
@@ -69,6 +83,9 @@ def without_parsers(kind: Kind) -> Any:  # noqa: ANN401 -- the kind's own type
         return Many(without_parsers(kind.item), kind.least, kind.most)
     if isinstance(kind, Table):
         return Table(without_parsers(kind.key), without_parsers(kind.value))
+    if isinstance(kind, Variant):
+        of = {name: without_parsers(record) for name, record in kind.of.items()}
+        return replace(kind, of=of, common=without_parsers(Record("", kind.common)).fields)
     if isinstance(kind, Record):
         fields = (Field(each.name, without_parsers(each.kind), each.description, each.required, each.default) for each in kind.fields)
         return Record(kind.description, tuple(fields))
@@ -86,9 +103,11 @@ def verdicts(name: str, data: object) -> tuple[bool, bool]:
 
 WRONG: list[Any] = [
     ..., None, True, 0, 1, 70000,
-    1.5, "", "x", "a b", "Ab-1", "x" * 300, "{{ x }}", "\u0007", "é", "lab", "own", "USD", "-", [], ["x"], ["x", "x"], {},
+    1.5, "", "x", "a b", "Ab-1", "x" * 300, "{{ x }}", "\u0007", "é", "lab", "own", "none", "direct", "internal",
+    "imported", "USD", "-", [], ["x"], ["x", "x"], {},
     {"x": 1}, {"USD": "5"}, {"usd": "5"},
-    {"kind": "internal"}, [{"address": "1.1.1.1", "port": 1}], "https://a.example", "http://a", "/a/b", "a/../b",
+    {"kind": "internal"}, {"kind": "none"}, {"kind": "internal", "key": "rsa-3072"}, {"kind": "own", "key": "rsa-3072"},
+    {"kind": ["own"]}, [{"address": "1.1.1.1", "port": 1}], "https://a.example", "http://a", "/a/b", "a/../b",
 ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 from tools.description_files import Folder
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP, PROFILES
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.texts import OWN_FILE
 
 GREENBANK = "participants/greenbank.yml"
 REDBANK = "participants/redbank.yml"
@@ -249,7 +250,7 @@ def test_an_offboarded_participant_gives_its_addresses_back(folder: Folder) -> N
 def test_urls_to_this_machine_are_for_labs(folder: Folder, host: str) -> None:
     folder.edit("hub.yml", "https://auth.switch.example/jwks", f"'https://{host}/jwks'")
     (found,) = folder.problems()
-    assert found.startswith("hub.yml:26: hub.authorization_server.jwks_url: found the host ")
+    assert found.startswith("hub.yml:27: hub.authorization_server.jwks_url: found the host ")
     assert found.endswith("; allowed: a host that is not this machine or a metadata service")
     folder.edit("hub.yml", "kind: production", "kind: lab")
     assert folder.problems() == []
@@ -298,12 +299,12 @@ def test_the_overlap_of_two_clients_ends_before_the_next_one(folder: Folder) -> 
     assert folder.problems() == []
     folder.edit("hub.yml", "client_overlap_days: 89", "client_overlap_days: 90")
     place = "hub.authorization_server.client_overlap_days"
-    assert folder.problems() == [f"hub.yml:24: {place}: found 90 days with an overlap of 90; allowed: an overlap shorter than client_days"]
+    assert folder.problems() == [f"hub.yml:25: {place}: found 90 days with an overlap of 90; allowed: an overlap shorter than client_days"]
     folder.edit("hub.yml", "    client_overlap_days: 90\n", "")
     folder.edit("hub.yml", "client_days: 90", "client_days: 7")
     found = "7 days with an overlap of 7 (the default of client_overlap_days)"
     assert folder.problems() == [
-        f"hub.yml:23: hub.authorization_server.client_days: found {found}; allowed: an overlap shorter than client_days"
+        f"hub.yml:24: hub.authorization_server.client_days: found {found}; allowed: an overlap shorter than client_days"
     ]
     folder.edit("hub.yml", "client_days: 7", "client_days: 8")
     assert folder.problems() == []
@@ -371,11 +372,51 @@ def test_a_scheme_ca_leaves_participants_without_one(folder: Folder) -> None:
 def test_files_of_a_ca_go_with_its_kind(folder: Folder) -> None:
     folder.edit(GREENBANK, "{kind: internal}", "{kind: imported, certificate_file: ca.pem, key_file: key.pem, offline_folder: out}")
     assert own(folder) == [
-        "10: ca.chain_file: found no such key; allowed: it is required with ca.kind imported",
-        "10: ca.offline_folder: found a key; allowed: no such key with ca.kind imported (it belongs to offline)",
+        f"10: ca.chain_file: found no such key; allowed: it is required with kind imported: {OWN_FILE.allowed}",
+        "10: ca.offline_folder: found a key of kind offline; allowed: kind | certificate_file | chain_file | key_file",
     ]
     folder.edit(GREENBANK, "offline_folder: out", "chain_file: chain.pem")
     assert folder.problems() == []
+
+
+# Systems by kind
+
+
+def test_the_word_of_a_kind_stands_for_the_whole(folder: Folder) -> None:
+    whole = folder.load()
+    folder.edit("hub.yml", "firewall: {kind: nftables}", "firewall: nftables")
+    folder.edit(GREENBANK, "ca: {kind: internal}", "ca: internal\nconnector: direct\ntransport: {kind: local}")
+    assert folder.problems() == []
+    assert folder.load() == whole
+
+
+def test_a_gateway_has_a_name_of_its_own(folder: Folder) -> None:
+    assert folder.load().hub.gateways[0].name == "hub-gateway"
+    folder.edit("hub.yml", "host: hub-gateway", "host: hub-gateway\n      name: edge")
+    description = folder.load()
+    assert (description.hub.gateways[0].name, description.hub.gateways[0].host) == ("edge", "hub-gateway")
+    assert description.hub.firewall.hosts == ("edge",)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("hub-gateway", "a gateway host that hub.yml has too"),
+        ("controller", "the reserved word 'controller'"),
+        ("localhost.localdomain", "'localhost.localdomain', which is the controller itself"),
+    ],
+)
+def test_a_participant_takes_no_name_of_another(folder: Folder, name: str, found: str) -> None:
+    folder.edit(GREENBANK, "host: greenbank-gateway", f"host: greenbank-gateway\n    name: {name}")
+    (problem,) = own(folder)
+    assert f"found {found}; allowed" in problem.replace(f"{folder.path}/", "")
+
+
+def test_gateways_share_neither_host_nor_name(folder: Folder) -> None:
+    more = "    - {kind: haproxy, host: edge-2, name: hub-gateway, inbound: [{address: 10.1.0.11, port: 8443}],"
+    more += " inbound_backend: {address: 127.0.0.1, port: 3000}, outbound: {address: 127.0.0.1, port: 3100}}\n"
+    folder.edit("hub.yml", "  firewall: {kind: nftables}", f"{more}  firewall: {{kind: nftables}}")
+    assert folder.problems() == ["hub.yml:21: hub.gateways[1].name: found 'hub-gateway' a second time; allowed: each name once"]
 
 
 # Hosting
@@ -457,7 +498,7 @@ def test_roles_are_resources_of_the_profile(folder: Folder, monkeypatch: pytest.
     assert folder.problems() == []
     monkeypatch.setitem(PROFILES, "mojaloop", replace(MOJALOOP, resources=("parties", "transfers")))
     assert folder.problems() == [
-        "hub.yml:31: defaults.roles[1]: found 'quotes'; allowed: parties | transfers",
+        "hub.yml:32: defaults.roles[1]: found 'quotes'; allowed: parties | transfers",
         f"{GREENBANK}:22: roles[0]: found 'quotes'; allowed: parties | transfers",
     ]
 

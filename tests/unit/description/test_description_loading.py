@@ -12,14 +12,14 @@ from tools.description_files import Folder
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
-    AuthorizationServer,
     CertificateAuthority,
     Endpoint,
-    Firewall,
-    Gateway,
+    HaproxyGateway,
     KeyChoices,
     Listener,
+    NftablesFirewall,
     Participant,
+    Rfc7591Server,
     State,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError
@@ -35,15 +35,16 @@ def test_a_participant_as_described(folder: Folder) -> None:
         ca=CertificateAuthority("internal", "ec-p256"),
         keys=KeyChoices("rsa-2048", "rsa-3072", "rsa-3072"),
         gateways=(
-            Gateway(
-                host="greenbank-gateway",
+            HaproxyGateway(
                 kind="haproxy",
+                name="greenbank-gateway",
+                host="greenbank-gateway",
                 inbound=(Listener(ip_address("10.2.0.10"), 8443),),
                 inbound_backend=Listener(ip_address("127.0.0.1"), 3000),
                 outbound=Listener(ip_address("127.0.0.1"), 3100),
             ),
         ),
-        firewall=Firewall("nftables", ("greenbank-gateway",)),
+        firewall=NftablesFirewall("nftables", ("greenbank-gateway",)),
         state=State.ACTIVE,
         currencies=("USD", "KES"),
         hosting="managed",
@@ -57,8 +58,8 @@ def test_a_participant_as_described(folder: Folder) -> None:
 def test_defaults_of_a_short_file(folder: Folder) -> None:
     redbank = folder.load().participant("redbank")
     assert redbank.endpoint == Endpoint("fspiop.redbank.example", 443, "", (ip_address("45.60.3.20"),))
-    assert (redbank.hosting, redbank.state, redbank.transport, redbank.manifest) == ("self-hosted", State.ACTIVE, "local", "signed")
-    assert (redbank.connector, redbank.first_publication, redbank.probe) == ("direct", "", False)
+    assert (redbank.hosting, redbank.state, redbank.transport.kind, redbank.manifest) == ("self-hosted", State.ACTIVE, "local", "signed")
+    assert (redbank.connector.kind, redbank.first_publication, redbank.probe) == ("direct", "", False)
     assert redbank.roles == ("parties", "quotes")
     assert redbank.keys == KeyChoices("ec-p256", "rsa-3072", "rsa-3072")
     assert redbank.ca.kind == "own"
@@ -74,14 +75,19 @@ def test_the_hub_as_described(folder: Folder) -> None:
     description = folder.load()
     assert (description.environment, description.kind, description.approval) == ("live", "production", "manual")
     hub = description.hub
-    assert (hub.name, hub.fspiop_id, hub.ca.kind, hub.firewall) == ("hub", "switch", "internal", Firewall("nftables", ("hub-gateway",)))
+    assert (hub.name, hub.fspiop_id, hub.ca.kind, hub.firewall) == (
+        "hub",
+        "switch",
+        "internal",
+        NftablesFirewall("nftables", ("hub-gateway",)),
+    )
     assert [participant.name for participant in description.participants] == ["greenbank", "probe-one", "probe-two", "redbank"]
 
 
 def test_paths_become_absolute(folder: Folder, tmp_path: Path) -> None:
-    def server(state: str = "") -> AuthorizationServer:
+    def server(state: str = "") -> Rfc7591Server:
         found = load_description(folder.path, state=state).hub.authorization_server
-        assert found is not None
+        assert isinstance(found, Rfc7591Server)
         return found
 
     assert server().ca_file == f"{folder.path}/ca/authorization-server.pem"

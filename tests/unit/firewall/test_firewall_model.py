@@ -35,10 +35,10 @@ def test_the_hub_calls_participants_doors_from_its_egress_addresses(description:
 
 def test_each_gateway_host_guards_the_addresses_that_it_has_itself(description: Description) -> None:
     first = description.hub.gateways[0]
-    second = replace(first, host="hub-gateway-2", egress_addresses=(ip_network("10.0.0.5/32"),))
+    second = replace(first, name="hub-gateway-2", egress_addresses=(ip_network("10.0.0.5/32"),))
     both = replace(description, hub=replace(description.hub, gateways=(first, second)))
-    assert firewall_model(both, "hub", first.host).egress == description.hub.egress_addresses
-    assert firewall_model(both, "hub", second.host).egress == second.egress_addresses
+    assert firewall_model(both, "hub", first.name).egress == description.hub.egress_addresses
+    assert firewall_model(both, "hub", second.name).egress == second.egress_addresses
 
 
 def test_a_participant_mirrors_it_with_the_hub_alone(description: Description) -> None:

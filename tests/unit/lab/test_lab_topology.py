@@ -107,8 +107,8 @@ def test_an_address_outside_the_lab_is_refused(folder: Path) -> None:
 
 
 def test_an_authorization_server_that_needs_resolving_is_refused(folder: Path) -> None:
-    _change(folder / "hub.yml", "registration_url: https://198.18.0.20:9443/reg", "registration_url: https://auth.hub.lab:9443/reg")
-    with pytest.raises(LabError, match=r"https://auth\.hub\.lab:9443/reg: has no address"):
+    _change(folder / "hub.yml", "token_endpoint: https://198.18.0.20:9443/token", "token_endpoint: https://auth.hub.lab:9443/token")
+    with pytest.raises(LabError, match=r"https://auth\.hub\.lab:9443/token: has no address"):
         _topology(folder)
 
 

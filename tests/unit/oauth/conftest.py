@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -18,7 +19,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
     Approval,
-    AuthorizationServer,
     CertificateAuthority,
     Description,
     Endpoint,
@@ -27,6 +27,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
     Hub,
     KeyChoices,
     Participant,
+    Rfc7591Server,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
@@ -50,9 +51,9 @@ def participant(name: str, hosting: str = "managed") -> Participant:
 def description(tmp_path: Path) -> Description:
     token_file = tmp_path / "initial-access-token"
     token_file.write_text(INITIAL + "\n")
-    server = AuthorizationServer(
-        "https://auth.hub.lab", URL, "https://auth.test/token", "https://auth.test/jwks", "https://api.hub.lab", "ca.pem", str(token_file)
-    )
+    urls: dict[str, Any] = {"registration_url": URL, "token_endpoint": "https://auth.test/token", "jwks_url": "https://auth.test/jwks"}
+    files: dict[str, Any] = {"ca_file": "ca.pem", "initial_access_token_file": str(token_file)}
+    server = Rfc7591Server("rfc7591", "https://auth.hub.lab", audience="https://api.hub.lab", **urls, **files)
     door = Endpoint("api.hub.lab", 8443, "", (IPv4Address("203.0.113.10"),))
     hub = Hub("hub", "switch", "Lab", door, (), AUTHORITY, KEYS, (), Firewall("none", ()), authorization_server=server)
     participants = (participant("greenbank"), participant("redbank", "self-hosted"))

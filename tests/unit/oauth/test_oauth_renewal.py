@@ -15,7 +15,7 @@ from support.counting import record_count
 from unit.oauth.conftest import NOW, participant
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.clients import list_clients
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, Gateway, Listener, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, HaproxyGateway, Listener, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import desired
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
@@ -108,7 +108,7 @@ def refusing(bench: Bench, method: str, status: int) -> None:
 def settled(bench: Bench) -> Bench:
     """Greenbank, managed, has its client; the hub has two gateways, and replaces clients after 30 days."""
     listener = Listener(ip_address("127.0.0.1"), 8443)
-    gateways = tuple(Gateway(host, "haproxy", (listener,), listener, listener) for host in ("gateway-1", "gateway-2"))
+    gateways = tuple(HaproxyGateway("haproxy", host, host, (listener,), listener, listener) for host in ("gateway-1", "gateway-2"))
     bench.description = replace(
         bench.description, participants=(participant("greenbank"),), hub=replace(bench.description.hub, gateways=gateways)
     )

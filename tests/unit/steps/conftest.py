@@ -43,6 +43,7 @@ NAMES = ("bluebank", "greenbank", "redbank")
 def participant(number: int, name: str) -> dict[str, Any]:
     gateway = {
         "host": f"{name}-gateway",
+        "kind": "haproxy",
         "inbound": [{"address": f"203.0.113.{number}0", "port": 8443}],
         "inbound_backend": {"address": "127.0.0.1", "port": 3000},
         "outbound": {"address": "127.0.0.1", "port": 3100},

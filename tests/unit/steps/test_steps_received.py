@@ -51,6 +51,7 @@ def apart(tmp_path: Path, server: Server) -> Site:
     made = site(tmp_path, "greenbank", approval="automatic")
     (tmp_path / "token").write_text(INITIAL)
     made.hub["hub"]["authorization_server"] = {
+        "kind": "rfc7591",
         "issuer": "https://auth.test",
         "registration_url": "https://auth.test/reg",
         "token_endpoint": "https://auth.test/token",

@@ -58,6 +58,7 @@ BANK = {
     "gateways": [
         {
             "host": "greenbank-gateway",
+            "kind": "haproxy",
             "inbound": [{"address": "203.0.113.20", "port": 8443}],
             "inbound_backend": {"address": "127.0.0.1", "port": 3000},
             "outbound": {"address": "127.0.0.1", "port": 3100},

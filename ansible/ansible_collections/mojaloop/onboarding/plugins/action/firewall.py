@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..module_utils.description.model import HUB, Description, Firewall
+from ..module_utils.description.model import HUB, Description, Firewall, NftablesFirewall
 from ..module_utils.errors import FirewallError
 from ..module_utils.findings import Finding, changes, faults
 from ..module_utils.firewall.comparison import FirewallPlan, plan_firewall, readable
@@ -25,7 +25,7 @@ class ActionModule(HostAction):
         """See the base."""
         side, firewall = self._task.args["side"], self._firewall(description)
         chosen = self._chosen(description)
-        if firewall.kind == "none" or (side != HUB and side not in chosen):
+        if not isinstance(firewall, NftablesFirewall) or (side != HUB and side not in chosen):
             return self.result((), changed=False)
         order = {"persist_file": firewall.persist_file, "ports": list(firewall_model(description, side).guarded_inbound)}
         host = self._task.args.get("host") or self._variables["inventory_hostname"]

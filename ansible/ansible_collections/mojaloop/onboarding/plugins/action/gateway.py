@@ -12,14 +12,14 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ..module_utils.description.model import HUB, Description, Gateway
+from ..module_utils.description.model import HUB, Description, HaproxyGateway
 from ..module_utils.errors import GatewayError
 from ..module_utils.findings import Finding, faults
 from ..module_utils.gateway.comparison import Plan, archive, plan, readable, vanished
 from ..module_utils.gateway.desired import gateway_model
 from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.haproxy_outbound import called_from
-from ..module_utils.gateway.model import GatewayModel
+from ..module_utils.gateway.model import GatewayModel, haproxy_of
 from ..module_utils.gateway.token_keys import authorization_facts, stand_in
 from ..module_utils.host.gateway_release import ARCHIVE, MEANWHILE
 from ..module_utils.oauth.doors import keep_accepted
@@ -82,16 +82,17 @@ class ActionModule(HostAction):
         told = [finding.as_dict() for finding in findings]
         return {"changed": changed, "findings": told, "faults": len(faults(findings)), "reloads": 0}
 
-    def _gateway(self, description: Description) -> Gateway:
-        """The gateway that the description has on this host."""
-        side, host = self._task.args["side"], self._task.args.get("host") or self._variables["inventory_hostname"]
+    def _gateway(self, description: Description) -> HaproxyGateway:
+        """The gateway that the description has under the name of this host."""
+        side, name = self._task.args["side"], self._task.args.get("host") or self._variables["inventory_hostname"]
         try:
-            return next(gateway for gateway in description.side(side).gateways if gateway.host == host)
+            found = next(gateway for gateway in description.side(side).gateways if gateway.name == name)
         except (KeyError, StopIteration) as error:
-            remedy = "Name hub or a participant's id as side, and a host that its gateways name."
-            raise GatewayError(f"{side} has no gateway here", where=str(host), remedy=remedy) from error
+            remedy = "Name hub or a participant's id as side, and the name of one of its gateways as host."
+            raise GatewayError(f"{side} has no gateway here", where=str(name), remedy=remedy) from error
+        return haproxy_of(found)
 
-    def _model(self, description: Description, gateway: Gateway) -> GatewayModel:
+    def _model(self, description: Description, gateway: HaproxyGateway) -> GatewayModel:
         """What the gateway must do; in check mode from a rehearsal of the steps on the store."""
         side, tree = self._task.args["side"], self._tree()
         facts = authorization_facts(description.hub.authorization_server if side == HUB else None, tree)
@@ -106,7 +107,7 @@ class ActionModule(HostAction):
         folders = (self._task.args["description"], self._task.args["state"])
         return rehearsed(Request(*folders, sides=self._sides(), participants=self._wanted(), check=True)).tree
 
-    def _place(self, gateway: Gateway) -> dict[str, Any]:
+    def _place(self, gateway: HaproxyGateway) -> dict[str, Any]:
         return {
             "folder": gateway.folder,
             "master_socket": gateway.master_socket,
@@ -114,11 +115,11 @@ class ActionModule(HostAction):
             "service": self._task.args.get("service") or "",
         }
 
-    def _refuse_escalation(self, gateway: Gateway) -> None:
+    def _refuse_escalation(self, gateway: HaproxyGateway) -> None:
         """Threat: what is sent for another account lies where the account of the connection can read it. Check mode says so too."""
         if self._connection.become:
             remedy = "Leave ansible_become out for this host, and connect as the user that owns this folder: ansible_user: root."
-            raise GatewayError("keys are not sent with privilege escalation", where=f"{gateway.host}:{gateway.folder}", remedy=remedy)
+            raise GatewayError("keys are not sent with privilege escalation", where=f"{gateway.name}:{gateway.folder}", remedy=remedy)
 
     def _change(self, model: GatewayModel, made: Plan, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Have the host change itself; returns the number of reloads and what is in force after the confirmation."""

@@ -29,8 +29,9 @@ short_description: Gateway hosts of a hub and its managed participants
 version_added: 0.1.0
 description:
   - Reads C(hub.yml) and C(participants/*.yml) in the folder of its own file, which must be named C(hosts.yml).
-  - Yields the host C(controller), where the modules run, and one host for each gateway of the hub and of the managed participants, in
-    the groups C(gateways), C(gateways_<side>) and, where the side has a firewall, C(firewalls).
+  - Yields the host C(controller), where the modules run, and one entry for each gateway of the hub and of the managed participants, with
+    the gateway's name, in the groups C(gateways), C(gateways_<side>) and, where the side has a firewall, C(firewalls).
+  - A gateway whose kind runs on no host has a local connection. Where a gateway's name differs from its host, C(ansible_host) is the host.
   - Participants are data and not hosts. Of the description only checked names of hosts, sides and the environment enter the inventory.
   - Every host has the variables C(onboarding_description), C(onboarding_state) and C(onboarding_environment); gateway hosts have
     C(onboarding_side) as well.
@@ -46,7 +47,7 @@ options:
     choices: [mojaloop.onboarding.hub]
   hosts:
     description:
-      - Variables by host name, to be written by the operator; templates work here.
+      - Variables by the gateway's host or name (the name's win), to be written by the operator; templates work here.
       - C(all) is for every host that the description names; C(controller) is for the controller alone.
     type: dict
     default: {}
@@ -125,8 +126,12 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
         for group in ("gateways", "firewalls"):
             self.inventory.add_group(group)
         for host in hosts:
-            self._host(host.name, host.groups, {**self._given("all"), **self._given(host.name), **common, "onboarding_side": host.side})
-        for name in sorted(set(self.get_option("hosts")) - {"all", CONTROLLER, *(host.name for host in hosts)}):
+            given = {**self._given("all"), **self._given(host.host), **self._given(host.name)}
+            self._host(
+                host.name, host.groups, {**(local if not host.host else host.place), **given, **common, "onboarding_side": host.side}
+            )
+        known = {"all", CONTROLLER, *(host.name for host in hosts), *(host.host for host in hosts)}
+        for name in sorted(set(self.get_option("hosts")) - known):
             self.display.warning(f"{FILE_NAME}: hosts.{name} is no host of the description")
 
     def _host(self, name: str, groups: tuple[str, ...], variables: Mapping[str, Any]) -> None:

@@ -13,20 +13,33 @@ from .model import (
     AuthorizationServer,
     CertificateAuthority,
     ClientOrders,
+    Connector,
     Endpoint,
     Firewall,
     Gateway,
+    HaproxyGateway,
     Hub,
     KeyChoices,
     Listener,
+    NftablesFirewall,
     Participant,
+    Rfc7591Server,
     State,
+    Transport,
 )
 from .profiles import Profile
 
 Values = dict[str, Any]
 
+_GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway}
+_FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
+_SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server}
+_CONNECTORS: dict[str, type[Connector]] = {"direct": Connector}
+_TRANSPORTS: dict[str, type[Transport]] = {"local": Transport}
+"""The class of each kind (``systems`` has its keys)."""
+
 _CA_PATHS = ("certificate_file", "chain_file", "key_file", "offline_folder")
+_SERVER_PATHS = ("ca_file", "initial_access_token_file")
 _STATE = "{state}/"
 OWN_FILES = "participants-files"
 """Folder of the description with one folder for each participant: the only files that a participant's file may name."""
@@ -64,8 +77,8 @@ def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...
         state=State(values["state"]),
         currencies=tuple(values["currencies"]),
         hosting=hosting,
-        connector=values["connector"],
-        transport=values["transport"],
+        connector=_CONNECTORS[values["connector"]["kind"]](**values["connector"]),
+        transport=_TRANSPORTS[values["transport"]["kind"]](**values["transport"]),
         manifest=values["manifest"],
         first_publication=values.get("first_publication", ""),
         roles=tuple(values["roles"]) if "roles" in values else roles,
@@ -88,7 +101,7 @@ def _side(values: Values, ca: Values, folder: str, state: str) -> dict[str, Any]
         "ca": _authority(values.get("ca", ca), folder, state),
         "keys": KeyChoices(**values["keys"]),
         "gateways": gateways,
-        "firewall": _firewall(values.get("firewall", {}), tuple(gateway.host for gateway in gateways)),
+        "firewall": _firewall(values.get("firewall", {}), tuple(gateway.name for gateway in gateways if gateway.host)),
     }
 
 
@@ -102,16 +115,19 @@ def _authority(values: Values, folder: str, state: str) -> CertificateAuthority:
 
 
 def _gateway(values: Values) -> Gateway:
+    host = values.get("host", "")
     listeners = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound")}
-    doors = tuple(Listener(**listener) for listener in values["inbound"])
-    return Gateway(**{**values, **listeners, "inbound": doors, "egress_addresses": tuple(values["egress_addresses"])})
+    inbound = tuple(Listener(**listener) for listener in values["inbound"])
+    given = {**values, **listeners, "inbound": inbound, "egress_addresses": tuple(values["egress_addresses"])}
+    return _GATEWAYS[values["kind"]](**{"name": host, "host": host, **given})
 
 
 def _firewall(values: Values, hosts: tuple[str, ...]) -> Firewall:
-    return Firewall(**{"kind": "nftables" if hosts else "none", **values}, hosts=hosts)
+    given = {"kind": "nftables" if hosts else "none", **values}
+    return _FIREWALLS[given["kind"]](**given, hosts=hosts)
 
 
 def _authorization_server(values: Values, folder: str, state: str) -> AuthorizationServer:
     plain: Values = {name: value.text if isinstance(value, Url) else value for name, value in values.items()}
-    files = {name: located(values[name], folder=folder, state=state) for name in ("ca_file", "initial_access_token_file")}
-    return AuthorizationServer(**{**plain, **files})
+    files = {name: located(values[name], folder=folder, state=state) for name in _SERVER_PATHS if name in values}
+    return _SERVERS[values["kind"]](**{**plain, **files})

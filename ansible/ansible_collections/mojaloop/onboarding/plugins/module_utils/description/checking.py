@@ -66,7 +66,7 @@ def _facts(participant: Participant) -> dict[str, str]:
         "id": participant.name,
         "state": participant.state.value,
         "hosting": participant.hosting,
-        "transport": participant.transport,
-        "connector": participant.connector,
+        "transport": participant.transport.kind,
+        "connector": participant.connector.kind,
         "kind": "probe" if participant.probe else "participant",
     }

@@ -11,20 +11,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .model import Description, Side
+from .model import Description, Gateway, Side
 
 
 @dataclass(frozen=True)
 class GatewayHost:
-    """An inventory host, the side it belongs to, and its groups."""
+    """A gateway's entry in the inventory, the side it belongs to, its groups, and the host that it runs on (empty: none)."""
 
     name: str
     side: str
     groups: tuple[str, ...]
+    host: str
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Where Ansible finds the host, unless the operator says otherwise: by its own name where the entry has another."""
+        return {"ansible_host": self.host} if self.host != self.name else {}
 
 
 def gateway_hosts(description: Description) -> tuple[GatewayHost, ...]:
-    """Every gateway host that this pack configures, the hub's first."""
+    """Every gateway that this pack configures, the hub's first."""
     managed = [participant for participant in description.participants if participant.managed]
     return tuple(host for side in (description.hub, *managed) for host in _hosts(side))
 
@@ -53,5 +59,9 @@ def _both(path: Path) -> tuple[Path, Path]:
 
 
 def _hosts(side: Side) -> Iterable[GatewayHost]:
-    groups = ["gateways", group_name(side.name), *(["firewalls"] if side.firewall.kind != "none" else [])]
-    return (GatewayHost(gateway.host, side.name, tuple(groups)) for gateway in side.gateways)
+    return (GatewayHost(gateway.name, side.name, _groups(side, gateway), gateway.host) for gateway in side.gateways)
+
+
+def _groups(side: Side, gateway: Gateway) -> tuple[str, ...]:
+    filtered = gateway.name in side.firewall.hosts and side.firewall.kind != "none"
+    return ("gateways", group_name(side.name), *(("firewalls",) if filtered else ()))

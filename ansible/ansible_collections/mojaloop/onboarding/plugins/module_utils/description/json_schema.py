@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .schema import HUB_FILE, PARTICIPANT_FILE
-from .spec import Flag, Kind, Many, Record, Table, Text, Whole
+from .spec import Flag, Kind, Many, Record, Table, Text, Variant, Whole
 
 SCHEMAS: dict[str, Record] = {"hub.schema.json": HUB_FILE, "participant.schema.json": PARTICIPANT_FILE}
 """File name to the record it is made of."""
@@ -21,15 +21,9 @@ SCHEMAS: dict[str, Record] = {"hub.schema.json": HUB_FILE, "participant.schema.j
 def json_schema(kind: Kind) -> dict[str, Any]:
     """The JSON schema of one kind."""
     if isinstance(kind, Record):
-        return {
-            "type": "object",
-            "additionalProperties": False,
-            "required": [field.name for field in kind.fields if field.required],
-            "properties": {
-                field.name: {**json_schema(field.kind), "description": field.description, **_default(field.default)}
-                for field in kind.fields
-            },
-        }
+        return {"type": "object", "additionalProperties": False, **_keys(kind)}
+    if isinstance(kind, Variant):
+        return _variant(kind)
     if isinstance(kind, Many):
         return {"type": "array", "items": json_schema(kind.item), "minItems": kind.least, "maxItems": kind.most, "uniqueItems": True}
     if isinstance(kind, Table):
@@ -37,6 +31,29 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     if isinstance(kind, Whole):
         return {"type": "integer", "minimum": kind.least, "maximum": kind.most}
     return {"type": "boolean"} if isinstance(kind, Flag) else _text(kind)
+
+
+def _keys(kind: Record) -> dict[str, Any]:
+    return {
+        "required": [field.name for field in kind.fields if field.required],
+        "properties": {
+            field.name: {**json_schema(field.kind), "description": field.description, **_default(field.default)} for field in kind.fields
+        },
+    }
+
+
+def _variant(union: Variant) -> dict[str, Any]:
+    """The kind first; the keys follow from it, so that an editor offers and judges those of the kind that is written."""
+    kinds = [
+        {
+            "if": {"required": [union.by], "properties": {union.by: {"const": kind}}},
+            "then": {"additionalProperties": False, **_keys(union.records[kind])},
+        }
+        for kind in union.of
+    ]
+    tag = {"enum": list(union.of), "description": union.meanings}
+    mapping = {"type": "object", "required": [union.by], "properties": {union.by: tag}, "allOf": kinds}
+    return {"if": {"type": "object"}, "then": mapping, "else": {"enum": list(union.words)}} if union.words else mapping
 
 
 def rendered(name: str) -> str:

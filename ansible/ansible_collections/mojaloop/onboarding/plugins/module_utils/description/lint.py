@@ -175,22 +175,6 @@ def _key_kinds(side: SideText, around: Circumstances) -> Iterator[Problem]:
         yield side.problem("ca.key", shown(key), " | ".join(around.profile.authority.key_kinds))
 
 
-_FILES_OF_CA = {"imported": ("certificate_file", "chain_file", "key_file"), "offline": ("offline_folder",)}
-
-
-def _ca_files(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    kind = side.get("ca.kind")
-    if not kind:
-        return
-    for owner, names in _FILES_OF_CA.items():
-        for name in names:
-            present = f"{side.prefix}ca.{name}" in side.document.lines
-            if owner == kind and not present:
-                yield side.problem(f"ca.{name}", "no such key", f"it is required with ca.kind {owner}")
-            if owner != kind and present:
-                yield side.problem(f"ca.{name}", "a key", f"no such key with ca.kind {kind} (it belongs to {owner})")
-
-
 def _listeners(side: SideText, _around: Circumstances) -> Iterator[Problem]:
     for key, gateway in side.items("gateways"):
         taken: set[tuple[str, int]] = set()
@@ -203,13 +187,18 @@ def _listeners(side: SideText, _around: Circumstances) -> Iterator[Problem]:
 
 
 def _gateway_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    """A host has one gateway, whose name is its own: what one says is never taken for another's."""
     taken: set[str] = set()
     for key, gateway in side.items("gateways"):
-        if (host := gateway.get("host", "")) in taken:
-            yield side.problem(f"{key}.host", f"{shown(host)} a second time", "each host once")
-        taken |= {host} if host else set()
-        if host in RESERVED_IDS:
-            yield side.problem(f"{key}.host", f"the reserved word {shown(host)}", "another host name")
+        own = {gateway[part]: part for part in ("name", "host") if part in gateway}
+        for name, part in own.items():
+            if name in taken:
+                yield side.problem(f"{key}.{part}", f"{shown(name)} a second time", f"each {part} once")
+            if name in RESERVED_IDS:
+                yield side.problem(
+                    f"{key}.{part}", f"the reserved word {shown(name)}", f"another {'host name' if part == 'host' else part}"
+                )
+        taken |= own.keys()
 
 
 def _firewall_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
@@ -223,7 +212,7 @@ def _hub_authority(side: SideText, _around: Circumstances) -> Iterator[Problem]:
 
 
 def _hub_urls(side: SideText, around: Circumstances) -> Iterator[Problem]:
-    server = [f"authorization_server.{name}" for name in ("issuer", "registration_url", "token_endpoint", "jwks_url")]
+    server = [f"authorization_server.{name}" for name, value in (side.get("authorization_server") or {}).items() if isinstance(value, Url)]
     for key in [*server, "ledger.url"]:
         url = side.get(key)
         if isinstance(url, Url) and around.exposed and forbidden_target(url):
@@ -307,7 +296,7 @@ def _roles(side: SideText, around: Circumstances, key: str) -> Iterator[Problem]
 
 
 _SIDE_RULES: tuple[Rule, ...] = (
-    _wide_addresses, _special_addresses, _repeated_addresses, _endpoint_target, _key_kinds, _ca_files, _listeners, _gateway_hosts,
+    _wide_addresses, _special_addresses, _repeated_addresses, _endpoint_target, _key_kinds, _listeners, _gateway_hosts,
     _firewall_hosts,
 )  # fmt: skip
 _PARTICIPANT_RULES: tuple[Rule, ...] = (_hosted, _participant_authority, _caps)

@@ -41,8 +41,10 @@ def lint_hosts(side: SideText, around: Circumstances, listed: frozenset[str] | N
             yield side.problem(f"{key}.host", f"{shown(host)}, which is the controller itself", "another host name")
         elif host and not in_lab and listed is not None and host not in listed:
             yield side.problem(f"{key}.host", shown(host), "a host that the operator has listed in hosts.yml (below hosts:)")
-        for name, place in _PLACES.items():
-            yield from _place(side, f"{key}.{name}", gateway.get(name), place, in_lab=in_lab)
+        if local_name(name := gateway.get("name", "")):
+            yield side.problem(f"{key}.name", f"{shown(name)}, which is the controller itself", "another name")
+        for part, place in _PLACES.items():
+            yield from _place(side, f"{key}.{part}", gateway.get(part), place, in_lab=in_lab)
     yield from _place(side, "firewall.persist_file", side.get("firewall.persist_file"), _PERSIST_FILE, in_lab=in_lab)
 
 

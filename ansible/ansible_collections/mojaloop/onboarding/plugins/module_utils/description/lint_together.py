@@ -118,12 +118,12 @@ class _Together:
 
 
 def _hosts_of(side: SideText) -> list[str]:
-    return sorted({gateway["host"] for _, gateway in side.items("gateways") if "host" in gateway})
+    return sorted({gateway[part] for _, gateway in side.items("gateways") for part in ("name", "host") if part in gateway})
 
 
 def _urls_of_doors(side: SideText) -> list[Url]:
     """The side's own and, for the hub, those of its authorization server; offboarded participants have given theirs back."""
-    server = [side.get(f"authorization_server.{name}") for name in ("issuer", "registration_url", "token_endpoint", "jwks_url")]
+    server = [value for value in (side.get("authorization_server") or {}).values() if isinstance(value, Url)]
     return [url for url in (side.get("endpoint.url"), *server) if url and side.get("state") != "offboarded"]
 
 

@@ -63,7 +63,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class CertificateAuthority:
-    """A side's own CA: its kind, its key, and the files of kinds that need some.
+    """A side's own CA: its kind, and what that kind needs.
 
     ``internal``: made here. ``imported``: root, intermediate and key given as files. ``offline``: a request file goes
     out, a certificate file comes back. ``own``: kept elsewhere by a self-hosted participant, which publishes its
@@ -97,21 +97,29 @@ class Listener:
 
 @dataclass(frozen=True)
 class Gateway:
-    """One gateway of a side. ``host`` is its inventory host; several gateways of a side are configured alike.
+    """What the gateways of every kind have. Several gateways of a side are configured alike.
 
-    ``inbound`` are its mTLS doors, ``inbound_backend`` the plain-HTTP service behind them (``address:port``),
+    ``name`` is its entry in the inventory, ``host`` the inventory host that it runs on; empty for kinds that run on none.
+    ``inbound`` are its mTLS listeners, ``inbound_backend`` the plain-HTTP service behind them (``address:port``),
     ``outbound`` the plain-HTTP listener that the side's own services call to reach counterparts.
     ``source_address``: ``direct`` or ``proxy-protocol`` (a load balancer in front speaks PROXY protocol).
     ``egress_addresses``: where its calls come from, as its host has the addresses; none: those of the side.
     """
 
-    host: str
     kind: str
+    name: str
+    host: str
     inbound: tuple[Listener, ...]
     inbound_backend: Listener
     outbound: Listener
     source_address: str = "direct"
     egress_addresses: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class HaproxyGateway(Gateway):
+    """HAProxy on a host: its folder and sockets there, and where its log goes."""
+
     folder: str = "/etc/haproxy/mojaloop"
     master_socket: str = "/run/haproxy/master.sock"
     stats_socket: str = "/run/haproxy/onboarding.sock"
@@ -120,10 +128,16 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Firewall:
-    """The packet filter on a side's gateway hosts. ``kind`` is ``nftables`` or ``none``."""
+    """What the packet filters of every kind have; ``none`` filters nothing. ``hosts`` are the names of the side's gateways on hosts."""
 
     kind: str
     hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NftablesFirewall(Firewall):
+    """nftables on the gateways' hosts."""
+
     persist_file: str = "/etc/nftables.d/mojaloop-onboarding.nft"
 
 
@@ -145,29 +159,60 @@ class Side:
     country: str = ""
     """ISO 3166-1 code for the subject of certificates; empty: the subject has no C."""
 
-    def egress_at(self, host: str) -> tuple[Network, ...]:
-        """Where calls from one gateway host come from, as that host has the addresses: on the way they may be translated."""
-        own = [network for gateway in self.gateways if gateway.host == host for network in gateway.egress_addresses]
+    def egress_at(self, gateway: str) -> tuple[Network, ...]:
+        """Where calls from the gateway of this name come from, as its host has the addresses: on the way they may be translated."""
+        own = [network for each in self.gateways if each.name == gateway for network in each.egress_addresses]
         return tuple(own) or self.egress_addresses
 
 
 @dataclass(frozen=True)
 class AuthorizationServer:
-    """An RFC 7591/7592 server. ``initial_access_token_file`` holds the token that permits registration."""
+    """What the authorization servers of every kind have."""
 
+    kind: str
     issuer: str
-    registration_url: str
     token_endpoint: str
     """As reached by the hub's gateway (participants reach it at ``<hub url>/oauth2/token``)."""
     jwks_url: str
     audience: str
     ca_file: str
-    initial_access_token_file: str
     certificate_bound_tokens: bool = True
     client_days: int = 0
     """Days after which a participant's client is replaced; 0: never by age."""
     client_overlap_days: int = 7
     """Days for which the earlier client still works after the new credentials were handed over."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every URL of the server that the hub's side calls."""
+        return (self.issuer, self.token_endpoint, self.jwks_url)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rfc7591Server(AuthorizationServer):
+    """A server with dynamic client registration. ``initial_access_token_file`` holds the token that permits it."""
+
+    registration_url: str
+    initial_access_token_file: str
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """See the base."""
+        return (*super().urls, self.registration_url)
+
+
+@dataclass(frozen=True)
+class Connector:
+    """How a participant's services connect. ``direct``: behind its own gateway, nothing is configured in them."""
+
+    kind: str = "direct"
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How publications travel. ``local``: in the exchange folder, which both sides read and write."""
+
+    kind: str = "local"
 
 
 @dataclass(frozen=True)
@@ -202,8 +247,8 @@ class Participant(Side):
     currencies: tuple[str, ...] = ()
     hosting: str = "self-hosted"
     """``managed``: this pack also carries out the participant's half; ``self-hosted``: somebody else does."""
-    connector: str = "direct"
-    transport: str = "local"
+    connector: Connector = Connector()
+    transport: Transport = Transport()
     manifest: str = "signed"
     """``signed``: publications carry a manifest of the pack; ``none``: plain files made with any tool."""
     first_publication: str = ""

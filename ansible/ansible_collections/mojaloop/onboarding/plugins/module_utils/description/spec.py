@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from ..errors import Problem
@@ -86,7 +87,48 @@ class Record:
     fields: tuple[Field, ...]
 
 
-Kind = Text | Whole | Flag | Many | Table | Record
+@dataclass(frozen=True)
+class Variant:
+    """A tagged union: a mapping whose key ``by`` names one of several kinds, each with keys of its own beside ``common``.
+
+    ``short``: the word of a kind that needs no other key may stand for the whole mapping.
+    """
+
+    description: str
+    by: str
+    of: Mapping[str, Record]
+    common: tuple[Field, ...] = ()
+    short: bool = False
+
+    @cached_property
+    def records(self) -> Mapping[str, Record]:
+        """The whole record of each kind: its tag, the common keys and its own."""
+        tag = Field(self.by, Text(choices=tuple(self.of)), self.meanings, required=True)
+        return {kind: Record(own.description, (tag, *self.common, *own.fields)) for kind, own in self.of.items()}
+
+    @cached_property
+    def any_kind(self) -> Record:
+        """Every key of every kind, none required: what can be said of a mapping whose kind is not known."""
+        fields = {each.name: replace(each, required=False) for record in self.records.values() for each in record.fields}
+        return Record(self.description, tuple(fields.values()))
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The kinds whose word alone may stand for them."""
+        bare = (kind for kind, own in self.of.items() if not any(each.required for each in (*self.common, *own.fields)))
+        return tuple(bare) if self.short else ()
+
+    @property
+    def meanings(self) -> str:
+        """Every kind with its meaning."""
+        return " ".join(f"{kind}: {record.description}" for kind, record in self.of.items())
+
+    def owners(self, key: str) -> tuple[str, ...]:
+        """The kinds that have this key."""
+        return tuple(kind for kind, own in self.of.items() if any(each.name == key for each in own.fields))
+
+
+Kind = Text | Whole | Flag | Many | Table | Record | Variant
 
 
 @dataclass(frozen=True)
@@ -129,6 +171,8 @@ class _Walk:
 
     def visit(self, node: Node, kind: Kind, path: str) -> Any:  # noqa: ANN401
         self.lines[path] = node.line
+        if isinstance(kind, Variant):
+            return self.variant(node, kind, path)
         if isinstance(kind, Record):
             return self.record(node, kind, path)
         if isinstance(kind, Many):
@@ -140,11 +184,22 @@ class _Walk:
         right = isinstance(node.value, bool) if isinstance(kind, Flag) else _within(node.value, kind)
         return node.value if right else self.refuse(node.line, path, shown(node.value), allowed(kind))
 
-    def record(self, node: Node, kind: Record, path: str) -> object:
+    def variant(self, node: Node, kind: Variant, path: str) -> object:
+        if kind.words and not isinstance(node.value, dict):
+            word = self.text(node, Text(allowed(kind), choices=kind.words), path)
+            return word if word is _WRONG else defaults_of(kind, str(word))
+        tag = node.value.get(kind.by) if isinstance(node.value, dict) else None
+        known = tag.value if tag and isinstance(tag.value, str) and tag.value in kind.of else ""
+        values = self.record(node, kind.records[known] if known else kind.any_kind, path, kind)
+        if isinstance(node.value, dict) and not tag:
+            self.refuse(node.line, _join(path, kind.by), "no such key", f"it is required: {' | '.join(kind.of)}")
+        return values
+
+    def record(self, node: Node, kind: Record, path: str, union: Variant | None = None) -> object:
         if not isinstance(node.value, dict):
             # A file that is but one text is none of ours: what stands in it is not for reports.
             found = shown(node.value) if path or isinstance(node.value, list) else "a single value (not shown)"
-            return self.refuse(node.line, path, found, "a mapping of keys")
+            return self.refuse(node.line, path, found, allowed(union or kind))
         known = {each.name: each for each in kind.fields}
         values: dict[str, Any] = {}
         for name, inner in node.value.items():
@@ -152,10 +207,14 @@ class _Walk:
             if name in known:
                 values[name] = self.visit(inner, known[name].kind, place)
             else:
-                self.refuse(inner.line, place, "an unknown key", _nearest(name, list(known)))
+                owners = union.owners(name) if union else ()
+                found = f"a key of kind {' and '.join(owners)}" if owners else "an unknown key"
+                self.refuse(inner.line, place, found, _nearest(name, list(known)))
         for each in kind.fields:
             if each.required and each.name not in values:
-                self.refuse(node.line, _join(path, each.name), "no such key", f"it is required: {allowed(each.kind)}")
+                owners = union.owners(each.name) if union else ()
+                why = f" with {union.by} {' and '.join(owners)}" if union and owners else ""
+                self.refuse(node.line, _join(path, each.name), "no such key", f"it is required{why}: {allowed(each.kind)}")
         right = {name: value for name, value in values.items() if value is not _WRONG}
         return {**{name: value for name, value in defaults(kind).items() if name not in values}, **right}
 
@@ -207,8 +266,18 @@ class _Walk:
 
 def defaults(record: Record) -> dict[str, Any]:
     """The values of the keys that a file leaves out; records have theirs filled in."""
-    filled = {each.name: each for each in record.fields if each.default is not None}
-    return {name: defaults(each.kind) if isinstance(each.kind, Record) else each.default for name, each in filled.items()}
+    return {each.name: _default(each) for each in record.fields if each.default is not None}
+
+
+def defaults_of(union: Variant, kind: str) -> dict[str, Any]:
+    """The values of a kind of which nothing but its word is given."""
+    return {union.by: kind, **defaults(union.records[kind])}
+
+
+def _default(each: Field) -> Any:  # noqa: ANN401
+    if isinstance(each.kind, Record):
+        return defaults(each.kind)
+    return defaults_of(each.kind, each.default) if isinstance(each.kind, Variant) else each.default
 
 
 def allowed(kind: Kind) -> str:
@@ -219,6 +288,9 @@ def allowed(kind: Kind) -> str:
         return f"a whole number from {kind.least} to {kind.most}" if kind.least < kind.most else str(kind.least)
     if isinstance(kind, Flag):
         return "true | false"
+    if isinstance(kind, Variant):
+        more = f"a mapping of keys with {kind.by}: {' | '.join(kind.of)}" if set(kind.words) != set(kind.of) else ""
+        return " | ".join([*kind.words, *([more] if more else [])])
     return f"a list of: {allowed(kind.item)}" if isinstance(kind, Many) else "a mapping of keys"
 
 

@@ -94,7 +94,7 @@ def _services(server: AuthorizationServer | None) -> tuple[Door, ...]:
     Only addresses in numbers can be: names are never resolved.
     """
     doors = set()
-    for url in (server.issuer, server.registration_url, server.token_endpoint, server.jwks_url) if server else ():
+    for url in server.urls if server else ():
         parts = urlsplit(url)
         try:
             doors.add((ip_address(parts.hostname or ""), parts.port or (443 if parts.scheme == "https" else 80)))

@@ -24,7 +24,7 @@ from ..store import layout
 from ..store.interface import Unavailable
 from ..store.tree import Tree
 from . import rules
-from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Outbound, TokenEndpoint, TokenRules
+from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Outbound, TokenEndpoint, TokenRules, haproxy_of
 
 MISSING = "artefact-missing"
 Made = TypeVar("Made")
@@ -56,9 +56,8 @@ def gateway_model(
     view = _View(description, description.side(side_name), gateway, tree, now or datetime.now(UTC))
     inbound = _inbound(view, facts or AuthorizationFacts())
     outbound = Outbound(gateway.outbound, tuple(view.complete("tls-7", _destination, _with_doors(view))), routed=side_name == HUB)
-    return GatewayModel(
-        side_name, view.side.fspiop_id, gateway.host, inbound, outbound, gateway.log, gateway.stats_socket, tuple(sorted(view.findings))
-    )
+    own, found = haproxy_of(gateway), tuple(sorted(view.findings))
+    return GatewayModel(side_name, view.side.fspiop_id, gateway.name, inbound, outbound, own.log, own.stats_socket, found)
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,14 @@ class _View:
             except Unavailable:
                 raise
             except (StoreError, GatewayError) as error:
-                about = (self.participant(other), step, self.side.name, f"gateway/{self.gateway.host}/{other.name}")
+                about = (self.participant(other), step, self.side.name, f"gateway/{self.gateway.name}/{other.name}")
                 self.findings.append(Finding(*about, "artefact-damaged", Disposition.FAULT, detail=str(error)))
             else:
                 if made is not None:
                     yield made
 
     def awaited(self, participant: str, step: str, artefact: str, on: str) -> None:
-        place = f"gateway/{self.gateway.host}/{artefact}"
+        place = f"gateway/{self.gateway.name}/{artefact}"
         self.findings.append(Finding(participant, step, self.side.name, place, MISSING, Disposition.PENDING, on))
 
     def identity(self, artefact: str, counterpart: str = "") -> Identity | None:
@@ -218,7 +217,7 @@ def _destination(view: _View, other: Side) -> Destination | None:
     if identity is None or trusted is None or endpoint is None:
         return None
     _certificates(trusted, f"{layout.received_folder(view.side.name, other.name)}/ca.pem")
-    sources: tuple[Network, ...] = view.side.egress_at(view.gateway.host)
+    sources: tuple[Network, ...] = view.side.egress_at(view.gateway.name)
     return Destination(
         other.name, other.fspiop_id, endpoint.host, endpoint.port, endpoint.base_path, endpoint.addresses, trusted, identity, sources
     )

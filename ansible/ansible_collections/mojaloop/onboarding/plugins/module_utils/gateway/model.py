@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..description.model import Address, Listener, Network
+from ..description.model import Address, Gateway, HaproxyGateway, Listener, Network
+from ..errors import GatewayError
 from ..findings import Finding
 
 
@@ -127,3 +128,10 @@ class GatewayModel:
     log: str
     stats_socket: str
     findings: tuple[Finding, ...] = ()
+
+
+def haproxy_of(gateway: Gateway) -> HaproxyGateway:
+    """The described gateway as HAProxy's; GatewayError for another kind."""
+    if not isinstance(gateway, HaproxyGateway):
+        raise GatewayError(f"a gateway of kind {gateway.kind} is not configured here", where=gateway.name, remedy="Describe kind: haproxy.")
+    return gateway

@@ -124,7 +124,7 @@ def _authorization_server(description: Description, topology: Topology, machine:
         "issuer": server.issuer,
         "audience": server.audience,
         "address": machine.addresses[0],
-        "port": urlsplit(server.registration_url).port or 443,
+        "port": urlsplit(server.token_endpoint).port or 443,
         "scopes": list(description.profile.resources),
         "token_lifetime": _TOKEN_SECONDS,
         "gateway_addresses": [address for name in gateways for address in _internal_addresses(topology.machine(name))],

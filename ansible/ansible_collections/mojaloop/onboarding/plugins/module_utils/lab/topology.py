@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..description.model import Address, Description, Endpoint, Gateway, Network, Participant, Side
+from ..description.model import Address, Description, Endpoint, HaproxyGateway, Network, Participant, Side
 from ..errors import LabError
 
 PUBLIC = "lab0"
@@ -47,7 +47,7 @@ class Machine:
     name: str
     interfaces: tuple[Interface, ...]
     side: str = ""
-    gateway: Gateway | None = None
+    gateway: HaproxyGateway | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def topology(description: Description) -> Topology:
             machines.append(_own_machine(participant))
     machines += _probes(description)
     if description.hub.authorization_server is not None:
-        machines.append(_authorization_server(description.hub.authorization_server.registration_url))
+        machines.append(_authorization_server(description.hub.authorization_server.token_endpoint))
     _refuse_repeated([machine.name for machine in machines], "machine name")
     _refuse_repeated([address for machine in machines for address in machine.addresses], "address")
     return Topology(tuple(sorted(machines, key=lambda machine: machine.name)))
@@ -100,10 +100,12 @@ def _gateways(side: Side, *, internal: bool) -> list[Machine]:
     spare += [address for address in _hosts_of(side.egress_addresses) if all(address not in own for own in egress)]
     machines = []
     for index, (gateway, own) in enumerate(zip(side.gateways, listening, strict=True)):
+        if not isinstance(gateway, HaproxyGateway):
+            raise LabError(f"kind {gateway.kind} is not raised by the lab", where=gateway.name, remedy="Describe kind haproxy.")
         interfaces = [_card("eth0", PUBLIC, [*own, *egress[index], *(spare if index == 0 else ())])]
         if internal:
             interfaces.append(_card("eth1", INTERNAL, [_HUB_GATEWAY_ADDRESS + index]))
-        machines.append(Machine(gateway.host, tuple(interfaces), side.name, gateway))
+        machines.append(Machine(gateway.name, tuple(interfaces), side.name, gateway))
     return machines
 
 
@@ -127,7 +129,7 @@ def _authorization_server(url: str) -> Machine:
     try:
         address = ipaddress.ip_address(urlsplit(url).hostname or "")
     except ValueError as error:
-        remedy = "In a lab the registration_url names an address: nothing resolves names here."
+        remedy = "In a lab the token_endpoint names an address: nothing resolves names here."
         raise LabError("has no address", where=url, remedy=remedy) from error
     return Machine(AUTHORIZATION_SERVER, (_card("eth0", INTERNAL, [address]),))
 

@@ -54,9 +54,9 @@ def keep_accepted(tree: Tree, host: str, running: Collection[str]) -> None:
 
 
 def doors_without(description: Description, tree: Tree, client: str) -> list[str]:
-    """The hosts of the hub's gateways that were not seen to accept this client yet."""
-    hosts = [gateway.host for gateway in description.hub.gateways]
-    return [host for host in hosts if client not in _accepted(tree, host)]
+    """The names of the hub's gateways that were not seen to accept this client yet."""
+    names = [gateway.name for gateway in description.hub.gateways]
+    return [name for name in names if client not in _accepted(tree, name)]
 
 
 def _accepted(tree: Tree, host: str) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from ..description.model import HUB, AuthorizationServer, Description, Participant, State
+from ..description.model import HUB, AuthorizationServer, Description, Participant, Rfc7591Server, State
 from ..errors import AuthorizationServerError, OnboardingError, RemoteError
 from ..exchange.sealing import seal
 from ..findings import Disposition, Finding
@@ -44,7 +44,7 @@ def onboard_clients(
     with a placeholder. Without an authorization server in the description there is nothing to do.
     """
     server = description.hub.authorization_server
-    if server is None:
+    if not isinstance(server, Rfc7591Server):
         return []
     with ExitStack() as closing:
         return _onboard_all(_Step(description, server, tree, now, connect, sealer, closing, check=check), participants)
@@ -53,7 +53,7 @@ def onboard_clients(
 def rehearse_clients(*, description: Description, participants: Sequence[Participant], tree: Tree, now: datetime) -> list[Finding]:
     """As ``onboard_clients`` with ``check``, for which nobody is asked: the server is taken to have what is recorded."""
     server = description.hub.authorization_server
-    if server is None:
+    if not isinstance(server, Rfc7591Server):
         return []
     with ExitStack() as closing:
         return _onboard_all(_Step(description, server, tree, now, connect_https, seal, closing, check=True, online=False), participants)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..description.model import HUB, AuthorizationServer, Description, Participant
+from ..description.model import HUB, AuthorizationServer, Description, Participant, Rfc7591Server
 from ..errors import AuthorizationServerError, StoreError
 from ..findings import OPERATOR, Disposition, Finding
 from ..remote.http import Http
@@ -48,7 +48,7 @@ class Workplace:
     """One run's server, state folder and circumstances. With ``check`` the server is only read, not ``online`` not even that."""
 
     description: Description
-    server: AuthorizationServer
+    server: Rfc7591Server
     tree: Tree
     now: datetime
     connect: Connect
@@ -201,7 +201,7 @@ def _exchange_path(participant: Participant) -> str:
     return f"{received_folder(HUB, participant.name)}/exchange.pem"
 
 
-def _initial_access_token(server: AuthorizationServer) -> str:
+def _initial_access_token(server: Rfc7591Server) -> str:
     try:
         token = Path(server.initial_access_token_file).read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:

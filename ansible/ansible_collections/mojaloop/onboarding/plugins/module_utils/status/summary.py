@@ -152,7 +152,7 @@ def summarise(
 
 def _hosts(side: Side) -> set[str]:
     """The inventory hosts of a side."""
-    return {*side.firewall.hosts, *(gateway.host for gateway in side.gateways)}
+    return {*side.firewall.hosts, *(gateway.name for gateway in side.gateways)}
 
 
 def _word(standing: Standing) -> str:

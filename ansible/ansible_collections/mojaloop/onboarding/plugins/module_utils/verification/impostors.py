@@ -65,7 +65,7 @@ class Impostors:
     def _call(self, identity: Identity) -> Answer:
         """A call while the target's address is the impostor's."""
         addresses = tuple(str(address) for address in self.target.endpoint.addresses) if self.target.endpoint else ()
-        with self.material.site.impostor(self.caller.gateways[0].host, self.material.door(self.target), addresses, identity):
+        with self.material.site.impostor(self.caller.gateways[0].name, self.material.door(self.target), addresses, identity):
             return self._call_out()
 
     def _call_out(self) -> Answer:
@@ -74,7 +74,7 @@ class Impostors:
         destination = self.target.fspiop_id
         headers = {"fspiop-source": self.caller.fspiop_id, "fspiop-destination": destination}
         path = f"/parties/MSISDN/{uuid.uuid4().int % 10**12}"
-        return exchange(site, gateway.host, _outbound(gateway), "GET", path, headers=headers)
+        return exchange(site, gateway.name, _outbound(gateway), "GET", path, headers=headers)
 
 
 def _outbound(gateway: Gateway) -> Door:

@@ -1,0 +1,151 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The systems that a description can name, each a tagged union by ``kind``: the keys that all kinds have, and those of each.
+
+A kind is added with one row here, one class in ``model`` and one row in ``building``.
+"""
+
+from __future__ import annotations
+
+from .addresses import HIGHEST_PORT
+from .model import AuthorizationServer, Gateway, HaproxyGateway, NftablesFirewall
+from .spec import Field, Flag, Many, Record, Text, Variant, Whole
+from .texts import ADDRESS, AUDIENCE, CA_KEYS, FILE, HOST, LOG, NETWORK, REMOTE_PATH, URL, choice
+
+KIND = "kind"
+
+_LISTENER = Record(
+    "An address and a port.",
+    (
+        Field("address", ADDRESS, "IP address.", required=True),
+        Field("port", Whole(1, HIGHEST_PORT), "TCP port.", required=True),
+    ),
+)
+_ON_A_HOST = (
+    Field("host", HOST, "Its inventory host.", required=True),
+    Field("name", HOST, "Its name: its entry in the inventory's group gateways. Where absent: host."),
+)
+
+GATEWAY = Variant(
+    "One gateway of the side: terminates and originates mutual TLS.",
+    by=KIND,
+    of={
+        "haproxy": Record(
+            "HAProxy 2.6 or later on a host.",
+            (
+                *_ON_A_HOST,
+                Field("folder", REMOTE_PATH, "Folder of its files on the host.", default=HaproxyGateway.folder),
+                Field("master_socket", REMOTE_PATH, "Socket of its master process.", default=HaproxyGateway.master_socket),
+                Field("stats_socket", REMOTE_PATH, "Socket of its runtime commands.", default=HaproxyGateway.stats_socket),
+                Field("log", LOG, "Where its log goes.", default=HaproxyGateway.log),
+            ),
+        ),
+    },
+    common=(
+        Field("inbound", Many(_LISTENER, least=1, most=50), "Mutual TLS listeners.", required=True),
+        Field("inbound_backend", _LISTENER, "The plain HTTP service behind the inbound listeners.", required=True),
+        Field("outbound", _LISTENER, "Plain HTTP listener for the side's own services.", required=True),
+        Field(
+            "source_address",
+            choice("direct", "proxy-protocol"),
+            "How the peer's address is known: from the connection, or from a load balancer's PROXY protocol.",
+            default=Gateway.source_address,
+        ),
+        Field(
+            "egress_addresses",
+            Many(NETWORK, most=50),
+            "Where its calls come from, as its host has the addresses: where they are translated on the way (NAT), or each gateway has its "
+            "own. An empty list: those of the side.",
+            default=[],
+        ),
+    ),
+)
+
+FIREWALL = Variant(
+    "The packet filter on the side's gateway hosts.",
+    by=KIND,
+    of={
+        "nftables": Record(
+            "nftables in the hosts' kernels.",
+            (Field("persist_file", REMOTE_PATH, "Where its rules are kept for the next boot.", default=NftablesFirewall.persist_file),),
+        ),
+        "none": Record("No packet filter of this pack.", ()),
+    },
+    short=True,
+)
+
+
+def certificate_authority(file: Text) -> Variant:
+    """A side's certificate authority, whose files may be named as ``file`` allows."""
+    return Variant(
+        "The side's certificate authority.",
+        by=KIND,
+        of={
+            "internal": Record("Made here.", (Field("key", choice(*CA_KEYS), "Kind of its key.", default="ec-p256"),)),
+            "imported": Record(
+                "Given as files.",
+                (
+                    Field("certificate_file", file, "The issuing CA's certificate (PEM).", required=True),
+                    Field("chain_file", file, "The certificates from the issuing CA's issuer up to the root (PEM).", required=True),
+                    Field("key_file", file, "The issuing CA's private key (PEM, encrypted).", required=True),
+                ),
+            ),
+            "offline": Record(
+                "Signs requests by file.",
+                (Field("offline_folder", file, "Where request files go out and certificate files come back.", required=True),),
+            ),
+            "own": Record("Kept elsewhere by the participant: only its certificates are published.", ()),
+            "none": Record("The scheme's CA signs.", ()),
+        },
+        short=True,
+    )
+
+
+AUTHORIZATION_SERVER = Variant(
+    "The OAuth authorization server.",
+    by=KIND,
+    of={
+        "rfc7591": Record(
+            "Any server with dynamic client registration (RFC 7591) and its management (RFC 7592).",
+            (
+                Field("registration_url", URL, "Client registration endpoint.", required=True),
+                Field("initial_access_token_file", FILE, "File with the token that permits registration.", required=True),
+            ),
+        ),
+    },
+    common=(
+        Field("issuer", URL, "Its issuer identifier, letter by letter.", required=True),
+        Field("token_endpoint", URL, "Token endpoint, as the hub's gateway reaches it.", required=True),
+        Field("jwks_url", URL, "Its signing keys.", required=True),
+        Field("audience", AUDIENCE, "Audience that access tokens must name.", required=True),
+        Field("ca_file", FILE, "CA certificates that verify its TLS certificate (PEM).", required=True),
+        Field(
+            "certificate_bound_tokens",
+            Flag(),
+            "Whether tokens are bound to the client certificate (RFC 8705).",
+            default=AuthorizationServer.certificate_bound_tokens,
+        ),
+        Field("client_days", Whole(1, 3650), "Days after which a participant's client is replaced; never by age where absent."),
+        Field(
+            "client_overlap_days",
+            Whole(0, 365),
+            "Days for which the earlier client still works after the new credentials were handed over; 0 ends it in that run.",
+            default=AuthorizationServer.client_overlap_days,
+        ),
+    ),
+)
+
+CONNECTOR_DEFAULT = "direct"
+CONNECTOR = Variant(
+    "How a participant's services connect.",
+    by=KIND,
+    of={"direct": Record("Its services stand behind its own gateway; nothing is configured in them.", ())},
+    short=True,
+)
+
+TRANSPORT_DEFAULT = "local"
+TRANSPORT = Variant(
+    "How publications travel between the hub and a participant.",
+    by=KIND,
+    of={"local": Record("In the exchange folder, which both sides read and write.", ())},
+    short=True,
+)

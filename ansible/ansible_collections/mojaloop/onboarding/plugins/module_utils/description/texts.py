@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kinds of text that a description's files hold: what each may be, in a pattern and in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from .addresses import parse_address, parse_endpoint_url, parse_network, parse_url
+from .documents import shown
+from .profiles import PROFILES
+from .spec import Refused, Text
+
+
+def _printable(text: str) -> str:
+    """Names go into certificate subjects and reports: nothing that hides, reorders or templates text."""
+    hidden = [character for character in text if not character.isprintable()]
+    if hidden:
+        raise Refused(f"{shown(text)} (with the invisible character U+{ord(hidden[0]):04X})", "printable characters and spaces")
+    if text != text.strip() or not text:
+        raise Refused(f"{shown(text)} (empty, or with spaces around it)", "text without spaces around it")
+    return text
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise Refused(f"{shown(text)}, which no calendar has", "a day of the calendar, and a time of the day") from None
+
+
+def key_kinds(*rules: str) -> tuple[str, ...]:
+    """Every key kind that some profile allows in one of these rules."""
+    found = {kind: None for profile in PROFILES.values() for rule in rules for kind in profile.rule(rule).key_kinds}
+    return tuple(found)
+
+
+def choice(*words: str) -> Text:
+    """One of these words."""
+    return Text(choices=words)
+
+
+RESOURCES = tuple({resource: None for profile in PROFILES.values() for resource in profile.resources})
+CA_KEYS = tuple({kind: None for profile in PROFILES.values() for kind in profile.authority.key_kinds})
+
+ID = Text("a letter, then 1 to 29 letters, digits, _ or -", r"[A-Za-z][A-Za-z0-9_-]{1,29}", longest=30)
+NAME = Text("a lower-case letter, then letters, digits and - (at most 30)", r"[a-z][a-z0-9-]{0,28}[a-z0-9]", longest=30)
+ORGANISATION = Text(
+    "a name of 1 to 64 printable characters, without {{ {% {#", r"((?!\{[{%#])[^\u0000-\u001f\u007f-\u009f])+", longest=64, parse=_printable
+)
+COUNTRY = Text("two capital letters", r"[A-Z]{2}", longest=2)
+ADDRESS = Text("an IPv4 or IPv6 address", longest=64, parse=parse_address)
+NETWORK = Text("an IPv4 or IPv6 address or network", longest=64, parse=parse_network)
+URL = Text("https://<host>[:<port>][/<path>]", r"https://.+", longest=512, parse=parse_url)
+ENDPOINT_URL = Text("https://<host>[:<port>][/<path>]", r"https://.+", longest=512, parse=parse_endpoint_url)
+FILE = Text(
+    "an absolute path, one relative to the description's folder, or one below {state}/; of letters, digits and . _ - /",
+    r"(\{state\}/|/)?[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*",
+    longest=1024,
+)
+OWN_FILE = Text(
+    "a path relative to participants-files/<id>/ beside participants/; of letters, digits and . _ - /, no name beginning with a dot",
+    r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*",
+    longest=255,
+)
+"""A participant's file may come from the participant: it names no other file of this machine."""
+REMOTE_PATH = Text("an absolute path of letters, digits and . _ - /", r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+", longest=100)
+LOG = Text(
+    "stdout, stderr, a socket's path, or <address>:<port>", r"stdout|stderr|/[A-Za-z0-9._/-]+|[0-9A-Fa-f.:\[\]]+:[0-9]+", longest=100
+)
+HOST = Text(
+    "an inventory host name: lower-case letters, digits, - and .",
+    r"[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
+    longest=63,
+)
+CURRENCY = Text("a currency code of ISO 4217, such as USD", r"[A-Z]{3}", longest=3)
+AMOUNT = Text("an amount in quotes, such as '10000' or '99.5'", r"(0|[1-9][0-9]{0,17})(\.[0-9]{0,3}[1-9])?", longest=23)
+EMAIL = Text("an e-mail address", r"[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}", longest=254)
+DIGEST = Text("sha256: and 64 hexadecimal digits in lower case", r"sha256:[0-9a-f]{64}", longest=71)
+AUDIENCE = Text("the audience of access tokens: a URI or a word", r"[A-Za-z0-9._~:/@+-]+", longest=255)
+MOMENT = Text(
+    "a day (2026-11-24: its begin in UTC) or a moment in UTC (2026-11-24T10:30:00Z)",
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?",
+    longest=64,
+    parse=_moment,
+)
