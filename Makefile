@@ -15,7 +15,7 @@ PREPARE := $(if $(AREA),$(or $(filter prepare-$(AREA),$(PREPARATIONS)),venv),$(P
 # Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
 PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help venv system node scanner check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo bench docs format lock clean $(PREPARATIONS)
+.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo bench docs format lock clean $(PREPARATIONS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -33,8 +33,13 @@ node: venv ## Node.js programs of the lab (authorization server, JWS judge)
 scanner: venv ## the TLS scanner of the tests (sslyze), in an environment of its own: it needs other releases than this project
 	@mkdir -p .make && rm -rf .make/scanner && scanner=$$(tests/tools/cached_venv scanner requirements-scanner.lock python) && ln -s "$$scanner" .make/scanner
 
+pulumi: venv ## Pulumi, an API server of Kubernetes and what goes with it, built from pinned Go modules (eleven minutes where they are not cached)
+	@for name in pulumi kubernetes kwok definitions; do tests/tools/go_programs $$name >/dev/null || exit 1; done
+
 # One target for each area that needs more than .venv, in the order of the areas' names.
 # Whatever is dear to make is made by tests/tools/cached, so that the next clone on this machine finds it.
+prepare-cluster: pulumi
+	@tests/tools/system_packages etcd=etcd-server setpriv=util-linux
 prepare-faults: system node
 prepare-gateway: system node scanner
 prepare-hostile: system

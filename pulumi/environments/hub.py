@@ -1,0 +1,146 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The hub's environment: which namespaces there are, who may call whom in them, and the gateways at its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pulumi
+
+from .components import HUB, Component
+from .egress import EgressGateway, EgressGatewayArgs
+from .gateway_workload import SELECTOR, GatewayWorkloadArgs
+from .hub_facts import HubFacts
+from .ingress import FspiopGateway, IngressGatewayArgs, InternalGateway
+from .interop_routes import admin_routes, interop_routes
+from .namespaces import GuardedNamespace, GuardedNamespaceArgs, Quota
+from .openings import Opening, Way
+from .outputs import GatewayOutputs, HubOutputs
+from .settings import HubSettings
+
+SERVICES = "mojaloop"
+EXTERNAL = "istio-ingress-ext"
+INTERNAL = "istio-ingress-int"
+EGRESS = "istio-egress"
+GATEWAYS = {EXTERNAL: "ext-gateway", INTERNAL: "int-gateway", EGRESS: "egress-gateway"}
+"""The gateway of each gateway namespace."""
+TLS_PORT, FIRST_UNPRIVILEGED = 443, 1024
+
+
+class HubNamespaces(Component):
+    """The namespaces of the hub's services and of its gateways."""
+
+    def __init__(self, name: str, settings: HubSettings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self.made = [GuardedNamespace(args.namespace, args, self.child) for args in hub_namespaces(settings)]
+        self.register_outputs({"namespaces": [each.namespace for each in self.made]})
+
+    @property
+    def names(self) -> Iterable[pulumi.Output[str]]:
+        """Their names, known once they exist."""
+        return [each.namespace for each in self.made]
+
+
+class HubGateways(Component):
+    """The gateway that participants call, the one for the hub's own staff, and the one through which the hub calls participants."""
+
+    def __init__(self, name: str, settings: HubSettings, hub: HubFacts, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        self._settings, self._hub = settings, hub
+        external, internal = external_gateway(settings, hub), internal_gateway(settings)
+        self._fspiop = FspiopGateway("fspiop", external, hub.token_issuer, self.child)
+        self._internal = InternalGateway("internal", internal, settings.internal_sources, self.child)
+        egress = EgressGatewayArgs(workload(settings, EGRESS, TLS_PORT), SERVICES, settings.mesh_namespace)
+        EgressGateway("egress", egress, self.child)
+        self.outputs = HubOutputs(
+            environment=hub.environment,
+            services_namespace=SERVICES,
+            fspiop=_gateway_outputs(external, self._fspiop.addresses),
+            internal=_gateway_outputs(internal, self._internal.addresses),
+            egress_namespace=EGRESS,
+            egress_gateway=GATEWAYS[EGRESS],
+        )
+        self.register_outputs(self.outputs.exported())
+
+
+def hub_namespaces(settings: HubSettings) -> list[GuardedNamespaceArgs]:
+    """The namespaces, each with the ways that stay open: the gateways reach the services, and the services the egress gateway."""
+    openings = {
+        SERVICES: {
+            "allow-within": Opening(Way.FROM, SERVICES),
+            "allow-to-within": Opening(Way.TO, SERVICES),
+            "allow-external-gateway": Opening(Way.FROM, EXTERNAL),
+            "allow-internal-gateway": Opening(Way.FROM, INTERNAL),
+            "allow-to-egress-gateway": Opening(Way.TO, EGRESS, (_pod_port(TLS_PORT),)),
+        },
+        EXTERNAL: {"allow-to-services": Opening(Way.TO, SERVICES)},
+        INTERNAL: {"allow-to-services": Opening(Way.TO, SERVICES)},
+        EGRESS: {"allow-services": Opening(Way.FROM, SERVICES, (_pod_port(TLS_PORT),), own_pods={SELECTOR: GATEWAYS[EGRESS]})},
+    }
+    quotas = {SERVICES: Quota("32", "64Gi", 200)}
+    of_a_gateway = Quota("8", "16Gi", 3 * settings.replicas)
+    return [
+        GuardedNamespaceArgs(namespace, HUB, settings.mesh_namespace, quotas.get(namespace, of_a_gateway), ways)
+        for namespace, ways in openings.items()
+    ]
+
+
+def external_gateway(settings: HubSettings, hub: HubFacts) -> IngressGatewayArgs:
+    """The gateway of the FSPIOP host, which the description names."""
+    return IngressGatewayArgs(
+        workload=workload(settings, EXTERNAL, hub.port),
+        listener="interop-gateway",
+        host=hub.host,
+        port=hub.port,
+        certificate=settings.server_certificate,
+        routes_name="interop-vs",
+        routes_namespace=SERVICES,
+        routes=interop_routes(settings.release, SERVICES),
+    )
+
+
+def internal_gateway(settings: HubSettings) -> IngressGatewayArgs:
+    """The gateway of the internal host, with the administration interfaces beside FSPIOP."""
+    return IngressGatewayArgs(
+        workload=workload(settings, INTERNAL, TLS_PORT),
+        listener="int-interop-gateway",
+        host=f"intapi.{settings.internal_domain}",
+        port=TLS_PORT,
+        certificate=settings.server_certificate,
+        routes_name="int-interop-vs",
+        routes_namespace=SERVICES,
+        routes=[*admin_routes(settings.release, SERVICES), *interop_routes(settings.release, SERVICES)],
+    )
+
+
+def workload(settings: HubSettings, namespace: str, port: int) -> GatewayWorkloadArgs:
+    """The pods of a namespace's gateway. The egress gateway is reached from inside the cluster alone."""
+    args = GatewayWorkloadArgs(
+        gateway=GATEWAYS[namespace],
+        namespace=namespace,
+        owner=HUB,
+        image=settings.proxy_image,
+        replicas=settings.replicas,
+        ports=((port, _pod_port(port)),),
+    )
+    if namespace == EGRESS:
+        return args
+    return replace(args, service_type=settings.service_type, source_address=settings.source_address)
+
+
+def _pod_port(port: int) -> int:
+    """Pods without privileges cannot listen below 1024: Istio finds the port behind the service's by itself."""
+    return port if port >= FIRST_UNPRIVILEGED else port + 8000
+
+
+def _gateway_outputs(args: IngressGatewayArgs, addresses: pulumi.Output[list[str]]) -> GatewayOutputs:
+    return GatewayOutputs(
+        namespace=args.workload.namespace,
+        gateway=args.workload.gateway,
+        listener=args.listener,
+        host=args.host,
+        port=args.port,
+        certificate=args.certificate,
+        addresses=addresses,
+    )

@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What only a cluster decides, as typed values: the configuration of a stack, judged once, with all its problems at a time.
+
+The keys, their types and their defaults are declared in the ``Pulumi.yaml`` of each program; the rules are here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from ipaddress import ip_network
+from typing import TypeVar
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""A label of RFC 1123, as Kubernetes asks of most names."""
+DOMAIN = re.compile(r"(?=.{1,200}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+IMAGE = re.compile(r"[a-z0-9]+([._:/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?@sha256:[0-9a-f]{64}")
+WIDEST = {4: 8, 6: 32}
+"""The shortest prefix of a network that may be let in, by the version of IP."""
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_Value = TypeVar("_Value")
+
+
+class SettingsError(OnboardingError):
+    """The configuration of a stack is wrong: every problem, one a line."""
+
+    def __init__(self, problems: Iterable[str], *, where: str) -> None:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"the configuration of the stack is wrong:\n{listed}", where=where)
+
+
+class SourceAddress(StrEnum):
+    """How the ingress gateway learns where a call comes from: the connection itself, or the PROXY protocol of a load balancer."""
+
+    DIRECT = "direct"
+    PROXY_PROTOCOL = "proxy-protocol"
+
+
+class ServiceType(StrEnum):
+    """How the cluster makes the ingress gateway reachable."""
+
+    LOAD_BALANCER = "LoadBalancer"
+    NODE_PORT = "NodePort"
+    CLUSTER_IP = "ClusterIP"
+
+
+@dataclass(frozen=True)
+class HubSettings:
+    """The hub's stack. The field names are the keys in ``Pulumi.yaml``, written in its way (``proxyImage``)."""
+
+    description: str
+    """Folder of the environment's description; empty: the folder of the stack's name in ``inventories``."""
+    context: str
+    """The context of the kubeconfig file that KUBECONFIG names."""
+    internal_domain: str
+    """Domain of the hub's internal interfaces (``intapi.<domain>``)."""
+    internal_sources: tuple[str, ...]
+    """Networks whose calls the internal gateway accepts; none: nothing passes."""
+    proxy_image: str
+    """Istio's proxy, by digest."""
+    replicas: int
+    """Replicas of each gateway."""
+    service_type: ServiceType
+    source_address: SourceAddress
+    server_certificate: str
+    """Name of the Secrets in which the gateways find their certificate, key and the CA of their clients."""
+    mesh_namespace: str
+    """Where istiod runs."""
+    release: str
+    """Helm release of the Mojaloop services: the prefix of their names."""
+
+
+def parse_hub_settings(values: Mapping[str, str | None], *, where: str) -> HubSettings:
+    """The settings from the raw texts of a stack's configuration; SettingsError with every problem, keys that nothing reads included."""
+    reader = _Reader(values, known=keys(HubSettings))
+    settings = HubSettings(
+        description=values.get("description") or "",
+        context=reader.matching("context", re.compile(r"[^\s]+"), "the name of a context"),
+        internal_domain=reader.matching("internalDomain", DOMAIN, "a domain name"),
+        internal_sources=reader.networks("internalSources"),
+        proxy_image=reader.matching("proxyImage", IMAGE, "an image with its digest: registry/name@sha256:<64 hexadecimal digits>"),
+        replicas=reader.number("replicas", 1, 20),
+        service_type=reader.choice("serviceType", ServiceType),
+        source_address=reader.choice("sourceAddress", SourceAddress),
+        server_certificate=reader.matching("serverCertificate", NAME, "the name of a Secret"),
+        mesh_namespace=reader.matching("meshNamespace", NAME, "the name of a namespace"),
+        release=reader.matching("release", NAME, "the name of a Helm release"),
+    )
+    if reader.problems:
+        raise SettingsError(reader.problems, where=where)
+    return settings
+
+
+def keys(settings: type) -> list[str]:
+    """The configuration keys of a class of settings, as ``Pulumi.yaml`` spells them."""
+    return [re.sub(r"_(.)", lambda hit: hit.group(1).upper(), field.name) for field in fields(settings)]
+
+
+class _Reader:
+    """Reads values by rule. A wrong value is noted and stood in for, so that the others are judged too."""
+
+    def __init__(self, values: Mapping[str, str | None], known: Iterable[str]) -> None:
+        self._values = values
+        strangers = sorted(values.keys() - {*known})
+        self.problems = [f"{key}: is no key of this program; allowed: {', '.join(known)}" for key in strangers]
+
+    def matching(self, key: str, pattern: re.Pattern[str], allowed: str) -> str:
+        text = self._values.get(key) or ""
+        return text if pattern.fullmatch(text) else self._refuse(key, allowed, "")
+
+    def number(self, key: str, least: int, most: int) -> int:
+        text = self._values.get(key) or ""
+        right = re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most
+        return int(text) if right else self._refuse(key, f"{least} to {most}", least)
+
+    def choice(self, key: str, choices: type[_Choice]) -> _Choice:
+        text = self._values.get(key) or ""
+        first = next(iter(choices))
+        return choices(text) if text in {*choices} else self._refuse(key, ", ".join(choices), first)
+
+    def networks(self, key: str) -> tuple[str, ...]:
+        allowed = f"a list of networks, at least /{WIDEST[4]} (IPv6: /{WIDEST[6]}) long"
+        try:
+            listed = json.loads(self._values.get(key) or "[]")
+            networks = [ip_network(text) for text in listed if isinstance(text, str)]
+        except (ValueError, TypeError):
+            return self._refuse(key, allowed, ())
+        narrow = all(network.prefixlen >= WIDEST[network.version] for network in networks)
+        return tuple(map(str, networks)) if narrow and len(networks) == len(listed) else self._refuse(key, allowed, ())
+
+    def _refuse(self, key: str, allowed: str, instead: _Value) -> _Value:
+        found = self._values.get(key)
+        self.problems.append(f"{key}: found {'nothing' if found is None else repr(found)}; allowed: {allowed}")
+        return instead
