@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest.mock import patch
 
 import pulumi
@@ -39,7 +39,7 @@ class Recording(mocks.Mocks):
         self.registered.append(Registered(args.typ, args.name, args.inputs))
         return f"{args.name}-id", args.inputs
 
-    def call(self, args: mocks.MockCallArgs) -> Object:
+    def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise AssertionError(f"the program calls {args.token}")
 
     @property
@@ -69,7 +69,8 @@ def run_program(folder: Path, stack: str, values: Mapping[str, object]) -> Recor
     with _loops_closed():
         pulumi.runtime.set_mocks(recording, project=project["name"], stack=stack)
         pulumi.runtime.set_all_config(texts)
-        pulumi.runtime.test(lambda: runpy.run_path(str(folder / "__main__.py")) and None)()
+        run = pulumi.runtime.test(lambda: runpy.run_path(str(folder / "__main__.py")) and None)  # type: ignore[no-untyped-call]
+        run()
     return recording
 
 
