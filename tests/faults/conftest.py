@@ -28,8 +28,8 @@ def finished(memory: Path) -> Site:
     with pytest.MonkeyPatch.context() as patch:
         use_cheap_keys(patch)
         first = site(Path(tempfile.mkdtemp(dir=memory)), "bluebank", "greenbank")
-        first.together()
-        assert first.together() == []
+        first.run()
+        assert first.run() == []
     return first
 
 

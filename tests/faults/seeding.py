@@ -75,9 +75,9 @@ def judge(site: Site, row: Row) -> list[Finding]:
     row.seed(site)
     site.path(CANARY).unlink()
     keys, before = private_keys(site), marks(site.state)
-    rehearsed = site.together(now=row.now, sides=row.sides, check=True)
+    rehearsed = site.run(now=row.now, sides=row.sides, check=True)
     assert marks(site.state) == before, "check mode wrote"
-    found = site.together(now=row.now, sides=row.sides)
+    found = site.run(now=row.now, sides=row.sides)
     assert sorted(rehearsed) == sorted(found), "check mode predicted something else"
     assert ("bluebank", "jws", "public-key-missing", "change") in told(found), "the others did not go on"
     said = told(found) - {("bluebank", "jws", "public-key-missing", "change")}
@@ -105,7 +105,7 @@ def _check_keys(row: Row, before: dict[str, bytes], after: dict[str, bytes]) -> 
 def _check_rest(site: Site, row: Row, found: list[Finding]) -> None:
     """The run after says only what still waits for somebody, and touches nothing."""
     before = marks(site.state)
-    again = site.together(now=row.now, sides=row.sides)
+    again = site.run(now=row.now, sides=row.sides)
     lasting = {one for one in told(found) if one[3] != "change"}
     assert told(again) == lasting
     assert (lasting != set()) is (row.outcome in {REFUSED, PENDING})
@@ -125,10 +125,10 @@ def _check_backup_heals(site: Site, row: Row, backup: Path) -> None:
     elif source.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
-    found = site.together(now=row.now)
+    found = site.run(now=row.now)
     left = {one for one in told(found) if one[3] != "change" or not ("publi" in one[2] or one[1].startswith("received/"))}
     assert left == set(), "something besides public copies is left to do"
-    assert site.together(now=row.now) == []
+    assert site.run(now=row.now) == []
 
 
 # --- ways of damaging

@@ -130,11 +130,11 @@ def test_what_every_reader_takes_is_no_fault_or_is_repaired(bank: Site, how: str
         path = bank.path(f"{SERVER}/{name}")
         path.write_bytes(HARMLESS[how](path.read_bytes()))
     key = bank.read(f"{SERVER}/key.pem")
-    found = bank.together()
+    found = bank.run()
     assert {disposition for *_, disposition in told(found)} <= {"change"}
     assert bank.read(f"{SERVER}/key.pem") == key
     before = marks(bank.state)
-    assert bank.together() == []
+    assert bank.run() == []
     assert marks(bank.state) == before
 
 
@@ -253,7 +253,7 @@ def test_a_serial_number_that_is_not_positive(bank: Site, number: bytes) -> None
 def test_a_weak_signature_hash(bank: Site, digest: hashes.HashAlgorithm, identifier: int) -> None:
     """As an RSA CA of old tools signs."""
     _use_rsa_authority(bank)
-    assert bank.together() == []
+    assert bank.run() == []
 
     def seed(site: Site) -> None:
         key = ca_key(site, "greenbank")
@@ -271,7 +271,7 @@ def _use_rsa_authority(site: Site) -> None:
     """Let greenbank have an RSA CA from the beginning of its days."""
     site.participants["greenbank"]["ca"] = {"kind": "internal", "key": "rsa-3072"}
     site.describe()
-    site.step("own_certificates", rekey=["greenbank/ca"])
+    site.step("generate", rekey=["greenbank/ca"])
     site.path("store/greenbank/ca/key.pem").unlink()
     site.run(rekey=["greenbank/ca"])
     assert isinstance(ca_key(site, "greenbank"), rsa.RSAPrivateKey)
@@ -282,12 +282,12 @@ def test_the_helpers_make_what_they_say(bank: Site) -> None:
     key = ca_key(bank, "greenbank")
     good = read_one(bank, f"{SERVER}/certificate.pem")
     bank.path(f"{SERVER}/certificate.pem").write_bytes(resigned(good, key, lambda body: body))
-    found = told(bank.together())
+    found = told(bank.run())
     assert found == SHARED | {("hub", "received/server.pem", "replaced", "change")}
     bank.path(f"{SERVER}/certificate.pem").write_bytes(pem_of(forged(good, key)))
-    assert {disposition for *_, disposition in told(bank.together())} == {"change"}
+    assert {disposition for *_, disposition in told(bank.run())} == {"change"}
     same = of_the_jws_key(numbers_with)
     same(bank)
-    assert {disposition for *_, disposition in told(bank.together())} <= {"change"}
+    assert {disposition for *_, disposition in told(bank.run())} <= {"change"}
     assert as_pem(good.public_bytes(DER)).count(b"BEGIN") == 1
     assert isinstance(RehearsalKeys().make("rsa-2048"), rsa.RSAPrivateKey)

@@ -51,7 +51,7 @@ def test_a_secret_file_open_to_others(bank: Site, file: str, bits: int) -> None:
 def test_a_public_file_that_others_may_write(bank: Site, file: str) -> None:
     path = f"store/greenbank/{file}"
     bank.path(path).chmod(0o644)
-    assert faults(bank.together()) == [], "reading is harmless"
+    assert faults(bank.run()) == [], "reading is harmless"
     bank.path(path).chmod(0o600)
     judge(bank, Row(file, f"store/greenbank/{file.rpartition('/')[0]}", REFUSED, says(file), lambda made: made.path(path).chmod(0o666)))
 
@@ -66,12 +66,12 @@ def test_a_folder_of_an_artefact_open_to_others(bank: Site, artefact: str, bits:
 @pytest.mark.parametrize("folder", ["store", "store/greenbank", "journal"])
 def test_a_folder_around_the_artefacts_open_to_others(bank: Site, folder: str) -> None:
     bank.path(folder).chmod(0o777)
-    found = told(bank.together())
+    found = told(bank.run())
     whose = ("greenbank",) if folder == "store/greenbank" else ("hub", "bluebank", "greenbank")
     assert found == {(side, folder, "mode", "fault") for side in whose}
     assert bank.path(folder).stat().st_mode & 0o777 == 0o777
     bank.path(folder).chmod(0o700)
-    assert bank.together() == []
+    assert bank.run() == []
 
 
 @contextmanager
@@ -93,13 +93,13 @@ def wrong(root: Path) -> list[str]:
 def test_no_umask_opens_anything(memory: Path, bits: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     made = site(memory / f"umask-{bits:o}", "greenbank")
     with umask(bits):
-        made.together()
+        made.run()
         assert wrong(made.state) == []
         for folder in ("jws", "client/hub"):
             made.path(f"store/greenbank/{folder}/certificate.pem").unlink()
-        assert {disposition for *_, disposition in told(made.together())} == {"change"}
+        assert {disposition for *_, disposition in told(made.run())} == {"change"}
     assert wrong(made.state) == []
-    assert made.together() == []
+    assert made.run() == []
 
 
 def test_what_is_rewritten_has_its_right_mode(bank: Site) -> None:
@@ -108,5 +108,5 @@ def test_what_is_rewritten_has_its_right_mode(bank: Site) -> None:
         public.unlink()
         public.write_text("damaged")
         assert public.stat().st_mode & 0o777 == 0o666
-        assert told(bank.together()) == {("greenbank", "jws-keys", "replaced", "change")}
+        assert told(bank.run()) == {("greenbank", "jws-keys", "replaced", "change")}
     assert wrong(bank.state) == []

@@ -146,7 +146,7 @@ def request_for_a_ca(site: Site) -> None:
     wanted = builder.sign(key, hashes.SHA256()).public_bytes(PEM)
     good = site.read(f"{CLIENT}/request.pem")
     site.path(f"{CLIENT}/request.pem").write_bytes(wanted)
-    site.step("exchange", sides=["greenbank"])
+    site.step("publish", sides=["greenbank"])
     site.path(f"{CLIENT}/request.pem").write_bytes(good)
     site.path("store/hub/issued/greenbank/client.pem").unlink()
 

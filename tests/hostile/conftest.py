@@ -38,7 +38,7 @@ def finished(memory: Path) -> Site:
         del red["gateways"]
         first.participants["redbank"] = red | {"hosting": "self-hosted", "manifest": "none"}
         first.describe()
-        assert faults(first.together()) == []
+        assert faults(first.run()) == []
     return first
 
 

@@ -104,7 +104,7 @@ def test_an_empty_list_is_nobody(hub: Site, tmp_path: Path) -> None:
     (tmp_path / "rules.nft").write_text(render(model), encoding="utf-8")
     done = subprocess.run(["unshare", "-n", "nft", "-c", "-f", str(tmp_path / "rules.nft")], capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert faults(hub.together()) == []
+    assert faults(hub.run()) == []
     record_count("allowlist cases", 1)
 
 

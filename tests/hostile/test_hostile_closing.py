@@ -20,7 +20,7 @@ def test_a_file_that_collides_with_everybody_holds_no_suspension_up(hub: Site, s
     hub.participants["redbank"]["egress_addresses"] = ["203.0.113.0/24"]
     hub.participants["bluebank"]["state"] = state
     hub.describe()
-    hub.together(sides=["hub"])
+    hub.run(sides=["hub"])
     assert hub.path(BLUE_KEY).exists() == (state == "active")
 
 
@@ -32,7 +32,7 @@ def test_what_is_wrong_in_a_file_keeps_nobodys_doors_open(hub: Site, state: str)
     (hub.root / "description/participants/bluebank.yml").write_text(yaml.safe_dump(values), encoding="utf-8")
     description = load_description(hub.root / "description")
     assert "bluebank" in description.broken_names
-    hub.together(sides=["hub"])
+    hub.run(sides=["hub"])
     assert hub.path(BLUE_KEY).exists() == (state == "active")
     chosen = {each.name for each in description.participants} | description.closed_names
     observation = {"content": observed, "persisted": "", "lost": "", "loaded_at_boot": True, "neighbours": []}

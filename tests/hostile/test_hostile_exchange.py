@@ -39,7 +39,7 @@ def everything_kept(site: Site) -> bytes:
 def judge(site: Site, attempt: Attempt) -> list[Finding]:
     attempt.put(site)
     site.path(CANARY).unlink()
-    found = site.together(sides=["hub", "bluebank", "greenbank"])
+    found = site.run(sides=["hub", "bluebank", "greenbank"])
     told = {(f.side, f.artefact, f.reason) for f in found}
     assert ("hub", attempt.artefact, attempt.reason) in told, f"{attempt.title}: {sorted(told)}"
     assert ("bluebank", "jws", "public-key-missing") in told, "the others did not go on"
@@ -74,7 +74,7 @@ def test_a_hostile_publication_is_one_clear_fault(hub: Site, attempt: Attempt) -
 
 def test_the_control_is_accepted(hub: Site) -> None:
     publish(hub, good())
-    assert faults(hub.together()) == []
+    assert faults(hub.run()) == []
     assert hub.path("store/hub/issued/redbank/client.pem").exists()
     assert sorted(path.name for path in hub.path("store/hub/received/redbank").iterdir()) == sorted(good())
 
@@ -87,11 +87,11 @@ def test_how_many_there_are() -> None:
 def test_after_all_of_them_the_good_one_is_taken(hub: Site) -> None:
     for attempt in sample(chosen(), 25):
         attempt.put(hub)
-        hub.together()
+        hub.run()
         clear(hub.path("exchange/redbank"))
     publish(hub, good())
-    assert faults(hub.together()) == []
-    assert changes(hub.together()) == []
+    assert faults(hub.run()) == []
+    assert changes(hub.run()) == []
     assert hub.path("store/hub/issued/redbank/client.pem").exists()
 
 

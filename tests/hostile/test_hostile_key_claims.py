@@ -35,7 +35,7 @@ def test_a_ca_with_the_key_of_another_is_not_taken(hub: Site, owner: str) -> Non
     hub.path(f"journal/keys/{digest}.json").unlink()
     KeyRegister(DiskTree(hub.state)).claim(digest, owner, "server" if owner == "greenbank" else "ca")
     hub.path(COPY).unlink()
-    found = hub.together(sides=["hub"])
+    found = hub.run(sides=["hub"])
     refused = ("hub", "ca.pem", "key-of-someone-else")
     assert (refused in faults(found), hub.path(COPY).exists()) == (owner == "greenbank", owner == "bluebank"), (
         faults(found),

@@ -44,7 +44,7 @@ def test_what_a_participant_writes_is_never_taken_for_ours(hub: Site, case: str)
     folder.mkdir(parents=True, exist_ok=True)
     LEFTOVERS[case](folder)
     there = sorted(each.name for each in folder.iterdir())
-    for found in (hub.together(check=True), hub.together(), hub.run(check=True), hub.run()):
+    for found in (hub.run(check=True), hub.run(), hub.run(check=True), hub.run()):
         json.dumps([finding.as_dict() for finding in found], ensure_ascii=False).encode()
         assert {side for side, _artefact, _reason in faults(found)} <= {"hub"}
         assert "stray-temporary-file" not in {finding.reason for finding in found}
@@ -63,7 +63,7 @@ def test_a_folder_nobody_may_read_stops_no_run(hub: Site, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "scandir", refusing)
     assert DiskTree(hub.state).recover() == []
-    hub.together()
+    hub.run()
 
 
 @pytest.mark.parametrize("name", [".next-", ".next-.", ".next-.."])
@@ -94,12 +94,12 @@ def test_a_leftover_of_the_exchange_that_stays_is_one_fault(hub: Site, monkeypat
         discard(path)
 
     monkeypatch.setattr(sys.modules[DiskTree.__module__], "discard", stuck)
-    assert ("hub", "exchange/redbank/.a.stage-1", "stray-temporary-file") in faults(hub.together())
+    assert ("hub", "exchange/redbank/.a.stage-1", "stray-temporary-file") in faults(hub.run())
     assert hub.path("exchange/redbank/.a.stage-1").exists()
     assert not hub.path("exchange/redbank/.b.stage-1").exists()
     hub.path("store/.a.stage-1").touch()
     with pytest.raises(StoreError, match="busy"):
-        hub.together()
+        hub.run()
 
 
 def test_names_of_any_bytes_are_escaped_in_results() -> None:

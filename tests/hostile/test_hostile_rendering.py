@@ -101,7 +101,7 @@ def test_what_got_through_is_inert(hub: Site, tmp_path: Path, turn: int) -> None
     discard(str(hub.state))
     description = describe(hub, organisations)
     hostile_authority(hub, foreign[turn])
-    assert faults(hub.together()) == []
+    assert faults(hub.run()) == []
     made = gateway_model(description, "hub", description.hub.gateways[0], DiskTree(hub.state))
     # Redbank has not signed the hub's request yet: it may call, and is not called.
     assert made.inbound is not None
@@ -143,7 +143,7 @@ def test_what_is_at_the_limits_of_what_is_allowed_is_read_by_both(hub: Site, tmp
     red["gateways"][0] |= {"host": "redbank-gateway", "inbound": [{"address": "203.0.113.40", "port": 8443}]}
     hub.participants[name] = red
     description = describe_as_is(hub)
-    assert faults(hub.together()) == []
+    assert faults(hub.run()) == []
     for side in ("hub", name):
         gateway = description.side(side).gateways[0]
         done = haproxy_reads(render(gateway_model(description, side, gateway, DiskTree(hub.state))), tmp_path / side)
@@ -165,7 +165,7 @@ def describe_as_is(hub: Site) -> Description:
 def test_any_name_of_a_foreign_authority_ends_in_a_fault_or_in_an_inert_configuration(hub: Site, tmp_path: Path, part: int) -> None:
     for text in TEXTS[part * 5 :: 15]:
         hostile_authority(hub, text)
-        found = hub.together(sides=["hub"])
+        found = hub.run(sides=["hub"])
         assert all((f.participant, f.side) == ("redbank", "hub") for f in found if f.disposition.value == "fault")
         assert all(f.detail.isprintable() for f in found)
         record_count("hostile texts rendered", 1)

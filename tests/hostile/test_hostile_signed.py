@@ -136,7 +136,7 @@ def told_once(site: Site, sides: list[str], expected: set[tuple[str, str, str]])
     """Exactly these faults, clearly, twice the same, and everything else as it was."""
     before = marks(site.state / "store")
     for _ in range(2):
-        found = site.together(sides=sides)
+        found = site.run(sides=sides)
         assert set(faults(found)) == expected
         for finding in found:
             assert finding.detail.isprintable()
@@ -153,11 +153,11 @@ def test_a_hostile_manifest_is_one_clear_fault_and_changes_nothing(hub: Site, ac
 
 
 def test_the_control_of_the_manifests(hub: Site) -> None:
-    assert faults(hub.together(sides=["hub"])) == []
+    assert faults(hub.run(sides=["hub"])) == []
     manifest(
         lambda old: {"sequence": int(str(old["sequence"])) + 1, "previous": read_manifest(hub.read(f"{BLUE}/manifest.json"), "").digest}
     )(hub)
-    assert faults(hub.together(sides=["hub"])) == []
+    assert faults(hub.run(sides=["hub"])) == []
 
 
 # --- the hub's list
@@ -226,15 +226,15 @@ LISTS: list[tuple[str, Act, str]] = [
 def test_a_hostile_list_is_one_clear_fault_for_each_reader_and_the_hub_mends_it(hub: Site, act: Act, reason: str) -> None:
     act(hub)
     told_once(hub, ["managed"], {(name, "jws-keys", reason) for name in ("bluebank", "greenbank")})
-    found = hub.together(sides=["hub"])
+    found = hub.run(sides=["hub"])
     if reason == "format-newer":
         # A newer release of the hub's may have written it: nothing is made of half of it, nor put in its place.
         assert faults(found) == [("hub", "jws-list", reason)]
         return
     assert faults(found) == []
     assert ("hub", "jws-list", "publication-differs") in changes(found)
-    assert faults(hub.together(sides=["managed"])) == []
-    assert hub.together() == [one for one in hub.together() if one.participant == "redbank"]
+    assert faults(hub.run(sides=["managed"])) == []
+    assert hub.run() == [one for one in hub.run() if one.participant == "redbank"]
 
 
 # --- reports are for everybody, whatever one participant has put into its folder
@@ -285,13 +285,13 @@ def test_what_fills_the_hubs_own_folder_is_replaced(hub: Site) -> None:
     outside.mkdir()
     (outside / "precious").touch()
     (folder / "d" / "y").symlink_to(outside)
-    assert ("hub", "d", "publication-unwanted") in changes(hub.together())
+    assert ("hub", "d", "publication-unwanted") in changes(hub.run())
     assert not (folder / "d").exists()
     assert (outside / "precious").exists()
     # A commit of somebody else's: what it holds is judged as any publication is.
     shutil.copytree(hub.path(BLUE), hub.path("exchange/bluebank/.next-participant"))
     hub.path("exchange/bluebank/.next-hub").symlink_to(outside)
-    found = hub.together()
+    found = hub.run()
     assert {reason for _side, _artefact, reason in faults(found)} <= {"left-over"}
     assert (outside / "precious").exists()
-    assert faults(hub.together()) == []
+    assert faults(hub.run()) == []

@@ -2,7 +2,7 @@
 """The state matrix of the modules that work on files: create, change and remove, each checked and done, each twice.
 
 What the three acts mean for each module is the table below. Everything else is the same for all: check mode reports what the
-real run then reports, with the earlier steps rehearsed and not yet carried out, and writes nothing; a second run finds nothing.
+real run then reports, and writes nothing; a second run finds nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def lost(path: str) -> Callable[[Place], None]:
 
 def rekeyed(place: Place) -> None:
     place.delete("store/greenbank/client/hub/key.pem")
-    place.run("own_certificates", 0, allow_rekey=["greenbank/client/hub"])
+    place.run("generate", allow_rekey=["greenbank/client/hub"])
 
 
 def finds(reason: str, *artefacts: str) -> frozenset[tuple[str, str]]:
@@ -54,56 +54,41 @@ def finds(reason: str, *artefacts: str) -> frozenset[tuple[str, str]]:
 
 FIRST = Act("two participants are described", described)
 ISSUED = "store/hub/issued/greenbank/client.pem"
-# module, turn: what create, change and remove are
-TABLE: dict[tuple[str, int], tuple[Act, Act, Act]] = {
-    ("artefacts", 0): (
+# what create, change and remove are for the module ``certificates``, and for each of its steps alone
+TABLE: dict[str, tuple[Act, Act, Act]] = {
+    "certificates": (
         Act(
             FIRST.what,
             described,
-            finds("missing", "server") | finds("not-signed", "client") | finds("not-installed", "client/hub", "jws-keys"),
+            finds("missing", "server")
+            | finds("not-signed", "client")
+            | finds("not-published", "client.pem", "client-chain.pem", "crl.pem")
+            | finds("not-installed", "client/hub", "jws-keys", "received/crl.pem"),
         ),
         Act("a participant's door gets another name", renamed, finds("replaced", "received/server.pem")),
-        Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys")),
+        Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys") | finds("replaced", "received/crl.pem")),
     ),
-    ("own_certificates", 0): (
+    "generate": (
         Act(FIRST.what, described, finds("missing", "ca", "server", "client/hub", "client/greenbank", "jws", "exchange")),
         Act("a participant's door gets another name", renamed, finds("request-does-not-match", "server")),
         Act("a server certificate is deleted", lost("store/greenbank/server/certificate.pem"), finds("certificate-missing", "server")),
     ),
-    ("exchange", 1): (
+    "publish": (
         Act(
             FIRST.what, described, finds("not-published", "ca.pem", "server.pem", "client.csr", "jws.pem", "exchange.pem", "endpoints.json")
         ),
         Act("a participant's door gets another name", renamed, finds("publication-differs", "server.pem", "endpoints.json")),
         Act("a participant is offboarded", offboarded, finds("publication-differs", "jws-list")),
     ),
-    ("received_certificates", 1): (
+    "receive": (
         Act(FIRST.what, described, finds("not-installed", "received/ca.pem", "received/client.csr", "jws-keys")),
         Act("a participant's door gets another name", renamed, finds("replaced", "received/server.pem", "received/endpoints.json")),
         Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys")),
     ),
-    ("certificate_signing", 0): (
+    "sign": (
         Act(FIRST.what, described, finds("not-signed", "client") | finds("crl-missing", "crl")),
         Act("a participant asks with another key, as a person permitted", rekeyed, finds("key-does-not-match", "client")),
         Act("a signed certificate is deleted", lost(ISSUED), finds("not-signed", "client")),
-    ),
-    ("exchange", 2): (
-        Act(FIRST.what, described, finds("not-published", "client.pem", "client-chain.pem", "crl.pem")),
-        Act("a participant has asked with another key", rekeyed, finds("publication-differs", "client.pem")),
-        Act(
-            "a signed certificate is deleted: turn 1 takes it back, turn 2 publishes the next",
-            lost(ISSUED),
-            finds("not-published", "client.pem"),
-        ),
-    ),
-    ("received_certificates", 2): (
-        Act(FIRST.what, described, finds("not-installed", "client/hub", "client/greenbank", "jws-keys", "received/crl.pem")),
-        Act("a participant has asked with another key", rekeyed, finds("replaced", "client/hub", "received/client.pem")),
-        Act(
-            "a participant is offboarded: its keys went in turn 1, the list that revokes its certificate comes in turn 2",
-            offboarded,
-            finds("replaced", "received/crl.pem"),
-        ),
     ),
 }
 # Modules that work on more than files, each in a test file of its own.
@@ -124,23 +109,24 @@ def place(tmp_path: Path) -> Place:
 
 def test_every_module_passes_a_state_matrix() -> None:
     folder = Path(description_check.__file__).parent
-    assert {path.stem for path in folder.glob("*.py")} == {name for name, _turn in TABLE} | {"description_check"} | set(ELSEWHERE)
+    assert {path.stem for path in folder.glob("*.py")} == {"certificates", "description_check", *ELSEWHERE}
     texts = {file: Path(__file__).with_name(file).read_text(encoding="utf-8") for file in ELSEWHERE.values()}
     assert [
         name for name, file in ELSEWHERE.items() if not re.search(rf"def test_.*{name}.*_pass(es)?_the_state_matrix", texts[file])
     ] == []
 
 
-@pytest.mark.parametrize(("name", "turn"), TABLE, ids=str)
-def test_a_step_passes_the_state_matrix(place: Place, name: str, turn: int) -> None:
-    matrix = Matrix(lambda check: place.run(name, turn, check=check), place.snapshot)
-    for act in TABLE[name, turn]:
+@pytest.mark.parametrize("name", TABLE)
+def test_certificates_and_each_of_its_steps_pass_the_state_matrix(place: Place, name: str) -> None:
+    matrix = Matrix(lambda check: place.run(name, check=check), place.snapshot)
+    for act in TABLE[name]:
         act.happens(place)
-        report = matrix.walk(act.what, earlier=lambda: place.run_others(name, turn))
+        report = matrix.walk(act.what, earlier=lambda: place.run_earlier(name))
         assert report.reasons >= act.finds, act.what
         assert report.changed is bool(act.finds), act.what
-        assert report.awaited == (), act.what
-        place.run_others(name, turn, later=True)
+        if name == "certificates":
+            assert report.awaited == (), act.what
+        place.run("certificates")
         matrix.rest(act.what)
 
 

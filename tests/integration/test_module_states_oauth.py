@@ -18,7 +18,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.pr
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.material import authorization_server_files, write_folder
 
 NODE = Path(__file__).resolve().parents[1] / "lab" / "node"
-STEP = ("oauth_clients", 0)
+STEP = "oauth_clients"
 
 pytestmark = pytest.mark.skipif(
     not (NODE / "node_modules" / "oidc-provider").is_dir() or shutil.which("node") is None,
@@ -95,15 +95,15 @@ ACTS: tuple[tuple[str, Callable[[Place], None], str, str], ...] = (
 
 
 def test_oauth_clients_pass_the_state_matrix(place: Place, server: Path) -> None:
-    matrix = Matrix(lambda check: place.run(*STEP, check=check), lambda: (place.snapshot(), snapshot(server)))
+    matrix = Matrix(lambda check: place.run(STEP, check=check), lambda: (place.snapshot(), snapshot(server)))
     for act, happens, reason, scope in ACTS:
         happens(place)
-        report = matrix.walk(act, earlier=lambda: place.run_others(*STEP))
+        report = matrix.walk(act, earlier=lambda: place.run("certificates"))
         assert (report.changed, report.awaited) == (True, ()), act
         assert ("client", reason) in {found[3:5] for found in report.findings if found[0] == "greenbank"}, act
         assert known_scopes(server).get("greenbank", "") == scope, act
         assert (place.state / "store/greenbank/oauth/credentials.json").exists() is bool(scope), act
-        place.run_others(*STEP, later=True)
+        place.run("certificates")
         matrix.rest(act)
 
 

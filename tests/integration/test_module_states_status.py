@@ -15,9 +15,8 @@ TASKS = """\
 - hosts: controller
   gather_facts: false
   tasks:
-    - mojaloop.onboarding.artefacts: {{description: {description}, state: {state}}}
+    - mojaloop.onboarding.certificates: {{description: {description}, state: {state}}}
       check_mode: true
-      register: artefacts_result
     - mojaloop.onboarding.onboarding_status: {{description: {description}, state: {state}, planned: true, report: {report}}}
 """
 INVENTORY = "{all: {hosts: {controller: {ansible_connection: local, ansible_python_interpreter: '{{ ansible_playbook_python }}'}}}}"
@@ -25,7 +24,7 @@ INVENTORY = "{all: {hosts: {controller: {ansible_connection: local, ansible_pyth
 # Act, what happens, what the report then says: greenbank's state, and whether bluebank's JWS key is done.
 ACTS: tuple[tuple[str, Callable[[Place], object], str, bool], ...] = (
     ("create: two participants are described", lambda _place: None, "active", False),
-    ("change: all steps are carried out", lambda place: place.run("artefacts", 0), "active", True),
+    ("change: all steps are carried out", lambda place: place.run("certificates"), "active", True),
     ("remove: a participant is offboarded", lambda place: place.description.edit("greenbank", state="offboarded"), "offboarded", True),
 )
 

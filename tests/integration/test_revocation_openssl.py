@@ -83,21 +83,21 @@ def test_a_list_that_openssl_makes_is_received_and_an_older_one_is_not(made: Sit
     made.describe()
     redbank = Redbank(made)
     begin = datetime.now(UTC)
-    assert faults(made.together(now=begin)) == []
+    assert faults(made.run(now=begin)) == []
     received = made.path("store/hub/received/redbank")
     # Nobody must publish one.
     assert not (received / "crl.pem").exists()
-    assert [each for each in pending(made.together(now=begin)) if "crl.pem" in each] == []
+    assert [each for each in pending(made.run(now=begin)) if "crl.pem" in each] == []
     first, second = redbank.list(), redbank.list()
     later = datetime.now(UTC)
-    found = made.together(now=later)
+    found = made.run(now=later)
     assert faults(found) == []
     assert ("hub", "received/crl.pem", "not-installed") in changes(found)
     assert (received / "crl.pem").read_bytes() == second
     (redbank.published / "crl.pem").write_bytes(first)
-    assert faults(made.together(now=later)) == [("hub", "crl.pem", "crl-older")]
+    assert faults(made.run(now=later)) == [("hub", "crl.pem", "crl-older")]
     (redbank.published / "crl.pem").unlink()
-    assert ("hub", "crl.pem", "awaiting-counterpart", "redbank") in pending(made.together(now=later))
+    assert ("hub", "crl.pem", "awaiting-counterpart", "redbank") in pending(made.run(now=later))
     third = redbank.list()
-    assert faults(made.together(now=datetime.now(UTC))) == []
+    assert faults(made.run(now=datetime.now(UTC))) == []
     assert (received / "crl.pem").read_bytes() == third

@@ -20,9 +20,9 @@ PLAY = """
   vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
   %(play)s
   tasks:
-    - mojaloop.onboarding.artefacts: &where {description: %(description)s, state: %(state)s}
+    - mojaloop.onboarding.certificates: {description: %(description)s, state: %(state)s}
       register: done
-    - mojaloop.onboarding.own_certificates: *where
+    - mojaloop.onboarding.certificates: {description: %(description)s, state: %(state)s, steps: [generate]}
       register: again
     - ansible.builtin.copy:
         dest: %(results)s
@@ -49,7 +49,7 @@ def test_both_ways_do_the_same(tmp_path: Path, play: str, *, in_module: bool) ->
     assert not (tmp_path / "state").exists()
     found, output = run(tmp_path, play)
     # Only a module has a process that Ansible starts and shows.
-    assert ("AnsiballZ_artefacts.py" in output) == in_module
+    assert ("AnsiballZ_certificates.py" in output) == in_module
     assert (found["done"]["changed"], found["done"]["faults"], found["again"]["changed"]) == (True, 0, False)
     assert [plain(finding) for finding in planned["done"]["findings"]] == [plain(finding) for finding in found["done"]["findings"]]
     assert "server missing -> change" in planned["done"]["diff"]["prepared"]

@@ -11,7 +11,7 @@ import pytest
 from support.counting import record_count
 from support.depth import sample
 from support.kills import calls_of, interrupted
-from support.state_world import STEP_NAMES, Scenario, Told, World
+from support.state_world import Scenario, Told, World
 from support.supervisor import PASS, SHORT, TORN, Call
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
@@ -46,16 +46,15 @@ def error_of(told: Told, number: int) -> list[str]:
     return messages
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
-def test_a_call_that_fails_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path, step: int) -> None:
-    calls = calls_of(scenario, step, folder / "undisturbed", reading=True)
-    points = sample(calls, 97, start=step * 11)
+def test_a_call_that_fails_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path) -> None:
+    calls = calls_of(scenario, folder / "undisturbed", reading=True)
+    points = sample(calls, 97)
     told = 0
     for call in points:
         number = ERRORS[call.name][call.ordinal % len(ERRORS[call.name])]
-        world = scenario.place(step, folder / "failing")
+        world = scenario.place(folder / "failing")
         fail = lambda each, at=call.ordinal, number=number: number if each.ordinal == at else PASS  # noqa: E731
-        ended = interrupted(world, step, fail, reading=True)
+        ended = interrupted(world, fail, reading=True)
         assert ended.error is None, (call, ended.error)
         told += bool(error_of(ended.answer, number))
         scenario.check_recovery(world.state, (call, errno.errorcode[number]))
@@ -63,39 +62,36 @@ def test_a_call_that_fails_is_told_and_the_next_run_goes_on(scenario: Scenario, 
     record_count("failing system calls", len(points), of=len(calls))
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
-def test_a_disk_that_stays_full_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path, step: int) -> None:
-    calls = calls_of(scenario, step, folder / "undisturbed")
-    points = sample(calls, 131, start=step * 13)
+def test_a_disk_that_stays_full_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path) -> None:
+    calls = calls_of(scenario, folder / "undisturbed")
+    points = sample(calls, 131)
     for call in points:
-        world = scenario.place(step, folder / "full")
+        world = scenario.place(folder / "full")
 
         def full(each: Call, at: int = call.ordinal) -> int:
             return errno.ENOSPC if each.ordinal >= at and each.name in NEEDS_SPACE else PASS
 
-        ended = interrupted(world, step, full)
+        ended = interrupted(world, full)
         assert ended.error is None, (call, ended.error)
         error_of(ended.answer, errno.ENOSPC)
         scenario.check_recovery(world.state, call)
     record_count("full disks", len(points), of=len(calls))
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
-def test_a_system_that_writes_half_of_what_it_is_given_is_asked_again(scenario: Scenario, folder: Path, step: int) -> None:
-    world = scenario.place(step, folder / "short")
-    ended = interrupted(world, step, lambda call: SHORT if call.name == "write" else PASS)
+def test_a_system_that_writes_half_of_what_it_is_given_is_asked_again(scenario: Scenario, folder: Path) -> None:
+    world = scenario.place(folder / "short")
+    ended = interrupted(world, lambda call: SHORT if call.name == "write" else PASS)
     assert ended.answer.error == ""
     assert ended.answer.faults == []
     assert len([call for call in ended.calls if call.name == "write"]) > len(ended.calls) / 4
     scenario.check_recovery(world.state, "short writes")
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
-def test_half_a_file_is_never_taken_for_one(scenario: Scenario, folder: Path, step: int) -> None:
-    writes = [call for call in calls_of(scenario, step, folder / "undisturbed") if call.name == "write"]
-    points = sample(writes, 23, start=step * 5)
+def test_half_a_file_is_never_taken_for_one(scenario: Scenario, folder: Path) -> None:
+    writes = [call for call in calls_of(scenario, folder / "undisturbed") if call.name == "write"]
+    points = sample(writes, 23)
     for point in points:
-        world = scenario.place(step, folder / "torn")
-        assert interrupted(world, step, lambda call, at=point.ordinal: TORN if call.ordinal == at else PASS).killed  # type: ignore[misc]
+        world = scenario.place(folder / "torn")
+        assert interrupted(world, lambda call, at=point.ordinal: TORN if call.ordinal == at else PASS).killed  # type: ignore[misc]
         scenario.check_recovery(world.state, point)
     record_count("kill points in the middle of a write", len(points), of=len(writes))

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from support.counting import record_count
 from support.depth import sample
 from support.kills import calls_of, interrupted
-from support.state_world import NOW, PARTICIPANTS, STEP_NAMES, Files, Scenario, World, copy, effective, files, private_keys
+from support.state_world import NOW, PARTICIPANTS, Files, Scenario, World, copy, effective, files, private_keys
 from support.supervisor import KILL, PASS
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.refusal import PublicationRefused
@@ -151,7 +151,7 @@ class Watcher:
         """Every side has a key in use: the one of before, or, of a side that switches in this turn, the announced one."""
         tree = effective(files(world.state))
         found, before, after = exchange_keys(tree), exchange_keys(self.scenario.before), exchange_keys(self.scenario.after)
-        first = exchange_keys(files(self.folder / "turn-announce" / "stage-0"))
+        first = exchange_keys(files(self.folder / "turn-announce" / "start"))
         for side, content in self.sealed.items():
             place = in_use(side)
             assert found.get(place) in {before[place], after[place]}, (point, place)
@@ -178,19 +178,19 @@ class Watcher:
 
 
 GAPS = {
-    "a key put in its place and not taken from where it was announced": (0, "/store/hub/exchange.next"),
-    "before the list that the new key signs": (1, "/exchange/.jws.stage-"),
-    "before a manifest that the new key signs": (1, "/exchange/bluebank/.hub.stage-"),
-    "before the last manifest that the new key signs": (1, "/exchange/redbank/.hub.stage-"),
+    "a key put in its place and not taken from where it was announced": "/store/hub/exchange.next",
+    "before the list that the new key signs": "/exchange/.jws.stage-",
+    "before a manifest that the new key signs": "/exchange/bluebank/.hub.stage-",
+    "before the last manifest that the new key signs": "/exchange/redbank/.hub.stage-",
 }
-"""Where the switch has done one half of what belongs together: the step, and in whose path the first call of the other half is."""
+"""Where the switch has done one half of what belongs together: in whose path the first call of the other half is."""
 
 
 @pytest.mark.parametrize("gap", GAPS)
 def test_a_switch_killed_between_its_halves(scenarios: dict[str, Scenario], sealed: dict[str, bytes], folder: Path, gap: str) -> None:
-    scenario, (step, place) = scenarios["switch"], GAPS[gap]
-    world = scenario.place(step, folder / "killed")
-    ended = interrupted(world, step, lambda call: KILL if place in call.path else PASS)
+    scenario, place = scenarios["switch"], GAPS[gap]
+    world = scenario.place(folder / "killed")
+    ended = interrupted(world, lambda call: KILL if place in call.path else PASS)
     assert ended.killed
     watcher = Watcher("switch", scenario, sealed, folder)
     watcher.no_key_went(world, ended.calls[-1])
@@ -199,21 +199,20 @@ def test_a_switch_killed_between_its_halves(scenarios: dict[str, Scenario], seal
     record_count("kill points", 1)
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
 @pytest.mark.parametrize("name", ORDER)
 def test_an_announcement_killed_anywhere_is_finished_by_the_next_run(
-    scenarios: dict[str, Scenario], sealed: dict[str, bytes], folder: Path, name: str, step: int
+    scenarios: dict[str, Scenario], sealed: dict[str, bytes], folder: Path, name: str
 ) -> None:
     scenario = scenarios[name]
     watcher = Watcher(name, scenario, sealed, folder)
-    calls = calls_of(scenario, step, folder / "undisturbed")
-    points = sample(range(len(calls)), 151, start=step * 7)
+    calls = calls_of(scenario, folder / "undisturbed")
+    points = sample(range(len(calls)), 151)
     for number, point in enumerate(points):
-        world = scenario.place(step, folder / "killed")
-        ended = interrupted(world, step, lambda call, point=point: KILL if call.ordinal == point else PASS)  # type: ignore[misc]
+        world = scenario.place(folder / "killed")
+        ended = interrupted(world, lambda call, point=point: KILL if call.ordinal == point else PASS)  # type: ignore[misc]
         assert ended.killed, point
         watcher.no_key_went(world, ended.calls[-1])
-        if name == "switch" or (step + number) % FOLLOWED == 0:
+        if name == "switch" or number % FOLLOWED == 0:
             watcher.others_follow(world)
         scenario.check_recovery(world.state, ended.calls[-1])
     record_count("kill points", len(points), of=len(calls))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.kills import kill_at_every_call
-from support.state_world import STEP_NAMES, Scenario, World
+from support.state_world import Scenario, World
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
 
@@ -17,6 +17,5 @@ def scenario(fresh_world: World) -> Scenario:
     return Scenario.made(fresh_world, fresh_world.state.parent)
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
-def test_a_first_run_killed_anywhere_is_finished_by_the_next(scenario: Scenario, folder: Path, step: int) -> None:
-    kill_at_every_call(scenario, step, folder, every=61)
+def test_a_first_run_killed_anywhere_is_finished_by_the_next(scenario: Scenario, folder: Path) -> None:
+    kill_at_every_call(scenario, folder, every=61)

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from support.kills import kill_at_every_call
-from support.state_world import NOW, STEP_NAMES, Files, Scenario, World, files
+from support.state_world import NOW, Files, Scenario, World, files
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
-STEPS = [number for number, name in enumerate(STEP_NAMES) if name in {"certificate_signing-1", "exchange-2", "received_certificates-2"}]
 
 
 def numbers(trees: Iterable[Files]) -> dict[tuple[str, int], set[bytes]]:
@@ -47,6 +46,5 @@ def scenario(fresh_world: World) -> Scenario:
     return Lists.made(replace(fresh_world, now=NOW + timedelta(days=20)), fresh_world.state.parent)
 
 
-@pytest.mark.parametrize("step", STEPS, ids=[STEP_NAMES[step] for step in STEPS])
-def test_a_renewal_of_lists_killed_anywhere_is_finished_by_the_next_run(scenario: Scenario, folder: Path, step: int) -> None:
-    kill_at_every_call(scenario, step, folder, every=9)
+def test_a_renewal_of_lists_killed_anywhere_is_finished_by_the_next_run(scenario: Scenario, folder: Path) -> None:
+    kill_at_every_call(scenario, folder, every=9)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.kills import kill_at_every_call
-from support.state_world import ROTATION, STEP_NAMES, Scenario, World, private_keys
+from support.state_world import ROTATION, Scenario, World, private_keys
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
 
@@ -22,6 +22,5 @@ def scenario(fresh_world: World) -> Scenario:
     return made
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
-def test_a_rotation_killed_anywhere_is_finished_by_the_next_run(scenario: Scenario, folder: Path, step: int) -> None:
-    kill_at_every_call(scenario, step, folder, every=41)
+def test_a_rotation_killed_anywhere_is_finished_by_the_next_run(scenario: Scenario, folder: Path) -> None:
+    kill_at_every_call(scenario, folder, every=41)

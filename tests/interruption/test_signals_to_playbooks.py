@@ -49,7 +49,7 @@ class Operator:
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         inventory = {"plugin": "mojaloop.onboarding.hub", "state": str(self.state), "hosts": {"all": local}}
         self.inventory.write_text(json.dumps(inventory), encoding="utf-8")
-        steps = [{"name": "Make", "hosts": "controller", "gather_facts": False, "roles": ["own_certificates"]}]
+        steps = [{"name": "Make", "hosts": "controller", "gather_facts": False, "roles": ["certificates"]}]
         (self.folder / "play.yml").write_text(json.dumps(steps), encoding="utf-8")
 
     def start(self) -> subprocess.Popen[bytes]:

@@ -17,7 +17,7 @@ import pytest
 from support.counting import record_count
 from support.depth import sample
 from support.kills import calls_of, interrupted
-from support.state_world import ROTATION, STEP_NAMES, STEPS, Files, Scenario, Told, World, check_serials, files, private_keys, shape
+from support.state_world import ROTATION, Files, Scenario, Told, World, check_serials, files, private_keys, shape
 from support.supervisor import KILL, PASS, Call, Watch, supervise
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
@@ -56,17 +56,16 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
-@pytest.mark.parametrize("step", range(len(STEP_NAMES)), ids=STEP_NAMES)
-def test_a_run_stopped_anywhere_does_not_touch_what_its_successor_made(rotation: Scenario, folder: Path, step: int, way: str) -> None:
+def test_a_run_stopped_anywhere_does_not_touch_what_its_successor_made(rotation: Scenario, folder: Path, way: str) -> None:
     scenario = rotation
-    calls = calls_of(scenario, step, folder / "undisturbed")
+    calls = calls_of(scenario, folder / "undisturbed")
     leased = next(call.ordinal for call in calls if call.name == "link")
     # Before it has the lease it may go on; where its successor left nothing to be written, there is nothing to notice.
     held = [call for call in calls[leased + 1 :] if "journal/lease" not in call.path]
-    points = sample(held, 97, start=step * 17)
+    points = sample(held, 97)
     noticed = 0
     for point in points:
-        world = scenario.place(step, folder / "stopped")
+        world = scenario.place(folder / "stopped")
         made: list[Files] = []
 
         def succeed(call: Call, world: World = world, at: int = point.ordinal, made: list[Files] = made) -> int:
@@ -76,7 +75,7 @@ def test_a_run_stopped_anywhere_does_not_touch_what_its_successor_made(rotation:
                 made.append(files(world.state))
             return PASS
 
-        ended = interrupted(world, step, succeed)
+        ended = interrupted(world, succeed)
         assert ended.error is None, (point, ended.error)
         told = ended.answer
         noticed += told.kind == "LeaseLost" or any("lease" in finding.detail for finding in told.faults)
@@ -88,14 +87,14 @@ def test_a_run_stopped_anywhere_does_not_touch_what_its_successor_made(rotation:
 
 def test_a_signal_that_stops_the_process_itself_is_survived_the_same_way(scenario: Scenario, folder: Path) -> None:
     """The real thing once: SIGSTOP, the lease's own short time, a successor, SIGCONT."""
-    world = scenario.place(0, folder / "asleep")
+    world = scenario.place(folder / "asleep")
     middle = 400
     woken: list[Files] = []
 
     def work() -> Told:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sequence, "lease", functools.partial(lease, ttl=1.0))
-            return world.told(STEPS[0])
+            return world.told()
 
     def stop(call: Call) -> int:
         if call.ordinal == middle and not woken:
@@ -127,7 +126,7 @@ def together(*works: Callable[[], int]) -> list[int]:
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_two_operators_at_once_come_to_what_one_alone_does(scenario: Scenario, folder: Path, attempt: int) -> None:
-    world = scenario.place(0, folder / f"shared-{attempt}")
+    world = scenario.place(folder / f"shared-{attempt}")
     copy_of_theirs = folder / f"description-{attempt}"
     shutil.copytree(world.description, copy_of_theirs)
     theirs = World(copy_of_theirs, world.state, world.keys)
@@ -147,17 +146,17 @@ def test_two_operators_at_once_come_to_what_one_alone_does(scenario: Scenario, f
 
 
 def test_an_operator_who_does_not_wait_is_told_who_is_at_work(scenario: Scenario, folder: Path) -> None:
-    world = scenario.place(0, folder / "busy")
+    world = scenario.place(folder / "busy")
     told: list[Told] = []
 
     def ask(call: Call) -> int:
         if call.ordinal == 200:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(sequence, "lease", functools.partial(lease, wait=0.2))
-                told.append(world.told(STEPS[0]))
+                told.append(world.told())
         return PASS
 
-    ended = interrupted(world, 0, ask)
+    ended = interrupted(world, ask)
     assert ended.answer.error == ""
     (refused,) = told
     assert refused.kind == "LeaseHeld"
@@ -167,8 +166,8 @@ def test_an_operator_who_does_not_wait_is_told_who_is_at_work(scenario: Scenario
 
 
 def test_the_lease_of_a_dead_run_is_taken_over_at_once(scenario: Scenario, folder: Path) -> None:
-    world = scenario.place(0, folder / "dead")
-    ended = interrupted(world, 0, lambda call: KILL if call.ordinal == 300 else PASS)
+    world = scenario.place(folder / "dead")
+    ended = interrupted(world, lambda call: KILL if call.ordinal == 300 else PASS)
     assert ended.killed
     assert list((world.state / "journal/lease").glob("*.json"))
     begun = time.monotonic()

@@ -19,15 +19,15 @@ from support.watching import Processes
 SCRIPT = ROOT / "tests/lab/openssl_participant.sh"
 BREAKER = Path(__file__).with_name("breaking")
 STEPS = (
-    ("own_certificates", 0, r"/store/greenbank/.*stage-.*key\.pem"),
-    ("exchange", 1, r"/exchange/.*stage-"),
-    ("received_certificates", 1, r"/store/.*received.*stage-"),
-    ("certificate_signing", 0, r"/store/[^/]+/issued/.*stage-"),
-    ("oauth_clients", 0, r"/oauth/.*stage-"),
-    ("exchange", 2, r"/exchange/.*stage-"),
-    ("received_certificates", 2, r"/store/.*stage-"),
+    ("generate", r"/store/greenbank/.*stage-.*key\.pem"),
+    ("publish", r"/exchange/.*stage-"),
+    ("receive", r"/store/.*received.*stage-"),
+    ("sign", r"/store/[^/]+/issued/.*stage-"),
+    ("oauth_clients", r"/oauth/.*stage-"),
+    ("publish", r"/exchange/.*stage-"),
+    ("receive", r"/store/.*stage-"),
 )
-"""Every step of the sequence, its turn, and the files at which it is broken: those that it writes with secrets in hand."""
+"""Every step, twice where it has more to do after others, and the files at which it is broken: written with secrets in hand."""
 INVENTORY = """\
 plugin: mojaloop.onboarding.hub
 hosts:
@@ -86,9 +86,13 @@ def _participant(name: str, number: int, **more: object) -> dict[str, object]:
     }
 
 
-def task(name: str, turn: int, *, broken: bool = False) -> dict[str, object]:
+def task(name: str, *, broken: bool = False) -> dict[str, object]:
     arguments: dict[str, object] = {"description": "{{ onboarding_description }}", "state": "{{ onboarding_state }}"}
-    found: dict[str, object] = {"name": f"{name} {turn}", f"mojaloop.onboarding.{name}": arguments | ({"turn": turn} if turn else {})}
+    module = name if name == "oauth_clients" else "certificates"
+    found: dict[str, object] = {
+        "name": f"Step {name}",
+        f"mojaloop.onboarding.{module}": arguments | ({"steps": [name]} if name != module else {}),
+    }
     return found | ({"ignore_errors": True} if broken else {})
 
 
@@ -136,7 +140,7 @@ class Environment:
 
     def steps(self, folder: Path, **more: object) -> str:
         """A playbook of every step."""
-        return playbook(folder, [task(name, turn) for name, turn, _ in STEPS], **more)
+        return playbook(folder, [task(name) for name, _ in STEPS], **more)
 
     def _write(self, name: str, text: str) -> None:
         (self.description / name).write_text(text, encoding="utf-8")

@@ -20,7 +20,8 @@ from support.leaks import Secrets, search, search_state
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main import main
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth import client
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request, run
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import TABLE
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import PREVIOUS, registration_path
 
 from .environment import Environment
@@ -58,8 +59,7 @@ DAMAGES: dict[str, tuple[tuple[str, ...], Bytes]] = {
 def settled(canaries: Environment) -> Environment:
     """Everything is done that the hub and greenbank can do."""
     with given(canaries, canaries.passphrase):
-        for name, turn, _step in SEQUENCE:
-            perform(Request(str(canaries.description), str(canaries.state)), name, turn)
+        run(Request(str(canaries.description), str(canaries.state)))
     return canaries
 
 
@@ -77,9 +77,9 @@ class Said:
 
     def __init__(self, canaries: Environment, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.text: list[str] = []
-        for name, turn, _step in SEQUENCE:
+        for step in TABLE:  # one by one: an error of one of them hides none of the others
             try:
-                found = perform(Request(str(canaries.description), str(state)), name, turn).findings
+                found = run(Request(str(canaries.description), str(state)), [step]).findings
             except Exception as error:  # noqa: BLE001 -- whatever is raised is looked at
                 self.text += ["".join(traceback.format_exception(error)), repr(error)]
             else:

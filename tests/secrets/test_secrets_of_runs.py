@@ -21,7 +21,7 @@ from .environment import STEPS, Environment, Watched, playbook, task
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-SECRETIVE = ("own_certificates", "certificate_signing", "oauth_clients")
+SECRETIVE = ("generate", "sign", "oauth_clients")
 """Steps that have secrets in hand."""
 KINDS = {
     "CA passphrase",
@@ -60,10 +60,10 @@ def test_2_a_failure_in_any_step_shows_no_secret(canaries: Environment, tmp_path
     (tmp_path / "broken").mkdir()
     # Modules differ from the playbook's own process only in how they are started and end: a few of them show that.
     chosen = STEPS if process == "of the playbook" else [step for step in STEPS if step[0] in SECRETIVE]
-    breaks = {"ONBOARDING_TEST_BREAK": json.dumps([place for _, _, place in chosen]), "ONBOARDING_TEST_BROKEN": str(tmp_path / "broken")}
+    breaks = {"ONBOARDING_TEST_BREAK": json.dumps([place for _, place in chosen]), "ONBOARDING_TEST_BROKEN": str(tmp_path / "broken")}
     # What a task is given as environment needs a process of its own.
     more = {"environment": {"OWN": "process"}} if process == "of a module" else {}
-    tasks = [task(*step[:2], broken=broken) for step in STEPS for broken in ([True, False] if step in chosen else [False])]
+    tasks = [task(step[0], broken=broken) for step in STEPS for broken in ([True, False] if step in chosen else [False])]
     run = canaries.play(playbook(tmp_path, tasks, **more), environment=breaks)
     assert run.played.status == 0, run.played.output
     broken = [entry["result"] for entry in run.played.results if entry["status"] == "failed"]
@@ -73,7 +73,7 @@ def test_2_a_failure_in_any_step_shows_no_secret(canaries: Environment, tmp_path
     assert {secret.name for secret in canaries.secrets.known} >= KINDS
     assert leaks(run) == []
     started = any(b"AnsiballZ_oauth_clients" in arguments for arguments in run.processes.arguments)
-    left = any("AnsiballZ_own_certificates.py" in place for place in run.places())
+    left = any("AnsiballZ_certificates.py" in place for place in run.places())
     assert (started, left) == ((True, True) if process == "of a module" else (False, False))
 
 
@@ -87,8 +87,8 @@ def test_3_a_run_shows_no_secret_and_no_process_carries_one(canaries: Environmen
 
 def test_4_a_passphrase_in_the_environment_stays_in_that_variable(canaries: Environment, tmp_path: Path) -> None:
     variables = {"ONBOARDING_CA_PASSPHRASE": canaries.passphrase, "ONBOARDING_CA_PASSPHRASE_FILE": "/nowhere"}
-    run = canaries.play(playbook(tmp_path, [task("own_certificates", 0), task("certificate_signing", 0)]), environment=variables)
-    assert [result["faults"] for result in (*run.played.of("own_certificates"), *run.played.of("certificate_signing"))] == [0, 0]
+    run = canaries.play(playbook(tmp_path, [task("generate"), task("sign")]), environment=variables)
+    assert [result["faults"] for result in run.played.of("certificates")] == [0, 0]
     found = run.leaks()
     assert {leak.secret for leak in found} == {"CA passphrase"}
     assert {leak.place.partition(" ")[0] for leak in found} == {"environment"}
@@ -168,7 +168,7 @@ def test_6_a_value_from_a_vault_reaches_the_run_unseen(canaries: Environment, tm
     arguments = ["--vault-password-file", str(password), *arguments]
     run = canaries.play(playbook(tmp_path, SAFE, **more), *arguments, environment={"ONBOARDING_CA_PASSPHRASE_FILE": "/nowhere"})
     assert run.played.status == 0, run.played.output
-    (signing,) = run.played.of("certificate_signing")
+    (signing,) = run.played.of("certificates")
     assert (signing["changed"], signing["faults"]) == (True, 0)
     assert not file.exists()
     # Ansible itself keeps the content for a moment, in a private file of its own folder for such things.

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Interrupt a scenario's steps at every system call that changes files."""
+"""Interrupt a scenario's run at every system call that changes files."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 
 from support.counting import record_count
 from support.depth import sample
-from support.state_world import STEPS, Scenario, Told, World, open_to_others
+from support.state_world import Scenario, Told, World, open_to_others
 from support.supervisor import KILL, PASS, Call, Ended, Watch, supervise
 
 
-def interrupted(world: World, step: int, decide: Callable[[Call], int], *, reading: bool = False) -> Ended:
-    """Carry out a step in a process of its own under the most permissive umask; its answer is a ``Told``."""
+def interrupted(world: World, decide: Callable[[Call], int], *, reading: bool = False) -> Ended:
+    """Carry out a run in a process of its own under the most permissive umask; its answer is a ``Told``."""
 
     def work() -> Told:
         os.umask(0)
-        return world.told(STEPS[step])
+        return world.told()
 
     return supervise(work, Watch((str(world.state),), reading=reading), decide)
 
 
-def calls_of(scenario: Scenario, step: int, folder: Path, *, reading: bool = False) -> list[Call]:
-    """Every call of an undisturbed step that changes files; no file is open to others before any of them."""
-    world = scenario.place(step, folder)
+def calls_of(scenario: Scenario, folder: Path, *, reading: bool = False) -> list[Call]:
+    """Every call of an undisturbed run that changes files; no file is open to others before any of them."""
+    world = scenario.place(folder)
     opened: list[str] = []
     last = [str(world.state)]
 
@@ -35,20 +35,20 @@ def calls_of(scenario: Scenario, step: int, folder: Path, *, reading: bool = Fal
         last[:] = [call.path, os.path.dirname(call.path)]  # noqa: PTH120
         return PASS
 
-    ended = interrupted(world, step, look, reading=reading)
+    ended = interrupted(world, look, reading=reading)
     assert ended.error is None, ended.error
     assert ended.answer.error == ""
     assert opened == []
     return ended.calls
 
 
-def kill_at_every_call(scenario: Scenario, step: int, folder: Path, *, every: int) -> None:
-    """Kill the step at its calls (every n-th, unless the run is deep), each time from a fresh copy, and recover."""
-    calls = calls_of(scenario, step, folder / "undisturbed")
-    points = sample(range(len(calls)), every, start=step * 7)
+def kill_at_every_call(scenario: Scenario, folder: Path, *, every: int) -> None:
+    """Kill the run at its calls (every n-th, unless the run is deep), each time from a fresh copy, and recover."""
+    calls = calls_of(scenario, folder / "undisturbed")
+    points = sample(range(len(calls)), every)
     for point in points:
-        world = scenario.place(step, folder / "killed")
-        ended = interrupted(world, step, lambda call, point=point: KILL if call.ordinal == point else PASS)  # type: ignore[misc]
+        world = scenario.place(folder / "killed")
+        ended = interrupted(world, lambda call, point=point: KILL if call.ordinal == point else PASS)  # type: ignore[misc]
         assert ended.killed, point
         scenario.check_recovery(world.state, ended.calls[-1])
     record_count("kill points", len(points), of=len(calls))

@@ -15,12 +15,8 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.mojaloop.onboarding.plugins.modules import (
-    artefacts,
-    certificate_signing,
-    exchange,
+    certificates,
     oauth_clients,
-    own_certificates,
-    received_certificates,
 )
 
 KEYS = ("participant", "step", "side", "artefact", "reason", "disposition", "pending_on")
@@ -61,12 +57,12 @@ class Matrix:
     def walk(self, act: str, *, earlier: Callable[[], object] = lambda: None) -> Report:
         """The four states of an act: checked, checked again, done, done again; returns what was done.
 
-        ``earlier`` steps of a run are carried out when the check, which rehearses them, is over. Check mode predicts the report of the
-        real run exactly and writes nothing; done again, nothing is found and nothing is written.
+        ``earlier`` steps of a run are carried out before. Check mode predicts the report of the real run exactly and writes nothing; done
+        again, nothing is found and nothing is written.
         """
+        earlier()
         predicted = self._checked(act)
         _same(self._checked(act), predicted, f"{act}: checked again")
-        earlier()
         done = self.run(False)
         _same(done, predicted, f"{act}: done, other than predicted")
         after = self.snapshot()
@@ -139,23 +135,8 @@ class Description:
         return self.folder / ("hub.yml" if name == "hub" else f"participants/{name}.yml")
 
 
-MODULES: dict[str, Callable[[], None]] = {
-    "artefacts": artefacts.main,
-    "own_certificates": own_certificates.main,
-    "exchange": exchange.main,
-    "received_certificates": received_certificates.main,
-    "certificate_signing": certificate_signing.main,
-    "oauth_clients": oauth_clients.main,
-}
-SEQUENCE = (
-    ("own_certificates", 0),
-    ("exchange", 1),
-    ("received_certificates", 1),
-    ("certificate_signing", 0),
-    ("oauth_clients", 0),
-    ("exchange", 2),
-    ("received_certificates", 2),
-)
+STEPS = ("generate", "publish", "receive", "sign")
+"""The steps of ``certificates``, in their order."""
 HUB: dict[str, Any] = {
     "format": 1,
     "environment": "states",
@@ -205,19 +186,17 @@ class Place:
         for number, name in ((20, "greenbank"), (30, "bluebank")):
             self.description.write(name, bank(name, number))
 
-    def run(self, name: str, turn: int, *, check: bool = False, **more: object) -> Report:
-        """Run one module for all sides."""
-        arguments = {"turn": turn} if turn else {}
-        given = {"description": str(self.description.folder), "state": str(self.state), "_ansible_check_mode": check, **arguments, **more}
-        return Report.of(call(MODULES[name], **given))
+    def run(self, name: str, *, check: bool = False, **more: object) -> Report:
+        """Run ``certificates``, one of its steps, or ``oauth_clients`` for all sides."""
+        main = oauth_clients.main if name == "oauth_clients" else certificates.main
+        chosen = {"steps": [name]} if name in STEPS else {}
+        given = {"description": str(self.description.folder), "state": str(self.state), "_ansible_check_mode": check, **chosen, **more}
+        return Report.of(call(main, **given))
 
-    def run_others(self, name: str, turn: int, *, later: bool = False) -> None:
-        """Carry out the steps before one, or those after it; ``artefacts`` is all of them."""
-        if (name, turn) not in SEQUENCE:
-            return
-        position = SEQUENCE.index((name, turn))
-        for other in SEQUENCE[position + 1 :] if later else SEQUENCE[:position]:
-            self.run(*other)
+    def run_earlier(self, name: str) -> None:
+        """Carry out the steps before one, one by one; nothing is before all of them."""
+        for other in STEPS[: STEPS.index(name)] if name in STEPS else ():
+            self.run(other)
 
     def delete(self, path: str) -> None:
         """Lose a file of the state folder."""

@@ -12,7 +12,7 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -60,9 +60,6 @@ gateways:
     outbound: {{address: 127.0.0.1, port: 3100}}
 """
 PARTICIPANTS = ("bluebank", "greenbank", "redbank")
-STEPS = tuple((name, turn) for name, turn, _ in sequence.SEQUENCE if name != sequence.OAUTH_CLIENTS)
-"""The six steps that touch nothing but the state folder."""
-STEP_NAMES = tuple(f"{name}-{turn}" for name, turn in STEPS)
 MEMORY = "/dev/shm"  # noqa: S108 -- made by mkdtemp in there
 NOW = datetime.now(UTC).replace(microsecond=0)
 ROTATION = NOW + timedelta(days=290)
@@ -135,23 +132,19 @@ class World:
     rekey: tuple[str, ...] = ()
     sides: tuple[str, ...] = ("all",)
 
-    def perform(self, step: tuple[str, int]) -> sequence.Outcome:
-        """Carry out one step."""
+    def run(self) -> list[Finding]:
+        """Carry out all steps, as the playbooks do; all findings."""
         request = sequence.Request(str(self.description), str(self.state), now=self.now, rekey=self.rekey, sides=self.sides)
-        return sequence.perform(request, *step)
+        return list(sequence.run(request).findings)
 
-    def told(self, step: tuple[str, int]) -> Told:
-        """Carry out one step; errors become plain data, which processes can send to each other."""
+    def told(self) -> Told:
+        """Carry out all steps; errors become plain data, which processes can send to each other."""
         try:
-            return Told(findings=self.perform(step).findings)
+            return Told(findings=tuple(self.run()))
         except OnboardingError as error:
             return Told(str(error), error.where, error.remedy, type(error).__name__)
         except OSError as error:
             return Told(str(error), kind=f"OSError {error.errno}")
-
-    def run(self) -> list[Finding]:
-        """Carry out all steps; all findings."""
-        return [finding for step in STEPS for finding in self.perform(step).findings]
 
     def at(self, state: Path) -> World:
         """The same with another state folder."""
@@ -263,36 +256,32 @@ def shape(tree: Files) -> set[str]:
 
 @dataclass
 class Scenario:
-    """A run that is interrupted: where it starts, what it comes to undisturbed, and a copy of the tree before each step."""
+    """A run that is interrupted: where it starts, what it comes to undisturbed, and a copy of the tree from before."""
 
     world: World
     before: Files
     after: Files
-    stages: list[Path] = field(default_factory=list)
-    used: list[int] = field(default_factory=list)
+    start: Path
+    used: int
     awaited: tuple[Finding, ...] = ()
 
     @classmethod
     def made(cls, world: World, folder: Path) -> Scenario:
-        """Run undisturbed from the world's present state, keeping the stages in a folder."""
-        stages, used = [], []
+        """Run undisturbed from the world's present state, of which a copy is kept in a folder."""
         before = files(world.state) if world.state.exists() else {}
         folder.mkdir(exist_ok=True)
-        for number, step in enumerate(STEPS):
-            stage = folder / f"stage-{number}"
-            copy(world.state, stage)
-            stages.append(stage)
-            used.append(world.keys.used)
-            world.perform(step)
+        copy(world.state, folder / "start")
+        used = world.keys.used
+        world.run()
         again = world.run()
         assert [finding for finding in again if finding.disposition is not Disposition.PENDING] == []
-        return cls(world, before, files(world.state), stages, used, tuple(again))
+        return cls(world, before, files(world.state), folder / "start", used, tuple(again))
 
-    def place(self, step: int, at: Path) -> World:
-        """A fresh copy of the tree as it stands before a step."""
+    def place(self, at: Path) -> World:
+        """A fresh copy of the tree as it stands before the run."""
         shutil.rmtree(at, ignore_errors=True)
-        copy(self.stages[step], at)
-        self.world.keys.used = self.used[step]
+        copy(self.start, at)
+        self.world.keys.used = self.used
         return self.world.at(at)
 
     def check_recovery(self, state: Path, point: object) -> None:

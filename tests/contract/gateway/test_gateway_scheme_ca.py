@@ -95,7 +95,7 @@ def finish(made: Site) -> None:
     made.describe()
     now = datetime.now(UTC)
     for _round in range(4):
-        found = [finding for side in ("hub", "greenbank", "bluebank") for finding in made.together(now=now, sides=[side])]
+        found = [finding for side in ("hub", "greenbank", "bluebank") for finding in made.run(now=now, sides=[side])]
         assert faults(found) == []
     assert found == []
 

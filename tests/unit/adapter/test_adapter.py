@@ -18,15 +18,11 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils import adapter
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import LeaseHeld, OnboardingError, StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Outcome, Request
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import PUBLISH, REGISTER, SIGN, TABLE, Step
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Result, Verdict
-from ansible_collections.mojaloop.onboarding.plugins.modules import (
-    certificate_signing,
-    own_certificates,
-    received_certificates,
-    verification,
-)
+from ansible_collections.mojaloop.onboarding.plugins.modules import certificates, oauth_clients, verification
 
-MODULES = pytest.mark.parametrize("main", [own_certificates.main, verification.main], ids=["a step", "verification"])
+MODULES = pytest.mark.parametrize("main", [certificates.main, verification.main], ids=["a step", "verification"])
 MADE = Finding("greenbank", "tls-1", "greenbank", "server", "missing")
 FAULTY = Finding("bluebank", "tls-1", "bluebank", "ca", "damaged", Disposition.FAULT, detail="store/bluebank/ca/key.pem")
 AGAIN = "Nothing is half-written: remove the cause and run again."
@@ -34,9 +30,9 @@ WITHOUT_CRYPTOGRAPHY = """
 import sys
 sys.modules["cryptography"] = None
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.mojaloop.onboarding.plugins.modules import own_certificates
+from ansible_collections.mojaloop.onboarding.plugins.modules import certificates
 with patch_module_args({"description": "d", "state": "s"}):
-    own_certificates.main()
+    certificates.main()
 """
 
 
@@ -68,15 +64,15 @@ def call(capsys: pytest.CaptureFixture[str], folder: Folder) -> Caller:
     return Caller(capsys, folder)
 
 
-def outcome(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> list[tuple[Request, str, int]]:
-    """Let every step come to these findings; returns what it was asked."""
-    asked: list[tuple[Request, str, int]] = []
+def outcome(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> list[tuple[Request, tuple[Step, ...]]]:
+    """Let every run come to these findings; returns what it was asked."""
+    asked: list[tuple[Request, tuple[Step, ...]]] = []
 
-    def perform(request: Request, name: str, turn: int) -> Outcome:
-        asked.append((request, name, turn))
+    def run(request: Request, steps: tuple[Step, ...]) -> Outcome:
+        asked.append((request, steps))
         return Outcome(findings)
 
-    monkeypatch.setattr(adapter, "perform", perform)
+    monkeypatch.setattr(adapter, "run", run)
     return asked
 
 
@@ -89,21 +85,21 @@ def raising(error: Exception) -> Callable[..., None]:
 
 def test_parameters_reach_the_core_and_findings_come_back(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
     asked = outcome(monkeypatch, MADE, FAULTY)
-    result = call(own_certificates.main, sides=["greenbank"], participants=["greenbank"], allow_rekey=["greenbank/server"])
+    result = call(certificates.main, sides=["greenbank"], participants=["greenbank"], allow_rekey=["greenbank/server"])
     assert asked == [
-        (Request(call.description, call.state, ["greenbank"], ["greenbank"], ["greenbank/server"]), "own_certificates", 1),
+        (Request(call.description, call.state, ["greenbank"], ["greenbank"], ["greenbank/server"]), TABLE[:4]),
     ]
     assert (result["changed"], result["faults"], result["findings"]) == (True, 1, [MADE.as_dict(), FAULTY.as_dict()])
     assert "failed" not in result, "a fault of one participant lets the others go on"
 
 
-def test_turn_and_check_mode_reach_the_core(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
+def test_steps_and_check_mode_reach_the_core(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
     asked = outcome(monkeypatch)
-    call(received_certificates.main, turn=2, _ansible_check_mode=True)
-    call(certificate_signing.main)
-    assert [(request.check, list(request.sides), name, turn) for request, name, turn in asked] == [
-        (True, ["all"], "received_certificates", 2),
-        (False, ["all"], "certificate_signing", 1),
+    call(certificates.main, steps=["sign", "publish"], plan="/a/plan", _ansible_check_mode=True)
+    call(oauth_clients.main)
+    assert [(request.check, request.plan, list(request.sides), steps) for request, steps in asked] == [
+        (True, "/a/plan", ["all"], (PUBLISH, SIGN)),
+        (False, "", ["all"], (REGISTER,)),
     ]
 
 
@@ -112,14 +108,14 @@ def test_only_what_is_acted_on_is_a_change(
     monkeypatch: pytest.MonkeyPatch, call: Caller, findings: tuple[Finding, ...], *, changed: bool
 ) -> None:
     outcome(monkeypatch, *findings)
-    assert call(own_certificates.main)["changed"] is changed
+    assert call(certificates.main)["changed"] is changed
 
 
 def test_the_diff_is_a_line_for_each_finding(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
     outcome(monkeypatch, MADE, FAULTY)
-    lines = call(own_certificates.main, _ansible_diff=True)["diff"]["prepared"].splitlines()
+    lines = call(certificates.main, _ansible_diff=True)["diff"]["prepared"].splitlines()
     assert lines == [str(MADE), str(FAULTY)]
-    assert "diff" not in call(own_certificates.main)
+    assert "diff" not in call(certificates.main)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +133,7 @@ def test_the_diff_is_a_line_for_each_finding(monkeypatch: pytest.MonkeyPatch, ca
 def test_a_failure_says_where_what_and_what_to_do(
     monkeypatch: pytest.MonkeyPatch, call: Caller, main: Callable[[], None], error: Exception, message: str
 ) -> None:
-    monkeypatch.setattr(adapter, "perform", raising(error))
+    monkeypatch.setattr(adapter, "run", raising(error))
     monkeypatch.setattr(adapter, "prove", raising(error))
     result = call(main)
     assert (result["failed"], result["msg"], "exception" in result) == (True, message, False)
@@ -171,9 +167,9 @@ def test_a_state_folder_that_cannot_be_is_told(call: Caller, folder: Folder, mai
 
 
 def test_a_bug_is_not_dressed_up_as_an_operators_error(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
-    monkeypatch.setattr(adapter, "perform", raising(KeyError("what nobody thought of")))
+    monkeypatch.setattr(adapter, "run", raising(KeyError("what nobody thought of")))
     with pytest.raises(KeyError), patch_module_args({"description": call.description, "state": call.state}):
-        own_certificates.main()
+        certificates.main()
 
 
 def test_a_missing_library_is_named() -> None:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import constants  # type: ignore[attr-defined]
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from tools import repository
@@ -17,14 +19,15 @@ from ansible_collections.mojaloop.onboarding.plugins.action import firewall, gat
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_release import MEANWHILE
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import sequence
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run as Rehearsal
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import steps_of
 from ansible_collections.mojaloop.onboarding.plugins.modules import firewall as firewall_module
 from ansible_collections.mojaloop.onboarding.plugins.modules import gateway as gateway_module
+from ansible_collections.mojaloop.onboarding.plugins.plugin_utils.playbook import Kept, PlaybookFolder
 
 ACTIONS: dict[str, Any] = {"firewall": firewall.ActionModule, "gateway": gateway.ActionModule}
 MODULES: dict[str, Any] = {"mojaloop.onboarding.firewall": firewall_module, "mojaloop.onboarding.gateway": gateway_module}
 BOTH = pytest.mark.parametrize("name", list(ACTIONS))
+LAB = str(repository.ROOT / "inventories/lab")
 Run = Callable[..., dict[str, Any]]
 
 
@@ -32,8 +35,26 @@ class Asked(Exception):
     """The host was asked; with what."""
 
 
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the role certificates plans for the lab in check mode."""
+    folder = tmp_path_factory.mktemp("planned")
+    sequence.run(sequence.Request(LAB, str(folder / "state"), check=True, plan=str(folder / "plan")), steps_of("certificates"))
+    return folder / "plan"
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: Path) -> PlaybookFolder:
+    """What this run of a playbook keeps: a plan, for a start."""
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "ansible"))
+    folder = PlaybookFolder(LAB)
+    folder.plan.parent.mkdir(parents=True)
+    shutil.copytree(plan, folder.plan)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: PlaybookFolder) -> Run:
     """Runs an action up to the moment at which it asks its host."""
 
     def asked(_self: object, *, module_name: str, module_args: dict[str, Any], **_more: object) -> None:
@@ -45,7 +66,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         action = ACTIONS[name]
         monkeypatch.setattr(action, "_execute_module", asked)
         monkeypatch.setattr(action, "_remove_tmp_path", lambda *_: None)
-        arguments = {"description": str(repository.ROOT / "inventories/lab"), "state": str(tmp_path), "side": "hub", **given}
+        arguments = {"description": LAB, "state": str(tmp_path), "side": "hub", **given}
         task = SimpleNamespace(args=arguments, check_mode=check, diff=False, async_val=0, action=f"mojaloop.onboarding.{name}")
         connection = SimpleNamespace(become=become, _shell=SimpleNamespace(tmpdir=""))
         return dict(action(task, connection, None, None, None).run(None, {"inventory_hostname": host}))
@@ -82,18 +103,28 @@ def test_sides_that_nobody_here_carries_out_are_an_error(run: Run, name: str) ->
         run(name, sides="redbank")
 
 
-@pytest.mark.parametrize(("sides", "told"), [("hub", ["hub"]), ("hub,greenbank", ["hub", "greenbank"]), ([], ["all"])])
-def test_check_mode_rehearses_the_sides_of_the_run(run: Run, monkeypatch: pytest.MonkeyPatch, sides: object, told: list[str]) -> None:
-    rehearsed: list[list[str]] = []
-
-    def noted(request: Request) -> Rehearsal:
-        rehearsed.append(list(request.sides))
-        return sequence.rehearsed(request)
-
-    monkeypatch.setattr(gateway, "rehearsed", noted)
+def test_check_mode_reads_what_the_tasks_before_have_planned(run: Run, kept: PlaybookFolder) -> None:
     with pytest.raises(Asked):
-        run("gateway", sides=sides)
-    assert rehearsed == [told]
+        run("gateway")
+    kept.forget_plan()
+    found = run("gateway")
+    assert found["findings"], "without a plan there is no certificate yet, and no host is asked"
+    assert found["changed"] is False
+
+
+def test_the_end_of_a_task_is_kept_for_the_summary(run: Run, kept: PlaybookFolder) -> None:
+    run("gateway", side="greenbank", sides="hub", host="greenbank-gateway")
+    with pytest.raises(AnsibleActionFail):
+        run("gateway", become=True)
+    ends = kept.kept()
+    assert ends[0] == Kept("greenbank-gateway", "mojaloop.onboarding.gateway")
+    assert (ends[1].host, ends[1].findings) == ("hub-gateway", [])
+    assert "privilege escalation" in ends[1].failed
+    kept.close()
+    assert kept.kept() == ends, "a second summary is about the same"
+    kept.keep(Kept("hub-gateway", "gateway"))
+    assert kept.kept() == [Kept("hub-gateway", "gateway")], "what comes later is another summary's"
+    assert not kept.plan.exists()
 
 
 @pytest.mark.parametrize("check", [True, False])

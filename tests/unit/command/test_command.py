@@ -18,7 +18,8 @@ import yaml
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main import main
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.standing import standing
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request, run
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import steps_of
 
 ROOT = Path(__file__).resolve().parents[3]
 MAIN = "ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main"
@@ -44,8 +45,7 @@ class Place:
             (self.inventory.parent / "participants" / f"{name}.yml").unlink()
 
     def run(self) -> None:
-        for name, turn, _step in SEQUENCE:
-            perform(Request(str(self.inventory.parent), str(self.state)), name, turn)
+        run(Request(str(self.inventory.parent), str(self.state)))
 
     def snapshot(self) -> dict[str, tuple[int, int]]:
         return {str(path): (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in self.folder.rglob("*")}
@@ -151,7 +151,7 @@ def test_the_end_of_a_certificate_comes_nearer(settled: Place) -> None:
 
 def perform_check(request: Request) -> tuple[object, ...]:
     checked = Request(request.description, request.state, check=True, now=request.now)
-    return perform(checked, "own_certificates").findings
+    return run(checked, steps_of("certificates", ["generate"])).findings
 
 
 def test_check_prints_every_problem_and_exits_1(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

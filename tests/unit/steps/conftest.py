@@ -17,7 +17,8 @@ import yaml
 from support.trees import use_cheap_keys
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform, perform_all
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request, run
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import TABLE, Step
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RENEWAL = NOW + timedelta(days=290)
@@ -83,25 +84,6 @@ class Site:
             (folder / f"participants/{name}.yml").write_text(yaml.safe_dump(values), encoding="utf-8")
         return self
 
-    def step(
-        self,
-        name: str,
-        turn: int = 1,
-        *,
-        now: datetime = NOW,
-        sides: Sequence[str] = ("all",),
-        participants: Sequence[str] = (),
-        rekey: Sequence[str] = (),
-        check: bool = False,
-    ) -> list[Finding]:
-        request = Request(str(self.root / "description"), str(self.state), sides, participants, rekey, check, now)
-        return list(perform(request, name, turn).findings)
-
-    def together(self, *, now: datetime = NOW, sides: Sequence[str] = ("all",), check: bool = False) -> list[Finding]:
-        """All steps in one go."""
-        request = Request(str(self.root / "description"), str(self.state), sides, check=check, now=now)
-        return list(perform_all(request).findings)
-
     def run(
         self,
         *,
@@ -110,13 +92,15 @@ class Site:
         participants: Sequence[str] = (),
         rekey: Sequence[str] = (),
         check: bool = False,
+        steps: Sequence[Step] = TABLE,
     ) -> list[Finding]:
-        """All steps; the findings of all."""
-        done = [
-            self.step(name, turn, now=now, sides=sides, participants=participants, rekey=rekey, check=check)
-            for name, turn, _step in SEQUENCE
-        ]
-        return [finding for findings in done for finding in findings]
+        """All steps, as the playbooks run them."""
+        request = Request(str(self.root / "description"), str(self.state), sides, participants, rekey, check, now)
+        return list(run(request, steps).findings)
+
+    def step(self, name: str, **options: Any) -> list[Finding]:  # noqa: ANN401 -- those of ``run``
+        """One step alone."""
+        return self.run(steps=[step for step in TABLE if step.name == name], **options)
 
     def copied(self, root: Path) -> Site:
         """The same site at another place."""

@@ -73,7 +73,7 @@ def test_an_imported_ca_signs_and_is_kept_encrypted(tmp_path: Path, authority: P
     made.hub["hub"]["ca"] = {"kind": "imported"} | {name: str(authority / file) for name, file in files.items()}
     made.describe()
     monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_HUB", "another")
-    assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == [("hub", "ca", "key-passphrase-wrong")]
+    assert faults(made.step("generate", now=now(), sides=["hub"])) == [("hub", "ca", "key-passphrase-wrong")]
     assert not made.path("store/hub/ca").exists()
     monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_HUB", PASSPHRASE)
     assert faults(made.run(now=now())) == []
@@ -195,7 +195,7 @@ def asked_and_answered(root: Path, authority: Path) -> tuple[Site, Path]:
     desk.mkdir()
     (desk / "ca.pem").write_bytes((authority / "ca.pem").read_bytes() + (authority / "root.pem").read_bytes())
     made.hub["hub"]["ca"] = {"kind": "offline", "offline_folder": str(desk)}
-    made.describe().step("own_certificates", now=now(), sides=["hub"])
+    made.describe().step("generate", now=now(), sides=["hub"])
     (request,) = desk.glob("hub-server-*")
     answer(authority, request)
     return made, request
@@ -205,9 +205,9 @@ def test_an_answer_of_another_ca_is_refused(tmp_path: Path, authority: Path) -> 
     made, request = asked_and_answered(tmp_path, authority)
     right = (request / "certificate.pem").read_bytes()
     (request / "certificate.pem").write_bytes((authority / "root.pem").read_bytes())
-    assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == [("hub", "server", "issuer-signature")]
+    assert faults(made.step("generate", now=now(), sides=["hub"])) == [("hub", "server", "issuer-signature")]
     (request / "certificate.pem").write_bytes(right)
-    assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == []
+    assert faults(made.step("generate", now=now(), sides=["hub"])) == []
     assert made.path("store/hub/server/certificate.pem").exists()
 
 
@@ -218,17 +218,17 @@ def test_an_answer_to_an_older_request_is_refused(tmp_path: Path, authority: Pat
     (request / "certificate.pem").unlink()
     # The description changes before the answer is there: the request is written anew, once.
     made.hub["hub"]["endpoint"]["url"] = "https://other.switch.example"
-    made.describe().step("own_certificates", now=now(), sides=["hub"])
+    made.describe().step("generate", now=now(), sides=["hub"])
     (request,) = desk.glob("hub-server-*")
     asked = marks(desk)
-    again = made.step("own_certificates", now=now(), sides=["hub"])
+    again = made.step("generate", now=now(), sides=["hub"])
     assert (changes(again), faults(again), marks(desk)) == ([], [], asked)
     (request / "certificate.pem").write_bytes(older)
-    assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == [("hub", "server", "serial")]
+    assert faults(made.step("generate", now=now(), sides=["hub"])) == [("hub", "server", "serial")]
     assert not made.path("store/hub/server/certificate.pem").exists()
     (request / "certificate.pem").unlink()
     answer(authority, request)
-    assert faults(made.step("own_certificates", now=now(), sides=["hub"])) == []
+    assert faults(made.step("generate", now=now(), sides=["hub"])) == []
     assert made.path("store/hub/server/certificate.pem").exists()
 
 
@@ -253,11 +253,11 @@ def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 def test_a_participants_ca_comes_from_its_own_folder(tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = imported(tmp_path, monkeypatch)
-    assert [each[:2] for each in faults(made.step("own_certificates", now=now()))] == [("greenbank", "ca")]
+    assert [each[:2] for each in faults(made.step("generate", now=now()))] == [("greenbank", "ca")]
     folder = own_folder(made, "greenbank")
     for file in PARTS.values():
         shutil.copy(authority / file, folder / file)
-    assert faults(made.step("own_certificates", now=now())) == []
+    assert faults(made.step("generate", now=now())) == []
     x509.load_pem_x509_certificate(made.read("store/greenbank/server/certificate.pem")).verify_directly_issued_by(issuing(authority))
 
 
@@ -323,7 +323,7 @@ def test_a_participants_ca_is_read_through_no_link_and_from_plain_files_of_sensi
     for file in PARTS.values():
         shutil.copy(authority / file, folder / file)
     spoil(folder, authority)
-    found = made.step("own_certificates", now=now())
+    found = made.step("generate", now=now())
     assert [each[:2] for each in faults(found)] == [("greenbank", "ca")]
     assert not made.path("store/greenbank/ca").exists()
     assert made.path("store/bluebank/ca/certificate.pem").exists(), "the others did not go on"
@@ -336,7 +336,7 @@ def test_the_hubs_ca_is_nobody_elses(tmp_path: Path, authority: Path, monkeypatc
     folder = own_folder(made, "greenbank")
     for file in PARTS.values():
         shutil.copy(authority / file, folder / file)
-    found = made.step("own_certificates", now=now())
+    found = made.step("generate", now=now())
     assert [each[:2] for each in faults(found)] == [("greenbank", "ca")]
     assert "its key is known as hub ca" in " ".join(finding.detail for finding in found)
     assert made.path("store/hub/server/certificate.pem").exists()
@@ -348,11 +348,11 @@ def test_a_ca_of_another_in_the_store_signs_nothing(tmp_path: Path, authority: P
     folder = own_folder(made, "greenbank")
     for file in PARTS.values():
         shutil.copy(authority / file, folder / file)
-    assert faults(made.step("own_certificates", now=now())) == []
+    assert faults(made.step("generate", now=now())) == []
     for entry in made.path("journal").rglob("*"):
         if entry.is_file() and b'"purpose": "ca"' in entry.read_bytes() and b"greenbank" in entry.read_bytes():
             entry.write_bytes(entry.read_bytes().replace(b'"greenbank"', b'"bluebank"'))
     shutil.rmtree(made.path("store/greenbank/server"))
-    found = made.step("own_certificates", now=now(), rekey=["greenbank/server"])
+    found = made.step("generate", now=now(), rekey=["greenbank/server"])
     assert "its key is known as bluebank ca" in " ".join(finding.detail for finding in found)
     assert not made.path("store/greenbank/server/certificate.pem").exists()

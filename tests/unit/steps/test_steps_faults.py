@@ -40,7 +40,7 @@ def test_a_lost_or_damaged_key_is_told_and_replaced_only_when_permitted(finished
     assert (fault.side, fault.artefact) == ("greenbank", artefact)
     assert fault.reason in {"key-lost", "key-missing", "key-damaged", "key-passphrase-missing", "key-passphrase-wrong"}
     assert f"store/greenbank/{artefact}/key.pem" in fault.detail
-    assert f"""-e '{{"artefacts_allow_rekey": ["greenbank/{artefact}"]}}'""" in fault.detail
+    assert f"-e rekey=greenbank/{artefact}" in fault.detail
     # Without its exchange key a side cannot publish; without its CA's it signs nothing. Nothing else stands still.
     assert {f.artefact for f in others} <= {"publication"}
     assert marks(finished.path("store/greenbank")) == before
@@ -53,7 +53,7 @@ def test_a_lost_or_damaged_key_is_told_and_replaced_only_when_permitted(finished
 
 def test_a_clock_that_is_behind_is_named_before_a_new_key_is_offered(finished: Site) -> None:
     state = marks(finished.path("store"))
-    found = [f for f in finished.step("own_certificates", now=NOW - timedelta(hours=1)) if f.disposition.value == "fault"]
+    found = [f for f in finished.step("generate", now=NOW - timedelta(hours=1)) if f.disposition.value == "fault"]
     assert {f.artefact for f in found if f.side == "hub"} >= {"ca", "exchange", "client/greenbank"}
     assert [f.detail for f in found if "this machine's clock" not in f.detail or "Restore it" in f.detail] == []
     assert marks(finished.path("store")) == state
@@ -73,9 +73,9 @@ def test_other_participants_go_on(finished: Site) -> None:
 def test_a_first_run_makes_what_was_never_there(finished: Site) -> None:
     # Control of the lost folder: the same empty place, at a side that never had anything.
     shutil.rmtree(finished.path("store/greenbank/server"))
-    assert ("greenbank", "server", "key-lost") in faults(finished.step("own_certificates"))
+    assert ("greenbank", "server", "key-lost") in faults(finished.step("generate"))
     finished.path("journal/held/greenbank.json").unlink()
-    assert ("greenbank", "server", "missing") in changes(finished.step("own_certificates"))
+    assert ("greenbank", "server", "missing") in changes(finished.step("generate"))
 
 
 def test_a_run_killed_before_it_noted_what_it_made_loses_nothing(finished: Site) -> None:
@@ -167,7 +167,7 @@ def test_one_serial_number_on_two_certificates_is_told(finished: Site) -> None:
 def test_a_new_ca_is_followed_by_everything_that_hangs_on_it(finished: Site) -> None:
     shutil.rmtree(finished.path("store/hub/ca"))
     keys = {path: path.read_bytes() for path in finished.path("store").rglob("key.pem")}
-    assert faults(finished.step("own_certificates")) == [("hub", "ca", "key-lost")]
+    assert faults(finished.step("generate")) == [("hub", "ca", "key-lost")]
     found = finished.run(rekey=["hub/ca"])
     assert faults(found) == []
     assert {path: path.read_bytes() for path in keys} == keys

@@ -58,7 +58,7 @@ def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site,
 
     made.participants["greenbank"]["state"] = state
     made.describe()
-    assert faults(made.together()) == []
+    assert faults(made.run()) == []
     after = doors(made)
     assert {name for name, text in after.items() if "greenbank" in text and not name.endswith("/greenbank")} == set()
     # Control: the others stay. The one that left lets in nobody and calls nobody.
@@ -70,17 +70,17 @@ def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site,
         assert sorted(path.stem for path in made.path(f"store/{side}/jws-keys").iterdir()) == ["bluebank", "switch"]
     assert set(json.loads(made.read("exchange/jws/list.json"))["list"]["keys"]) == {"bluebank", "switch"}
     state_before = marks(made.state)
-    assert made.together() == []
+    assert made.run() == []
     assert marks(made.state) == state_before
 
     made.participants["greenbank"]["state"] = "active"
     made.describe()
     certificate = fingerprint(made)
-    assert faults(made.together()) == []
+    assert faults(made.run()) == []
     # A hold is taken back; who had left for good gets another certificate, and with the one before it is let in no more.
     assert (fingerprint(made) == certificate) is (state == "suspended")
     assert doors(made, (fingerprint(made), certificate)) == before
-    assert made.together() == []
+    assert made.run() == []
 
 
 @pytest.mark.parametrize(("holder", "at"), [("greenbank", "hub"), ("hub", "greenbank")])
@@ -106,8 +106,8 @@ def test_a_key_that_others_may_have_opens_no_door_once_a_new_one_is_permitted(fi
     assert not let_in()
     assert made.run(rekey=rekey) == made.run() == []
     # Control: replaced elsewhere, without a word to this side, both are let in; named later, the earlier one no more.
-    for name, turn in (("own_certificates", 1), ("exchange", 1)):
-        control.step(name, turn, rekey=rekey)
+    for name in ("generate", "publish"):
+        control.step(name, rekey=rekey)
     control.run()
     made = control
     assert let_in()
@@ -128,7 +128,7 @@ def test_a_client_whose_participant_is_described_no_more_is_told(finished: Site)
         finished.path(f"store/hub/oauth/{name}.json").write_text(json.dumps(record))
         finished.path(f"store/hub/oauth/{name}.json").chmod(0o600)
     for check in (True, False):
-        (found,) = [f for f in finished.together(check=check) if f.disposition.value == "fault"]
+        (found,) = [f for f in finished.run(check=check) if f.disposition.value == "fault"]
         assert (found.participant, found.artefact, found.reason) == ("yellowbank", "client", "participant-unknown")
         assert "offboarded" in found.detail
 
@@ -141,14 +141,14 @@ def test_a_ca_that_was_replaced_alone_is_confirmed_once_for_all_that_hung_on_it(
     finished.participants = {}
     finished.describe()
     kept = {name: finished.read(f"store/hub/{name}/certificate.pem") for name in ("server", "jws")}
-    finished.step("own_certificates", sides=["hub"], rekey=["hub/ca"], now=NOW)
+    finished.step("generate", sides=["hub"], rekey=["hub/ca"], now=NOW)
     for name, content in kept.items():
         finished.path(f"store/hub/{name}/certificate.pem").write_bytes(content)
-    told = [f for f in finished.step("own_certificates", sides=["hub"]) if f.reason == "issuer-is-not-ours"]
+    told = [f for f in finished.step("generate", sides=["hub"]) if f.reason == "issuer-is-not-ours"]
     assert {f.artefact for f in told} == {"server", "jws"}
-    assert all('"artefacts_allow_rekey": ["hub/ca"]' in f.detail and '["hub/server"]' not in f.detail for f in told)
+    assert all("-e rekey=hub/ca" in f.detail and "rekey=hub/server" not in f.detail for f in told)
     authority = finished.read("store/hub/ca/certificate.pem")
-    mended = finished.step("own_certificates", sides=["hub"], rekey=["hub/ca"])
+    mended = finished.step("generate", sides=["hub"], rekey=["hub/ca"])
     assert faults(mended) == []
     assert {artefact for _side, artefact, _reason in changes(mended)} == {"server", "jws"}
     assert finished.read("store/hub/ca/certificate.pem") == authority
@@ -163,13 +163,13 @@ def test_a_slip_in_a_participants_file_withdraws_no_key_and_no_client(finished: 
     finished.path("store/hub/oauth/bluebank.json").chmod(0o600)
     state = marks(finished.state)
     (finished.root / "description/participants/bluebank.yml").write_text(text)
-    assert finished.run() == finished.together() == []
+    assert finished.run() == finished.run() == []
     with pytest.raises(DescriptionError, match=r"bluebank: found a participant whose file is not in order \(.*bluebank\.yml"):
         finished.run(participants=["bluebank"])
     assert marks(finished.state) == state
     # Control: a file that is gone, or says so itself, does take the key away.
     (finished.root / "description/participants/bluebank.yml").unlink()
-    found = finished.together()
+    found = finished.run()
     assert faults(found) == [("hub", "client", "participant-unknown")]
     for side in ("hub", "greenbank"):
         assert [path.stem for path in sorted(finished.path(f"store/{side}/jws-keys").iterdir())] == ["greenbank", "switch"]

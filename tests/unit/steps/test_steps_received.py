@@ -158,7 +158,7 @@ def test_a_refused_certificate_beside_a_changed_file_ends_no_overlap(tmp_path: P
     republished(
         made, {"own-client.pem": outsider("bluebank").exchange.public_bytes(serialization.Encoding.PEM), "endpoints.json": endpoints + b" "}
     )
-    found = made.step("received_certificates", sides=["greenbank"], now=RENEWAL)
+    found = made.step("receive", sides=["greenbank"], now=RENEWAL)
     assert {artefact for _side, artefact, _reason in faults(found)} == {"own-client.pem"}
     assert made.read(f"{received}/endpoints.json") == endpoints + b" "
     assert made.read(f"{received}/own-client.pem") == current

@@ -20,8 +20,8 @@ def alone(made: Site, side: str, **described: str) -> list[Finding]:
     greenbank["organisation"] = described.get("organisation", greenbank["organisation"])
     greenbank["endpoint"]["url"] = described.get("url", greenbank["endpoint"]["url"])
     made.describe()
-    told = made.together(sides=[side], check=True)
-    found = made.together(sides=[side])
+    told = made.run(sides=[side], check=True)
+    found = made.run(sides=[side])
     assert sorted(told) == sorted(found)
     return found
 
@@ -29,8 +29,8 @@ def alone(made: Site, side: str, **described: str) -> list[Finding]:
 @pytest.fixture(params=PROFILES)
 def through(request: pytest.FixtureRequest, tmp_path: Path) -> Site:
     made = site(tmp_path, "bluebank", "greenbank", profile=request.param, approval="automatic")
-    made.together()
-    assert made.together() == []
+    made.run()
+    assert made.run() == []
     return made
 
 
@@ -61,9 +61,9 @@ def test_another_host_is_awaited_from_the_participant_that_must_publish_it(throu
     assert faults(alone(through, "greenbank")) == []
     assert faults(alone(through, "hub")) == []
     for _ in range(2):
-        found = through.together()
+        found = through.run()
     assert [one for one in found if one.reason == reason] == []
-    assert through.together(now=NOW) == []
+    assert through.run(now=NOW) == []
 
 
 def test_another_host_that_the_participant_publishes_is_a_fault(through: Site) -> None:
@@ -92,16 +92,16 @@ def test_another_organisation_of_the_hub_ends_no_call_of_it(through: Site, first
     if scheme:
         assert through.read("store/greenbank/received/hub/own-client.pem").count(b"BEGIN") == 2
         later = NOW + timedelta(days=100)
-        through.together(now=later, sides=["hub"])
-        assert faults(through.together(now=later, sides=["greenbank"])) == []
+        through.run(now=later, sides=["hub"])
+        assert faults(through.run(now=later, sides=["greenbank"])) == []
         assert through.read("store/greenbank/received/hub/own-client.pem").count(b"BEGIN") == 1
-        found = through.together(now=later, sides=["greenbank"])
+        found = through.run(now=later, sides=["greenbank"])
         assert (faults(found), awaited in pending(found)) == ([], False)
 
 
 def test_another_organisation_with_which_the_hub_calls_is_a_fault(tmp_path: Path) -> None:
     made = site(tmp_path, "bluebank", "greenbank", profile="mojaloop-scheme-ca", approval="automatic")
-    made.together()
+    made.run()
     made.hub["hub"]["organisation"] = "Third"
     alone(made, "hub")
     made.hub["hub"]["organisation"] = "Other"

@@ -104,29 +104,29 @@ def test_who_is_suspended_is_on_hold_and_who_has_left_is_revoked_for_good(finish
     made = finished_by_profile
     issued = {serial(made, str(path.relative_to(made.state))) for path in made.path("store/hub/issued/greenbank").iterdir()}
     assert len(issued) == (2 if made.hub["profile"] == "mojaloop-scheme-ca" else 1)
-    told = be(made, "suspended").together(check=True)
-    found = made.together()
+    told = be(made, "suspended").run(check=True)
+    found = made.run()
     assert told == found
     assert ("hub", "crl", "crl-differs") in changes(found)
     assert entries(made) == dict.fromkeys(issued, HOLD)
     assert made.read("store/bluebank/received/hub/crl.pem") == made.read(OWN)
-    assert made.together() == []
+    assert made.run() == []
     # A hold is taken back.
-    be(made, "active").together()
+    be(made, "active").run()
     assert entries(made) == {}
     assert list(made.path("journal/revoked/hub").iterdir()) == []
     # What is gone stays so, and whoever comes back gets another certificate.
-    be(made, "suspended").together()
-    be(made, "offboarded").together(now=NOW + DAY)
+    be(made, "suspended").run()
+    be(made, "offboarded").run(now=NOW + DAY)
     assert entries(made) == dict.fromkeys(issued, GONE)
     assert {entry.since for entry in read_list(made.read(OWN), where=OWN).entries} == {NOW}
-    assert made.together(now=NOW + DAY) == []
-    assert faults(be(made, "active").together(now=NOW + DAY)) == []
+    assert made.run(now=NOW + DAY) == []
+    assert faults(be(made, "active").run(now=NOW + DAY)) == []
     assert entries(made) == dict.fromkeys(issued, GONE)
     assert serial(made, "store/hub/issued/greenbank/client.pem") not in issued
     assert not made.path("store/hub/issued/greenbank/client.previous.pem").exists()
     assert made.read("store/greenbank/client/hub/certificate.pem") == made.read("store/hub/issued/greenbank/client.pem")
-    assert made.together(now=NOW + DAY) == []
+    assert made.run(now=NOW + DAY) == []
 
 
 def test_who_was_offboarded_gets_another_certificate_although_no_list_could_be_signed(finished: Site) -> None:
@@ -134,24 +134,24 @@ def test_who_was_offboarded_gets_another_certificate_although_no_list_could_be_s
     issued, passphrase = serial(made, "store/hub/issued/greenbank/client.pem"), made.path("store/hub/ca.passphrase")
     kept = passphrase.read_bytes()
     passphrase.write_bytes(b"another")
-    assert ("hub", "crl", "key-passphrase-wrong") in faults(be(made, "offboarded").together())
+    assert ("hub", "crl", "key-passphrase-wrong") in faults(be(made, "offboarded").run())
     assert entries(made) == {}
     state = marks(made.path("journal/revoked"))
-    made.together(now=NOW + timedelta(hours=1))
+    made.run(now=NOW + timedelta(hours=1))
     assert marks(made.path("journal/revoked")) == state
     passphrase.write_bytes(kept)
-    assert faults(be(made, "active").together(now=NOW + DAY)) == []
+    assert faults(be(made, "active").run(now=NOW + DAY)) == []
     assert entries(made) == {issued: GONE}
     assert {entry.since for entry in read_list(made.read(OWN), where=OWN).entries} == {NOW}
     assert serial(made, "store/hub/issued/greenbank/client.pem") != issued
     assert not made.path("store/hub/issued/greenbank/client.previous.pem").exists()
-    assert made.together(now=NOW + DAY) == []
+    assert made.run(now=NOW + DAY) == []
     # Control: a suspension that no list could tell of is taken back.
     issued = serial(made, "store/hub/issued/bluebank/client.pem")
     passphrase.write_bytes(b"another")
-    be(made, "suspended", "bluebank").together(now=NOW + DAY)
+    be(made, "suspended", "bluebank").run(now=NOW + DAY)
     passphrase.write_bytes(kept)
-    be(made, "active", "bluebank").together(now=NOW + DAY)
+    be(made, "active", "bluebank").run(now=NOW + DAY)
     assert serial(made, "store/hub/issued/bluebank/client.pem") == issued
     assert issued not in entries(made)
 
@@ -162,41 +162,41 @@ def test_who_is_back_is_let_in_with_nothing_until_another_certificate_is_signed(
     path, passphrase = "store/hub/issued/greenbank/client.pem", made.path("store/hub/ca.passphrase")
     made.describe()
     # It has renewed: its door accepts two of them.
-    made.together(now=RENEWAL)
+    made.run(now=RENEWAL)
     both = [fingerprint(made, path), fingerprint(made, path.replace("client", "client.previous"))]
     kept = passphrase.read_bytes()
     assert [each in str(doors(made)) for each in both] == [True, True]
-    be(made, "offboarded").together(now=RENEWAL)
+    be(made, "offboarded").run(now=RENEWAL)
     passphrase.write_bytes(b"another")
-    assert ("hub", "client", "key-passphrase-wrong") in faults(be(made, "active").together(now=RENEWAL))
+    assert ("hub", "client", "key-passphrase-wrong") in faults(be(made, "active").run(now=RENEWAL))
     assert [each in str(doors(made)) for each in both] == [False, False]
     passphrase.write_bytes(kept)
-    assert faults(made.together(now=RENEWAL)) == []
+    assert faults(made.run(now=RENEWAL)) == []
     found = str(doors(made))
     assert fingerprint(made, path) in found
     assert [each in found for each in both] == [False, False]
-    assert made.together(now=RENEWAL) == []
+    assert made.run(now=RENEWAL) == []
 
 
 def test_a_participant_whose_file_is_gone_or_broken_keeps_its_entries(finished: Site) -> None:
     made = finished
-    be(made, "offboarded").together()
+    be(made, "offboarded").run()
     held = entries(made)
     described = made.participants.pop("greenbank")
     made.describe()
     # As told in the README: the file goes once the participant is offboarded.
-    assert made.together() == []
-    assert made.together(now=DUE) != []
+    assert made.run() == []
+    assert made.run(now=DUE) != []
     assert entries(made) == held
     made.participants["greenbank"] = described
     made.describe()
     broken = made.root / "description/participants/greenbank.yml"
     broken.write_text("id: [greenbank\n")
-    made.together(now=DUE)
+    made.run(now=DUE)
     assert entries(made) == held
     # A file that says so much is on hold, be the rest as wrong as it will.
     (made.root / "description/participants/bluebank.yml").write_text("format: 1\nid: bluebank\nstate: suspended\nwrong: yes\n")
-    made.together(now=DUE)
+    made.run(now=DUE)
     assert entries(made) == held | {serial(made, "store/hub/issued/bluebank/client.pem"): HOLD}
 
 
@@ -205,9 +205,9 @@ def test_a_list_is_renewed_when_a_third_of_its_time_is_left_and_no_door_is_touch
     made.hub["hub"]["gateways"] = [HUB_GATEWAY]
     made.describe()
     before = doors(made)
-    assert made.together(now=DUE - timedelta(seconds=1)) == []
-    told = made.together(now=DUE, check=True)
-    found = made.together(now=DUE)
+    assert made.run(now=DUE - timedelta(seconds=1)) == []
+    told = made.run(now=DUE, check=True)
+    found = made.run(now=DUE)
     assert told == found
     assert lists(changes(found))
     assert {change for change in changes(found) if change[1] == "crl"} == ALL_LISTS
@@ -215,10 +215,10 @@ def test_a_list_is_renewed_when_a_third_of_its_time_is_left_and_no_door_is_touch
     assert doors(made) == before
     assert number(made) == 2
     state = marks(made.state)
-    assert made.together(now=DUE) == made.run(now=DUE) == []
+    assert made.run(now=DUE) == made.run(now=DUE) == []
     assert marks(made.state) == state
     # Control: what the doors are to be does follow what else changes.
-    be(made, "suspended").together(now=DUE)
+    be(made, "suspended").run(now=DUE)
     assert doors(made) != before
     record_count("renewals of revocation lists that touched no door", len(ALL_LISTS))
 
@@ -239,7 +239,7 @@ def test_the_end_of_every_list_is_shown_beside_those_of_certificates(finished: S
 def test_lists_are_renewed_for_a_year_and_numbers_only_rise(finished: Site) -> None:
     numbers = []
     for days in range(0, 365, 15):
-        assert faults(finished.together(now=NOW + days * DAY)) == []
+        assert faults(finished.run(now=NOW + days * DAY)) == []
         numbers.append(number(finished))
         found = read_list(finished.read(OWN), where=OWN)
         assert found.ends > NOW + days * DAY + 10 * DAY
@@ -251,25 +251,25 @@ def test_what_was_replaced_is_superseded_a_week_after_unless_a_door_accepts_it(f
     made = finished
     old = {name: serial(made, f"store/hub/{name}/certificate.pem") for name in ("server", "jws")}
     client = serial(made, "store/hub/issued/greenbank/client.pem")
-    made.together(now=RENEWAL)
+    made.run(now=RENEWAL)
     assert entries(made) == {}
-    made.together(now=RENEWAL + 6 * DAY)
+    made.run(now=RENEWAL + 6 * DAY)
     assert entries(made) == {}
-    made.together(now=RENEWAL + 7 * DAY)
+    made.run(now=RENEWAL + 7 * DAY)
     assert entries(made) == {old["server"]: SUPERSEDED}
     assert serial(made, "store/hub/issued/greenbank/client.previous.pem") == client
-    assert made.together(now=RENEWAL + 7 * DAY) == []
+    assert made.run(now=RENEWAL + 7 * DAY) == []
     # Replaced once more, for a lost key: neither the one before the last nor the last is accepted by any door any more.
     lost = serial(made, "store/greenbank/client/hub/certificate.pem")
     made.path("store/greenbank/client/hub/key.pem").unlink()
     assert faults(made.run(now=RENEWAL + 8 * DAY, rekey=["greenbank/client/hub"])) == []
-    made.together(now=RENEWAL + 15 * DAY)
+    made.run(now=RENEWAL + 15 * DAY)
     assert entries(made) == {old["server"]: SUPERSEDED, client: SUPERSEDED, lost: SUPERSEDED}
     # It ends 365 days after it was made: it stays until a list of later has shown it, and leaves with the one after.
     for days, there in ((364, True), (370, True), (390, True), (411, False)):
-        made.together(now=NOW + days * DAY)
+        made.run(now=NOW + days * DAY)
         assert (client in entries(made)) is there, days
-        assert changes(made.together(now=NOW + days * DAY)) == []
+        assert changes(made.run(now=NOW + days * DAY)) == []
 
 
 @pytest.mark.parametrize("days", [2, 9], ids=["before the list named it", "after"])
@@ -281,43 +281,43 @@ def test_a_retired_key_that_serves_again_after_a_restore_is_replaced(finished: S
     for folder in rekeyed.values():
         made.path(f"{folder}/key.pem").unlink()
     assert faults(made.run(now=NOW + DAY, rekey=list(rekeyed))) == []
-    made.together(now=NOW + days * DAY)
+    made.run(now=NOW + days * DAY)
     control = made.copied(tmp_path / "control")
     restore(made.state, copy, environment="tests", replace=True)
     assert {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()} == retired
-    told = made.together(now=NOW + days * DAY, check=True)
-    found = made.together(now=NOW + days * DAY)
+    told = made.run(now=NOW + days * DAY, check=True)
+    found = made.run(now=NOW + days * DAY)
     assert sorted(told) == sorted(found)
     assert faults(found) == []
     assert {artefact for _, artefact, reason in changes(found) if reason == "key-retired"} == {"server", "client/hub"}
     assert not retired.intersection(serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values())
-    assert made.together(now=NOW + days * DAY) == []
+    assert made.run(now=NOW + days * DAY) == []
     # Nothing in use is on the list: the door accepts the client certificate from before as after any renewal, or not at all.
-    made.together(now=NOW + 20 * DAY)
+    made.run(now=NOW + 20 * DAY)
     accepted = [f"store/hub/issued/greenbank/{name}" for name in ("client.pem", "client.previous.pem")]
     assert made.path(accepted[1]).exists() is (days < 9)
     serving = {serial(made, path) for path in (*(f"{folder}/certificate.pem" for folder in rekeyed.values()), *accepted[: 1 + (days < 9)])}
     assert not serving.intersection(entries(made))
     # Control: not restored, no key is replaced again, and what was replaced is superseded.
-    assert "key-retired" not in {reason for _, _, reason in changes(control.together(now=NOW + 9 * DAY))}
+    assert "key-retired" not in {reason for _, _, reason in changes(control.run(now=NOW + 9 * DAY))}
     assert entries(control) == dict.fromkeys(retired, SUPERSEDED)
 
 
 def test_a_client_certificate_for_one_participant_does_not_follow_that_for_another(tmp_path: Path) -> None:
     made = site(tmp_path, "bluebank", "greenbank", profile="mojaloop-scheme-ca")
-    made.together()
+    made.run()
     names = ("server", "client/bluebank", "client/greenbank")
     old = {serial(made, f"store/hub/{name}/certificate.pem") for name in names}
-    made.together(now=RENEWAL)
-    made.together(now=RENEWAL + 6 * DAY)
+    made.run(now=RENEWAL)
+    made.run(now=RENEWAL + 6 * DAY)
     assert old.isdisjoint(entries(made))
-    made.together(now=RENEWAL + 7 * DAY)
+    made.run(now=RENEWAL + 7 * DAY)
     assert {number: entries(made).get(number) for number in old} == dict.fromkeys(old, SUPERSEDED)
 
 
 def test_another_ca_begins_another_list_under_a_higher_number(finished: Site) -> None:
     made = finished
-    be(made, "suspended", "bluebank").together()
+    be(made, "suspended", "bluebank").run()
     before = number(made, "store/greenbank/ca/crl.pem")
     made.path("store/greenbank/ca/key.pem").unlink()
     rekey = ["greenbank/ca", *(f"greenbank/{name}" for name in ("server", "jws"))]
@@ -342,19 +342,19 @@ def renew_authority(made: Site, now: datetime) -> None:
 def test_what_a_ca_has_revoked_stays_so_when_its_certificate_is_renewed(finished: Site) -> None:
     made = finished
     gone, held = (serial(made, f"store/hub/issued/{name}/client.pem") for name in ("greenbank", "bluebank"))
-    be(made, "offboarded").together()
+    be(made, "offboarded").run()
     assert entries(made) == {gone: GONE}
     before = made.read("store/hub/ca/certificate.pem")
     renew_authority(made, NOW + DAY)
-    assert faults(made.together(now=NOW + DAY)) == []
+    assert faults(made.run(now=NOW + DAY)) == []
     assert made.read("store/hub/ca/certificate.pem") != before
     assert entries(made) == {gone: GONE}
     # What it signed under the certificate before can still be revoked.
-    be(made, "suspended", "bluebank").together(now=NOW + DAY)
+    be(made, "suspended", "bluebank").run(now=NOW + DAY)
     assert entries(made) == {gone: GONE, held: HOLD}
     # And leaves when it has ended.
     for days in (370, 400):
-        made.together(now=NOW + days * DAY)
+        made.run(now=NOW + days * DAY)
     assert gone not in entries(made)
 
 
@@ -362,7 +362,7 @@ def test_what_was_signed_for_proofs_alone_is_on_no_list(finished: Site) -> None:
     (record,) = [path for path in finished.path("journal/issued/hub").iterdir() if '"greenbank"' in path.read_text()]
     proof = json.loads(record.read_bytes()) | {"key": "0" * 64}
     record.with_name(f"{77:x}.json").write_text(json.dumps(proof))
-    be(finished, "offboarded").together()
+    be(finished, "offboarded").run()
     assert set(entries(finished)) == {int(record.stem, 16)}
 
 
@@ -381,26 +381,26 @@ def test_a_damaged_list_is_made_again_under_the_next_number(finished: Site, case
     spoil, reason = SPOILT[case]
     content = spoil(finished)
     finished.path(OWN).unlink() if content is None else finished.path(OWN).write_bytes(content)
-    assert ("hub", "crl", reason) in changes(finished.together())
+    assert ("hub", "crl", reason) in changes(finished.run())
     assert number(finished) == 2
-    assert finished.together() == []
+    assert finished.run() == []
 
 
 def test_a_number_that_was_journalled_or_is_seen_in_an_old_copy_is_not_used_again(finished: Site) -> None:
     path = finished.path("journal/sequences/crl/hub.json")
     path.write_text(json.dumps(json.loads(path.read_bytes()) | {"number": 41}))
     old = finished.read(OWN)
-    assert ("hub", "crl", "crl-older") in changes(finished.together())
+    assert ("hub", "crl", "crl-older") in changes(finished.run())
     assert number(finished) == 42
-    assert finished.together() == []
+    assert finished.run() == []
     # A list that came back from a backup, and a journal that is gone.
     finished.path(OWN).write_bytes(old)
-    assert ("hub", "crl", "crl-older") in changes(finished.together())
+    assert ("hub", "crl", "crl-older") in changes(finished.run())
     assert number(finished) == 43
     path.unlink()
-    finished.together()
+    finished.run()
     assert number(finished) == 44
-    assert finished.together() == []
+    assert finished.run() == []
 
 
 def test_the_passphrase_is_asked_for_only_when_a_list_is_due(finished: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -412,9 +412,9 @@ def test_the_passphrase_is_asked_for_only_when_a_list_is_due(finished: Site, mon
         return real(run, side)
 
     monkeypatch.setattr(run_module.Run, "passphrase", passphrase)
-    assert finished.together() == finished.together(now=DUE - DAY) == []
+    assert finished.run() == finished.run(now=DUE - DAY) == []
     assert asked == []
-    finished.together(now=DUE)
+    finished.run(now=DUE)
     assert sorted(asked) == ["bluebank", "greenbank", "hub"]
 
 
@@ -425,7 +425,7 @@ def test_an_offline_ca_and_one_that_is_kept_elsewhere_have_no_list_here(finished
     finished.describe()
     (finished.root / "description/participants-files/greenbank/offline").mkdir(parents=True)
     finished.path("store/greenbank/ca/crl.pem").unlink()
-    finished.together(now=DUE)
+    finished.run(now=DUE)
     assert not finished.path("store/greenbank/ca/crl.pem").exists()
     assert number(finished) == 2
 
@@ -445,7 +445,7 @@ class Publisher:
         key = load_pem_private_key(self.made.read("store/greenbank/exchange/key.pem"), None)
         assert isinstance(key, RSAPrivateKey)
         publish(DiskTree(self.made.state), Address("tests", "greenbank", "hub"), files if pem is None else {**files, "crl.pem": pem}, key)
-        self.found = self.made.step("received_certificates", 2, sides=["hub"])
+        self.found = self.made.step("receive", sides=["hub"])
         return faults(self.found)
 
     @property
@@ -507,7 +507,7 @@ def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_nobody(
         return real(run, relation, pem, chain)
 
     monkeypatch.setattr(received_certificates, "received_list", received_list)
-    found = made.together(now=DUE)
+    found = made.run(now=DUE)
     (told,) = [each for each in found if each.disposition is Disposition.FAULT]
     assert (told.participant, told.side, told.artefact, told.reason) == ("bluebank", "hub", "publication", "unexpected")
     assert re.fullmatch(rf"{type(error).__name__} at test_steps_revocation\.py:\d+: a defect of this collection\. Report it\.", told.detail)
@@ -515,7 +515,7 @@ def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_nobody(
     assert (number(made, RECEIVED), number(made, "store/hub/received/bluebank/crl.pem")) == (2, 1)
     monkeypatch.undo()
     use_cheap_keys(monkeypatch)
-    assert faults(made.together(now=DUE)) == []
+    assert faults(made.run(now=DUE)) == []
     assert number(made, "store/hub/received/bluebank/crl.pem") == 2
 
 
@@ -533,7 +533,7 @@ def test_who_published_a_list_once_is_waited_for_and_who_never_did_is_not(greenb
     assert greenbank.sends(None) == []
     assert pending(greenbank.found) == [("hub", "crl.pem", "awaiting-counterpart", "greenbank")]
     greenbank.made.path(RECEIVED).unlink()
-    assert greenbank.made.step("received_certificates", 2, sides=["hub"]) == []
+    assert greenbank.made.step("receive", sides=["hub"]) == []
 
 
 def test_a_side_without_a_ca_sends_no_list(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -59,10 +59,10 @@ def confirm(made: Site, found: Sequence[Finding]) -> bool:
 
 
 def turn(made: Site, side: str, now: datetime) -> list[Finding]:
-    found = made.together(now=now, sides=[side])
+    found = made.run(now=now, sides=[side])
     assert faults(found) == [], (side, now)
     if confirm(made, found):
-        found += made.together(now=now, sides=[side])
+        found += made.run(now=now, sides=[side])
         assert faults(found) == [], (side, now)
     return found
 
@@ -90,7 +90,7 @@ def _apart(root: Path, profile: str) -> Site:
     made = site(root, "greenbank", profile=profile)
     for side in ("hub", "greenbank") * 4:
         turn(made, side, NOW)
-    assert made.together(sides=["hub"]) == made.together(sides=["greenbank"]) == []
+    assert made.run(sides=["hub"]) == made.run(sides=["greenbank"]) == []
     return made
 
 
@@ -154,10 +154,10 @@ def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profil
 def test_both_sides_in_one_run_renew_for_years(tmp_path: Path, profile: str) -> None:
     made = site(tmp_path, "greenbank", profile=profile)
     for now in moments(TOGETHER):
-        assert faults(made.together(now=now)) == []
+        assert faults(made.run(now=now)) == []
         in_time(made, now)
         lists(made, ("hub", "greenbank"), now)
-        assert changes(made.together(now=now)) == []
+        assert changes(made.run(now=now)) == []
         record_count("runs by the clock", 2)
 
 
@@ -207,16 +207,16 @@ def test_who_slept_while_it_was_announced_is_told_what_to_confirm(tmp_path: Path
     turn(made, "hub", DUE)
     late = DUE + ANNOUNCED
     # The sleeper's own certificates end meanwhile; that is told as well.
-    assert {reason for _side, _artefact, reason in faults(made.together(now=late, sides=["hub"]))} == {"certificate-expired"}
+    assert {reason for _side, _artefact, reason in faults(made.run(now=late, sides=["hub"]))} == {"certificate-expired"}
     kept = made.read("store/greenbank/received/hub/exchange.pem")
-    found = made.together(now=late, sides=["greenbank"])
+    found = made.run(now=late, sides=["greenbank"])
     refusal = next(f for f in found if f.reason == "manifest-signature")
     (digest,) = re.findall(r"sha256:[0-9a-f]{64}", refusal.detail)
     assert "nothing was received here while it announced the new one" in refusal.detail
     assert made.read("store/greenbank/received/hub/exchange.pem") == kept
     made.hub["hub"]["first_publications"]["greenbank"] = digest
     made.describe()
-    assert faults(made.together(now=late, sides=["greenbank"])) == []
+    assert faults(made.run(now=late, sides=["greenbank"])) == []
     assert made.read("store/greenbank/received/hub/exchange.pem") != kept
 
 
@@ -225,30 +225,30 @@ def test_who_slept_through_its_own_renewal_announces_late_and_is_not_refused(tmp
     # Nobody runs until the hub's exchange certificate has ended; the participant's own goes the same way.
     ended = NOW + timedelta(days=1200)
     before = exchange_key(made, "hub")
-    made.together(now=ended, sides=["hub"])
+    made.run(now=ended, sides=["hub"])
     assert exchange_key(made, "hub") == before
     assert made.path("exchange/greenbank/hub/exchange-next.pem").exists()
-    assert "manifest-signature" not in {f.reason for f in made.together(now=ended, sides=["greenbank"])}
+    assert "manifest-signature" not in {f.reason for f in made.run(now=ended, sides=["greenbank"])}
     later = ended + ANNOUNCED
-    made.together(now=later, sides=["hub"])
+    made.run(now=later, sides=["hub"])
     assert exchange_key(made, "hub") != before
-    assert "manifest-signature" not in {f.reason for f in made.together(now=later, sides=["greenbank"])}
+    assert "manifest-signature" not in {f.reason for f in made.run(now=later, sides=["greenbank"])}
 
 
 def test_a_side_that_arrives_during_an_announcement_knows_both_keys(tmp_path: Path) -> None:
     made = site(tmp_path, "greenbank", "bluebank", approval="automatic")
     for side in ("hub", "greenbank", "hub", "greenbank", "hub"):
-        made.together(sides=[side])
+        made.run(sides=[side])
     for days in range(270, 916, 60):
         for side in ("hub", "greenbank", "hub"):
-            made.together(now=NOW + timedelta(days=days), sides=[side])
-    made.together(now=DUE, sides=["hub"])
-    assert faults(made.together(now=DUE, sides=["bluebank"])) == []
+            made.run(now=NOW + timedelta(days=days), sides=[side])
+    made.run(now=DUE, sides=["hub"])
+    assert faults(made.run(now=DUE, sides=["bluebank"])) == []
     contact = read_contact(DiskTree(made.state), "bluebank", "hub")
     assert contact is not None
     assert len(contact.certificates()) == 2
-    made.together(now=DUE + ANNOUNCED, sides=["hub"])
-    assert faults(made.together(now=DUE + ANNOUNCED, sides=["bluebank"])) == []
+    made.run(now=DUE + ANNOUNCED, sides=["hub"])
+    assert faults(made.run(now=DUE + ANNOUNCED, sides=["bluebank"])) == []
 
 
 def test_a_retired_key_is_certified_for_nobody_again(tmp_path: Path) -> None:
@@ -264,8 +264,8 @@ def test_a_retired_key_is_certified_for_nobody_again(tmp_path: Path) -> None:
     for name in ("certificate", "chain"):
         made.path(f"store/greenbank/client/hub/{name}.pem").unlink()
     issued = made.read("store/hub/issued/greenbank/client.pem")
-    made.step("exchange", now=later, sides=["greenbank"])
-    found = made.together(now=later, sides=["hub"])
+    made.step("publish", now=later, sides=["greenbank"])
+    found = made.run(now=later, sides=["hub"])
     assert faults(found) == [("hub", "client", "key-retired")]
     assert made.read("store/hub/issued/greenbank/client.pem") == issued
     # The side itself makes a new key instead of a certificate for the old one.
@@ -273,7 +273,7 @@ def test_a_retired_key_is_certified_for_nobody_again(tmp_path: Path) -> None:
         if name != "certificate":
             made.path(f"store/greenbank/server/{name}.pem").write_bytes(content)
     made.path("store/greenbank/server/certificate.pem").unlink()
-    mended = made.together(now=later, sides=["greenbank"])
+    mended = made.run(now=later, sides=["greenbank"])
     assert faults(mended) == []
     assert made.read("store/greenbank/server/key.pem") != server["key"]
     assert made.read("store/greenbank/client/hub/key.pem") != old["key"]
@@ -290,7 +290,7 @@ def test_the_end_of_a_ca_is_told_two_years_before(tmp_path: Path) -> None:
     early, late = NOW + timedelta(days=3650 - 740), NOW + timedelta(days=3650 - 720)
     for now, told in ((early, False), (late, True)):
         for side, other in (("hub", "greenbank"), ("greenbank", "hub")):
-            found = pending(made.together(now=now, sides=[side], check=True))
+            found = pending(made.run(now=now, sides=[side], check=True))
             who = "the hub operator" if side == "hub" else side
             assert ((side, "ca", "authority-expires-soon", who) in found) is told
             assert ((side, "ca.pem", "authority-expires-soon", other) in found) is told

@@ -24,7 +24,7 @@ from cryptography import x509
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import LeaseHeld, OnboardingError, StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.revocation import LIST, LIST_LIMIT
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import SEQUENCE, Request, perform
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request, run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store import backup as backup_module
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.backup import Outcome, back_up, restore
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.lease import lease
@@ -86,7 +86,7 @@ class Two:
 
     def run(self, side: str, *rekey: str) -> list[Finding]:
         request = Request(str(self.description), str(self.states[side]), sides=[side], rekey=rekey)
-        found = [finding for name, turn, _step in SEQUENCE for finding in perform(request, name, turn).findings]
+        found = list(run(request).findings)
         self.carry(side)
         return found
 

@@ -7,15 +7,17 @@ import os
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.description.model import HUB, Description, HaproxyGateway
 from ..module_utils.errors import GatewayError
 from ..module_utils.findings import Finding, faults
-from ..module_utils.gateway.comparison import Plan, archive, plan, readable, vanished
+from ..module_utils.gateway.comparison import Plan, archive, plan, plan_addresses, readable, vanished
 from ..module_utils.gateway.desired import gateway_model
 from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.haproxy_outbound import called_from
@@ -23,8 +25,9 @@ from ..module_utils.gateway.model import GatewayModel, haproxy_of
 from ..module_utils.gateway.token_keys import authorization_facts, stand_in
 from ..module_utils.host.gateway_release import ARCHIVE, MEANWHILE
 from ..module_utils.oauth.doors import keep_accepted
-from ..module_utils.steps.sequence import Request, rehearsed
-from ..module_utils.store.tree import DiskTree, Tree
+from ..module_utils.store.layout import accepted_path
+from ..module_utils.store.planned import add_to_plan, load_plan
+from ..module_utils.store.tree import DiskTree, Overlay, Tree
 from ..plugin_utils.hosts import HostAction
 
 TRIES = 3
@@ -34,7 +37,7 @@ TRIES = 3
 class ActionModule(HostAction):
     """Compares on the controller, has the host change itself, and confirms over a new connection."""
 
-    _VALID_ARGS = HostAction.COMMON | {"service"}
+    _VALID_ARGS = HostAction.COMMON | {"service", "addresses_only"}
     REQUIRED = ("description", "state", "side")
     ERROR = GatewayError
 
@@ -62,25 +65,28 @@ class ActionModule(HostAction):
         self, model: GatewayModel, order: dict[str, Any], scope: Collection[str] | None, known: Collection[str] | None
     ) -> dict[str, Any]:
         """Look, and change what differs; an error with ``MEANWHILE`` when somebody else changes it at the same time."""
-        release = render(model)
+        release, compared = render(model), plan_addresses if self._addresses_only() else plan
         observation = self._order({**order, "do": "observe"})["observation"]
         if known is not None:
             model = replace(model, findings=(*model.findings, *vanished(model, observation, known)))
-        made = plan(model, release, observation, scope)
+        made = compared(model, release, observation, scope)
         result = self.result(made.findings, changed=made.changes)
         if self._task.diff:
             result["diff"] = readable(made, observation)
         if made.changes and not self._task.check_mode:
             result["reloads"], observation = self._change(model, made, {**order, "installed": observation["installed"]})
-            self._expect_nothing_left(plan(model, release, observation, scope))
-        if model.side == HUB and not self._task.check_mode:
-            keep_accepted(DiskTree(Path(self._task.args["state"])), model.host, observation["maps"].get("clients", {}))
+            self._expect_nothing_left(compared(model, release, observation, scope))
+        if model.side == HUB:
+            self._keep_accepted(model.host, (made.maps if self._task.check_mode else observation["maps"]).get("clients", {}))
         return result
 
     def result(self, findings: Sequence[Finding], *, changed: bool) -> dict[str, Any]:
         """The result of a task that found this, before any reload."""
         told = [finding.as_dict() for finding in findings]
         return {"changed": changed, "findings": told, "faults": len(faults(findings)), "reloads": 0}
+
+    def _addresses_only(self) -> bool:
+        return bool(boolean(self._task.args.get("addresses_only") or False))
 
     def _gateway(self, description: Description) -> HaproxyGateway:
         """The gateway that the description has under the name of this host."""
@@ -94,18 +100,25 @@ class ActionModule(HostAction):
 
     def _model(self, description: Description, gateway: HaproxyGateway) -> GatewayModel:
         """What the gateway must do; in check mode from a rehearsal of the steps on the store."""
-        side, tree = self._task.args["side"], self._tree()
+        side, tree = self._task.args["side"], self._tree
         facts = authorization_facts(description.hub.authorization_server if side == HUB else None, tree)
         if self._task.check_mode and side == HUB and not facts.keys and description.hub.authorization_server:
             facts = replace(facts, keys=(stand_in(),))
         return gateway_model(description, side, gateway, tree, facts)
 
+    @cached_property
     def _tree(self) -> Tree:
-        """The state folder: as it is, or in check mode as the steps before this one would leave it."""
-        if not self._task.check_mode:
-            return DiskTree(Path(self._task.args["state"]))
-        folders = (self._task.args["description"], self._task.args["state"])
-        return rehearsed(Request(*folders, sides=self._sides(), participants=self._wanted(), check=True)).tree
+        """The state folder: as it is, or in check mode as the tasks before this one would leave it."""
+        disk = DiskTree(Path(self._task.args["state"]))
+        return (load_plan(self._folder.plan, disk) or Overlay(disk)) if self._task.check_mode else disk
+
+    def _keep_accepted(self, host: str, running: Collection[str]) -> None:
+        """For the role oauth_clients: which clients the gateway accepts, or in check mode would."""
+        tree = self._tree
+        keep_accepted(tree, host, running)
+        if self._task.check_mode and tree.changes:
+            content = tree.read(accepted_path(host)) or b""
+            add_to_plan(self._folder.plan, accepted_path(host), content)
 
     def _place(self, gateway: HaproxyGateway) -> dict[str, Any]:
         return {

@@ -1,13 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keeps the OAuth clients of the participants: see ``plugin_utils.steps``."""
+"""Registers each participant's OAuth client: see ``plugin_utils.steps``."""
 
 from __future__ import annotations
 
-from ..module_utils.adapter import COMMON_ARGUMENTS
+from ..module_utils.adapter import step_arguments
 from ..plugin_utils.steps import StepAction
 
 
 class ActionModule(StepAction):
     """The module of the same name, without a process of its own."""
 
-    _VALID_ARGS = frozenset(COMMON_ARGUMENTS)
+    GROUP = "oauth_clients"
+    _VALID_ARGS = frozenset(step_arguments(GROUP))

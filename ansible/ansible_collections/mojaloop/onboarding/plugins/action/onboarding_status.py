@@ -20,19 +20,10 @@ from ..module_utils.status.summary import Summary, summarise
 from ..module_utils.status.text import render
 from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.evidence import forget_void, latest_pages, latest_verdicts
+from ..plugin_utils.playbook import PlaybookFolder
 
-CONTROLLER_RESULTS = (
-    "artefacts_result",
-    "own_certificates_result",
-    "exchange_turn_1",
-    "received_certificates_turn_1",
-    "certificate_signing_result",
-    "oauth_clients_result",
-    "exchange_turn_2",
-    "received_certificates_turn_2",
-)
-HOST_RESULTS = {"gateways": "gateway_result", "firewalls": "firewall_result"}
-"""What the roles register: on the controller, and on each host of a group."""
+HOST_GROUPS = ("gateways", "firewalls")
+"""The groups whose hosts a run must have heard of."""
 LONGEST = 600
 """Characters of what a host that failed had to say; Ansible has shown the whole of it before."""
 
@@ -86,8 +77,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         wanted = arguments.get("participants") or []
         chosen = [name.strip() for name in wanted.split(",")] if isinstance(wanted, str) else list(wanted)
         description = load_description(Path(arguments["description"]), state=arguments["state"])
-        results, unheard = _gather(task_vars)
-        findings = [Finding.from_dict(dict(finding)) for result in results for finding in result.get("findings", [])]
+        folder = PlaybookFolder(arguments["description"])
+        findings, unheard = _gather(folder, task_vars)
+        folder.close()
         state, check = Path(arguments["state"]), self._planned() or bool(self._task.check_mode)
         tree = DiskTree(state)
         if not check:
@@ -97,19 +89,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return replace(summary, pages=latest_pages(tree))
 
 
-def _gather(task_vars: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """Results registered by the roles of this run, and the hosts that have none, each with what it said when it failed."""
-    hostvars = task_vars["hostvars"]
-    results = [task_vars[name] for name in CONTROLLER_RESULTS if name in task_vars]
+def _gather(folder: PlaybookFolder, task_vars: dict[str, Any]) -> tuple[list[Finding], list[tuple[str, str]]]:
+    """The findings of the tasks of this run, and the hosts without a result, each with what its task said when it failed."""
+    findings: list[Finding] = []
+    ended: dict[tuple[str, str], str] = {}
+    for kept in folder.kept():
+        findings += [Finding.from_dict(dict(finding)) for finding in kept.findings]
+        ended[kept.host, kept.action.rpartition(".")[2]] = kept.failed
     unheard = []
-    for group, name in HOST_RESULTS.items():
+    for group in HOST_GROUPS:
         for host in task_vars.get("groups", {}).get(group, []):
-            result = hostvars[host].get(name)
-            if result is None or result.get("unreachable"):
+            failed = ended.get((host, group.removesuffix("s")))
+            if failed is None:
                 unheard.append((host, ""))
-            elif result.get("failed"):
-                told = printable(" ".join(str(result.get("msg") or "failed without a word").split()))[:LONGEST]
-                unheard.append((host, told.removeprefix(f"{host}: ")))
-            else:
-                results.append(result)
-    return results, unheard
+            elif failed:
+                said = printable(" ".join(failed.split()))[:LONGEST]
+                unheard.append((host, said.removeprefix(f"{host}: ")))
+    return findings, unheard

@@ -31,7 +31,7 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Rehearses the steps before it and this one in memory, writes nothing, and reports the findings of the real run.
+    description: A dry run on what earlier tasks of the playbook have planned. It writes nothing and reports the findings of the real run.
     support: full
   diff_mode:
     description: Prints one line for each finding; never key material.

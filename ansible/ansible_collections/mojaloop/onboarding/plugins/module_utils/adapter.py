@@ -14,7 +14,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 try:
     from .errors import OnboardingError
     from .steps.run import select_participants
-    from .steps.sequence import Request, perform, perform_all
+    from .steps.sequence import Request, run
+    from .steps.table import steps_of
     from .verification.evidence import LATEST, counts
     from .verification.proving import prove
     from .verification.text import render
@@ -32,27 +33,32 @@ COMMON_ARGUMENTS: dict[str, dict[str, Any]] = {
 """Arguments of every module that works on the state folder; documented in the ``onboarding`` fragment."""
 
 
-ALL_STEPS = "artefacts"
-"""The module that carries out all steps."""
-REKEY: dict[str, dict[str, Any]] = {"allow_rekey": {"type": "list", "elements": "str", "default": [], "no_log": False}}
-"""The argument of a step that may replace keys."""
-TURN: dict[str, dict[str, Any]] = {"turn": {"type": "int", "choices": [1, 2], "default": 1}}
-"""The argument of a step that has two turns."""
+EXTRA_ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
+    "certificates": {
+        "steps": {"type": "list", "elements": "str", "choices": ["generate", "publish", "receive", "sign"], "default": []},
+        "allow_rekey": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    },
+}
+"""What the module of a group of steps takes besides."""
 
 
-def step_module(name: str, extra: dict[str, dict[str, Any]] | None = None) -> None:
-    """Run one step of the sequence as an Ansible module."""
-    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **(extra or {})}, supports_check_mode=True)
+def step_arguments(group: str) -> dict[str, dict[str, Any]]:
+    """The arguments of the module that carries out a group of steps. ``plan`` is given by its action alone."""
+    return {**COMMON_ARGUMENTS, **EXTRA_ARGUMENTS.get(group, {}), "plan": {"type": "path", "default": ""}}
+
+
+def step_module(group: str) -> None:
+    """Run the steps of one group of the table as an Ansible module."""
+    module = AnsibleModule(argument_spec=step_arguments(group), supports_check_mode=True)
     require_libraries(module)
     with reporting(module):
-        result = carry_out(name, module.params, check=module.check_mode, diff=module._diff)  # noqa: SLF001 -- the documented way to it
+        result = carry_out(group, module.params, check=module.check_mode, diff=module._diff)  # noqa: SLF001 -- the documented way to it
     module.exit_json(**result)
 
 
-def carry_out(name: str, parameters: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
-    """Run one step of the sequence, or all; the result of the module. ``parameters`` are validated; errors are the core's."""
-    request = _request(parameters, check=check)
-    outcome = perform_all(request) if name == ALL_STEPS else perform(request, name, parameters.get("turn") or 1)
+def carry_out(group: str, parameters: Mapping[str, Any], *, check: bool, diff: bool) -> dict[str, Any]:
+    """Run the steps of a group, or those of it that are named; the result of the module. Errors are the core's."""
+    outcome = run(_request(parameters, check=check), steps_of(group, parameters.get("steps") or ()))
     result: dict[str, Any] = outcome.as_result()
     if diff:
         result["diff"] = {"prepared": "".join(f"{finding}\n" for finding in outcome.findings)}
@@ -68,12 +74,12 @@ def require_libraries(module: AnsibleModule) -> None:
 @contextmanager
 def reporting(module: AnsibleModule) -> Iterator[None]:
     """End the module with where, what and remedy on a failure that a person can act on; no traceback."""
-    with telling(lambda message: module.fail_json(msg=message)):
+    with reporting_to(lambda message: module.fail_json(msg=message)):
         yield
 
 
 @contextmanager
-def telling(fail: Callable[[str], None]) -> Iterator[None]:
+def reporting_to(fail: Callable[[str], None]) -> Iterator[None]:
     """Give ``fail`` where, what and remedy of a failure that a person can act on."""
     try:
         yield
@@ -116,4 +122,5 @@ def _request(parameters: Mapping[str, Any], *, check: bool) -> Request:
         participants=parameters["participants"],
         rekey=parameters.get("allow_rekey") or (),
         check=check,
+        plan=parameters.get("plan") or "",
     )

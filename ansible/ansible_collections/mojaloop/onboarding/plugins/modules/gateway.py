@@ -49,6 +49,10 @@ options:
       - Without it a gateway that does not run is started as a process of its own.
     type: str
     default: ""
+  addresses_only:
+    description: Whether to change the address allowlists alone. Everything else stays as it is in force.
+    type: bool
+    default: false
   confirm_within:
     description:
       - Seconds, 1 to 3600, after which the host undoes a change that nobody has confirmed.
@@ -195,6 +199,7 @@ ARGUMENTS = {
     "side": {"type": "str"},
     "host": {"type": "str"},
     "service": {"type": "str", "default": ""},
+    "addresses_only": {"type": "bool", "default": False},
     "confirm_within": {"type": "int", "default": 30},
     "order": {"type": "dict", "options": ORDER},
 }

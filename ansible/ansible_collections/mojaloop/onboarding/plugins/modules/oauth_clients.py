@@ -16,6 +16,13 @@ description:
   - The secret goes to the managed participant's store at once; anybody else gets it encrypted to its exchange key only.
   - Follows the signing keys of the authorization server.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
+options:
+  plan:
+    description:
+      - Private folder in which check mode keeps what it would make, for the later tasks of the playbook.
+      - When empty, the action chooses one in Ansible's folder for temporary files, which ends with the playbook.
+    type: path
+    default: ""
 author: [Mojaloop onboarding maintainers (@mojaloop)]
 """
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What keeps a gateway host has in common: compared on the controller, changed by the host itself, confirmed over a new connection."""
+"""Base class of the actions that configure a host: compared on the controller, changed by the host, confirmed over a new connection."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..module_utils.errors import OnboardingError
 from ..module_utils.findings import Finding
 from ..module_utils.steps.run import select_participants, select_sides
 from .asked import refuse_misspelt
+from .playbook import Kept, PlaybookFolder, result_of
 
 CONFIRM_WITHIN = 30
 """Seconds until the host undoes a change that was not confirmed."""
@@ -39,6 +40,17 @@ class HostAction(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         self._variables = task_vars or {}
         refuse_misspelt(self._loader)
+        self._folder = PlaybookFolder(str(self._task.args.get("description") or ""))
+        host, action = str(self._variables.get("inventory_hostname", "")), self._task.action
+        try:
+            result = self._judged()
+        except AnsibleActionFail as error:
+            self._folder.keep(Kept(host, action, failed=str(error)))
+            raise
+        self._folder.keep(result_of(host, action, result))
+        return result
+
+    def _judged(self) -> dict[str, Any]:
         missing = [name for name in self.REQUIRED if not self._task.args.get(name)]
         if missing:
             raise AnsibleActionFail(f"missing required arguments: {', '.join(missing)}")

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ..findings import Disposition, Finding
 from ..status.summary import Summary, summarise
-from ..steps.run import Run, make_run
-from ..steps.sequence import SEQUENCE, Request, clock
+from ..steps.run import make_run
+from ..steps.sequence import Request, carry_out, clock
+from ..steps.table import TABLE
 from ..store.tree import DiskTree
 from ..verification.evidence import latest_pages, latest_verdicts
 from .certificates import Listed, list_certificates
@@ -30,7 +30,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
         now=clock(request),
         rehearsal=True,
     )
-    findings = _rehearse(replace(run, online=False))
+    findings = carry_out(replace(run, online=False), TABLE).findings
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
     summary = replace(summary, pages=latest_pages(tree))
@@ -40,14 +40,3 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
         certificates = [each for each in certificates if chosen & {each.holder, *each.path.split("/")}]
         clients = [each for each in clients if each.participant in chosen]
     return summary, certificates, clients
-
-
-def _rehearse(run: Run) -> list[Finding]:
-    """The findings of every step; what a first turn awaits counts only when the second awaits it too."""
-    last = {name: turn for name, turn, _step in SEQUENCE}
-    found: list[Finding] = []
-    for name, turn, step in SEQUENCE:
-        step(run)
-        found += [each for each in run.findings if turn == last[name] or each.disposition is not Disposition.PENDING]
-        run.findings.clear()
-    return found

@@ -35,6 +35,9 @@ _MAP_STEPS = {
     "clients": "oauth", "roles": "oauth", "destinations": "endpoints-2",
 }  # fmt: skip
 
+ADDRESSES = "endpoints-1"
+"""The document step of address allowlists."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,6 +76,21 @@ def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], par
     ]
     sent = tuple(name for name in files if there.get(name) != files[name])
     return Plan((*model.findings, *sorted(set(found))), digest, files, maps, sent, release)
+
+
+def plan_addresses(model: GatewayModel, release: Release, observed: Mapping[str, Any], participants: Collection[str] | None = None) -> Plan:
+    """As ``plan``, for the address allowlists alone: everything else stays as it is observed."""
+    place = f"gateway/{model.host}"
+    wanted = release.maps if participants is None else narrowed(release.maps, observed["maps"], participants)
+    maps = {**observed["maps"], **{name: wanted[name] for name in wanted if _MAP_STEPS.get(name) == ADDRESSES}}
+    found = list(_map_findings(model.side, place, maps, observed["maps"]))
+    if not observed["running"]:
+        detail = "its addresses are installed with it: run the role gateway"
+        maps = dict(observed["maps"])
+        found = [Finding(model.side, ADDRESSES, model.side, place, "gateway-not-installed", Disposition.FAULT, detail=detail)]
+    about = (finding for finding in model.findings if finding.step == ADDRESSES)
+    files: Mapping[str, str] = observed["files"]
+    return Plan((*about, *sorted(set(found))), release_digest(files), files, maps, (), release)
 
 
 def vanished(model: GatewayModel, observed: Mapping[str, Any], known: Collection[str]) -> list[Finding]:

@@ -21,7 +21,7 @@ from .registers import key_of
 from .run import Relation, Run
 
 NOT_SERIOUS = "certificate-expires-soon"
-"""Reported where the key is: ``own_certificates`` prepares the renewal."""
+"""Reported where the key is: ``generate`` prepares the renewal."""
 NAMES = frozenset({"subject", "san"})
 
 
@@ -47,7 +47,7 @@ def _report(run: Run, relation: Relation, artefact: Artefact, found: list[Fault]
     """What another signature of the counterpart mends waits for it; all else is for a person.
 
     That is what the CA before signed; and the names of the description before, in the certificate that is installed
-    (``outdated``): ``own_certificates`` asks for the present ones. In another one they are a fault.
+    (``outdated``): ``generate`` asks for the present ones. In another one they are a fault.
     """
     for fault in found:
         if fault.reason in OF_ANOTHER_CA:
@@ -104,7 +104,7 @@ def _note(run: Run, relation: Relation, artefact: Artefact, fault: Fault, dispos
 
 
 def _key_digest(run: Run, folder: str) -> str:
-    """The digest of the key in this folder; empty where there is none that can be used, which ``own_certificates`` reports."""
+    """The digest of the key in this folder; empty where there is none that can be used, which ``generate`` reports."""
     pem = run.tree.read(f"{folder}/key.pem")
     try:
         return "" if pem is None else public_digest(read_own_key(pem).public_key())

@@ -38,7 +38,7 @@ def opened_credentials(run: Run, relation: Relation, sealed: bytes) -> bytes | N
         certificate = read_certificate(run.tree.read(f"{layout.store_folder(side, 'exchange')}/certificate.pem") or b"")
         key = exchange_key(run, side)
     except (OnboardingError, CertificateUnreadable):
-        # Damaged or lost: reported by ``own_certificates``.
+        # Damaged or lost: reported by ``generate``.
         return None
     try:
         return _checked(open_sealed(sealed, key, certificate, where=SEALED))

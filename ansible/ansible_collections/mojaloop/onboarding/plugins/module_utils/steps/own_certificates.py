@@ -145,7 +145,7 @@ class Workshop:
         return {name: entry.content for name, entry in self._run.tree.folder(folder).items() if entry.content is not None}
 
     def _of_the_signer(self, artefact: Artefact, fault: Fault) -> bool:
-        """Whether only the signer can mend this; ``received_certificates`` installs what it publishes."""
+        """Whether only the signer can mend this; ``receive`` installs what it publishes."""
         if fault.reason in OF_ANOTHER_CA:
             self._note(artefact, fault, Disposition.PENDING, artefact.issuer)
             return True

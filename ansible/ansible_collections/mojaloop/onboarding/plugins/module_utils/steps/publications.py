@@ -86,7 +86,10 @@ def _readable(certificate: bytes) -> bool:
 def exchange_key(run: Run, side: str) -> RSAPrivateKey:
     """A side's exchange key; StoreError when it is damaged or missing."""
     path = f"{layout.store_folder(side, 'exchange')}/key.pem"
-    key = read_own_key(run.tree.read(path) or b"", where=path)
+    pem = run.tree.read(path)
+    if pem is None:
+        raise StoreError("is not there", where=path, remedy="Run the role certificates: its step generate makes it.")
+    key = read_own_key(pem, where=path)
     if not isinstance(key, RSAPrivateKey):
         msg = "the exchange key is not an RSA key"
         raise StoreError(msg, where=path, remedy=f"PKCS#7 encryption takes RSA only; permit a new one: {rekey_switch(f'{side}/exchange')}.")

@@ -199,10 +199,10 @@ def make_run(
     rehearsal: bool,
     rekey: list[str] | None = None,
 ) -> Run:
-    """A run over the named sides and participants; a rehearsal gets an overlay and throw-away keys."""
+    """A run over the named sides and participants; a dry run gets an overlay (one that is given goes on) and throw-away keys."""
     return Run(
         description=description,
-        tree=Overlay(tree) if rehearsal else tree,
+        tree=Overlay(tree) if rehearsal and not isinstance(tree, Overlay) else tree,
         sides=select_sides(description, sides),
         chosen=select_participants(description, participants),
         now=now,
@@ -214,8 +214,4 @@ def make_run(
 
 def rekey_switch(artefact: str) -> str:
     """The words by which a person permits playbooks/onboard.yml a new key for an artefact (``<side>/<label>``)."""
-    return f"""-e '{{"artefacts_allow_rekey": ["{artefact}"]}}'"""
-
-
-Step = Callable[[Run], None]
-"""A step reads what is there, notes what differs, and makes it so (in a rehearsal: in memory)."""
+    return f"-e rekey={artefact}"

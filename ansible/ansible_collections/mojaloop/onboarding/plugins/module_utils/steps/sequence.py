@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The order of the steps on the state folder, and how one of them is carried out or rehearsed."""
+"""One run over steps of the table: passes under one lease until no step has anything left to do; with ``check``, in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,35 +18,22 @@ from ..findings import Disposition, Finding, changes, faults
 from ..pki.verification import stray_faults
 from ..store.layout import LEASE_FOLDER
 from ..store.lease import lease
-from ..store.tree import DiskTree
-from .certificate_signing import sign_requests
-from .oauth_clients import register_clients
-from .own_certificates import make_own_certificates
-from .publications import publish_all
-from .received_certificates import receive_all
-from .run import Run, Step, make_run
+from ..store.overlay import Overlay
+from ..store.planned import load_plan, save_plan
+from ..store.tree import DiskTree, Tree
+from .run import Run, make_run
+from .table import TABLE, Step
 
-OWN_CERTIFICATES = "own_certificates"
-EXCHANGE = "exchange"
-RECEIVED_CERTIFICATES = "received_certificates"
-CERTIFICATE_SIGNING = "certificate_signing"
-OAUTH_CLIENTS = "oauth_clients"
-
-SEQUENCE: tuple[tuple[str, int, Step], ...] = (
-    (OWN_CERTIFICATES, 1, make_own_certificates),
-    (EXCHANGE, 1, publish_all),
-    (RECEIVED_CERTIFICATES, 1, receive_all),
-    (CERTIFICATE_SIGNING, 1, sign_requests),
-    (OAUTH_CLIENTS, 1, register_clients),
-    (EXCHANGE, 2, publish_all),
-    (RECEIVED_CERTIFICATES, 2, receive_all),
-)
-"""Name, turn, step. The exchange has two turns: requests and public keys first, what was signed second."""
+MOST_PASSES = 8
+"""Three are enough for all that is known: requests, signatures, installation."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What one call asks for; folders as paths on this machine."""
+    """What one call asks for; folders as paths on this machine.
+
+    ``plan`` is a private folder in which check mode keeps what it would make, for the later calls of one playbook.
+    """
 
     description: str
     state: str
@@ -55,6 +42,7 @@ class Request:
     rekey: Sequence[str] = ()
     check: bool = False
     now: datetime | None = None
+    plan: str = ""
 
     def load(self) -> Description:
         """The description this request is about."""
@@ -63,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step found, and so did or would do."""
+    """What the steps found, and so did or would do."""
 
     findings: tuple[Finding, ...]
 
@@ -81,72 +69,79 @@ class Outcome:
         }
 
 
-def perform(request: Request, name: str, turn: int = 1) -> Outcome:
-    """Carry out one step under the lease; with ``check``, rehearse it after the steps before it."""
-    step = next(step for known, number, step in SEQUENCE if (known, number) == (name, turn))
+def run(request: Request, steps: Sequence[Step] = TABLE) -> Outcome:
+    """Carry out steps in one process, under one lease; with ``check``, as a dry run on what earlier calls have planned."""
     if request.check:
-        run = rehearsed(request, before=(name, turn))
-        _tell_strays(run, DiskTree(Path(request.state)).unfinished() if _is_first(name, turn) else [])
-        step(run)
-    else:
-        with _leased(request, name, search=_is_first(name, turn)) as run:
-            step(run)
-    again = any(known == name and number > turn for known, number, _step in SEQUENCE)
-    return Outcome(tuple(_first_turn(run.findings, ()) if again else run.findings))
+        return _dry_run(request, steps)
+    with _leased(request, steps) as made:
+        return carry_out(made, steps)
 
 
-def perform_all(request: Request) -> Outcome:
-    """Carry out all steps in their order, under one lease and in one process; with ``check``, rehearse them."""
-    if request.check:
-        tree = DiskTree(Path(request.state))
-        run = _run(request, request.load(), tree)
-        _tell_strays(run, tree.unfinished())
-        return _all_steps(run)
-    with _leased(request, "all steps", search=True) as run:
-        return _all_steps(run)
-
-
-def _all_steps(run: Run) -> Outcome:
-    """The second turn of a step is left out when nothing has changed since its first began: that has told the same."""
+def carry_out(run: Run, steps: Sequence[Step]) -> Outcome:
+    """Passes over the steps; a step runs again when one whose changes it must see has changed something since."""
+    admitted = tuple(dict.fromkeys([*steps, *(follower for step in steps for follower in step.then)]))
     found: dict[str, list[Finding]] = {"": list(run.findings)}
-    begun: dict[str, int] = {}
-    for name, turn, step in SEQUENCE:
-        if turn > 1 and run.tree.changes == begun[name]:
-            continue
-        begun.setdefault(name, run.tree.changes)
-        run.findings.clear()
-        step(run)
-        found[name] = [*_first_turn(found.get(name, ()), run.findings), *run.findings]
-    return Outcome(tuple(finding for findings in found.values() for finding in findings))
+    due = {step.name for step in steps}
+    for _ in range(MOST_PASSES):
+        for step in (each for each in admitted if each.name in due):
+            due.discard(step.name)
+            if _changes(run, step):
+                due |= {each.name for each in admitted if step.name in each.reads or each in step.then}
+            found[step.name] = [*_earlier(found.get(step.name, ()), run.findings), *run.findings]
+        if not due:
+            break
+    unsettled = [Finding(HUB, "tls-1", HUB, name, "not-settled", Disposition.FAULT, detail=UNSETTLED) for name in sorted(due)]
+    return Outcome(tuple(finding for findings in (*found.values(), unsettled) for finding in findings))
 
 
-def _first_turn(found: Iterable[Finding], later: Collection[Finding]) -> list[Finding]:
-    """What counts of a first turn: what it awaits may come in the second, which asks again; what is told again is told once."""
+UNSETTLED = f"this step still had changes to make after {MOST_PASSES} passes: a defect of this collection. Report it."
+
+
+def _changes(run: Run, step: Step) -> bool:
+    """Carry out one step, whose findings are then those of the run; whether it has changed anything."""
+    before = run.tree.changes
+    run.findings.clear()
+    step.carry_out(run)
+    return run.tree.changes != before
+
+
+def _earlier(found: Iterable[Finding], later: Collection[Finding]) -> list[Finding]:
+    """What counts of an earlier pass: what it awaited may have come since, and what is reported again is reported once."""
     lasting = (finding for finding in found if finding.disposition is not Disposition.PENDING)
     return [finding for finding in lasting if finding.disposition is Disposition.CHANGE or finding not in later]
 
 
+def _dry_run(request: Request, steps: Sequence[Step]) -> Outcome:
+    disk = DiskTree(Path(request.state))
+    planned = load_plan(Path(request.plan), disk) if request.plan else None
+    made = _run(request, request.load(), disk if planned is None else planned)
+    if planned is None:
+        _report_strays(made, disk.unfinished())
+    outcome = carry_out(made, steps)
+    if request.plan:
+        assert isinstance(made.tree, Overlay)  # noqa: S101 -- make_run gives a dry run an overlay
+        save_plan(Path(request.plan), made.tree)
+    return outcome
+
+
 @contextmanager
-def _leased(request: Request, what: str, *, search: bool) -> Iterator[Run]:
-    """A run that holds the lease. The folder is searched for leftovers where a run ended half-way, and when asked to."""
+def _leased(request: Request, steps: Sequence[Step]) -> Iterator[Run]:
+    """A run that holds the lease, on a state folder in which what a killed run began is finished or removed."""
     description = request.load()
     root = Path(request.state)
+    what = ", ".join(step.name for step in steps)
     with lease(root, holder=f"{what} on {socket.gethostname()}", now=time.time) as held:
         tree = DiskTree(root, guard=held.check)
         failed: list[StoreError] = []
-        strays = tree.recover(failed.append) if held.after_another or search else []
-        run = _run(request, description, tree)
-        _tell_strays(run, strays)
+        strays = tree.recover(failed.append)
+        made = _run(request, description, tree)
+        _report_strays(made, strays)
         for error in failed:
-            run.note(Finding(HUB, "tls-1", HUB, error.where, "stray-temporary-file", Disposition.FAULT, detail=str(error)))
-        yield run
+            made.note(Finding(HUB, "tls-1", HUB, error.where, "stray-temporary-file", Disposition.FAULT, detail=str(error)))
+        yield made
 
 
-def _is_first(name: str, turn: int) -> bool:
-    return (name, turn) == SEQUENCE[0][:2]
-
-
-def _tell_strays(run: Run, found: list[str]) -> None:
+def _report_strays(run: Run, found: list[str]) -> None:
     """Report what a killed run left behind; not the leases of runs that wait at this moment."""
     for fault in stray_faults(path for path in found if not path.startswith(LEASE_FOLDER)):
         run.note(Finding(HUB, "tls-1", HUB, fault.file, fault.reason, detail=fault.detail))
@@ -157,19 +152,7 @@ def clock(request: Request) -> datetime:
     return request.now or datetime.now(UTC)
 
 
-def rehearsed(request: Request, *, before: tuple[str, int] | None = None) -> Run:
-    """A run in which every step up to ``before`` (default: all of them) has been rehearsed in memory."""
-    run = _run(request, request.load(), DiskTree(Path(request.state)))
-    before_it = replace(run, online=False)
-    for name, turn, step in SEQUENCE:
-        if (name, turn) == before:
-            break
-        step(before_it)
-    run.findings.clear()
-    return run
-
-
-def _run(request: Request, description: Description, tree: DiskTree) -> Run:
+def _run(request: Request, description: Description, tree: Tree) -> Run:
     return make_run(
         description,
         tree,
