@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from . import rules
-from .haproxy_inbound import inbound_sections, map_file
+from .haproxy_inbound import inbound_sections
+from .haproxy_lines import map_file
 from .haproxy_maps import Maps, maps
 from .haproxy_outbound import destination_section, outbound_sections, reachable
 from .model import Destination, GatewayModel, Identity, Inbound
