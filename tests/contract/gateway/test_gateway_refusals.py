@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_inbound import CONNECTIONS
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_connections import SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -448,7 +448,7 @@ def held_by_one_address(port: int) -> Iterator[None]:
     """An address asks for more than its share, and loses what is above it; inside others come in, and later itself again."""
     where = ("127.0.0.1", port), 10, ("127.0.0.77", 0)
     with ExitStack() as held:
-        many = [held.enter_context(socket.create_connection(*where)) for _ in range(CONNECTIONS + 20)]
+        many = [held.enter_context(socket.create_connection(*where)) for _ in range(SHARE + 20)]
         ended, _, _ = select.select(many, [], [], 10)
         assert ended, "those above its share are closed at once"
         yield

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import GatewayError
 from ..findings import Disposition, Finding
 from .haproxy import Release, release_digest
-from .haproxy_maps import Maps, narrowed, owner_of, written
+from .haproxy_maps import SHARED, Maps, narrowed, owner_of, written
 from .model import GatewayModel
 
 _FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -32,7 +32,7 @@ _FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 """By a file's whole name: reason, and the document steps it carries out; the first that fits counts."""
 _MAP_STEPS = {
     "fingerprints": "tls-5", "sources": "tls-5", "networks": "endpoints-1", "allowed": "endpoints-1",
-    "clients": "oauth", "roles": "oauth", "destinations": "endpoints-2",
+    "shares": "endpoints-1", "clients": "oauth", "roles": "oauth", "destinations": "endpoints-2",
 }  # fmt: skip
 
 ADDRESSES = "endpoints-1"
@@ -189,7 +189,7 @@ def _map_findings(side: str, place: str, maps: Maps, there: Mapping[str, Mapping
     for name, step in _MAP_STEPS.items():
         wanted, running = set(maps.get(name, {}).items()), set(there.get(name, {}).items())
         for entries, reason in ((wanted - running, "map-entry-missing"), (running - wanted, "map-entry-unwanted")):
-            for owner, keys in _by_owner(name, entries, skipped=told if name == "networks" else set()).items():
+            for owner, keys in _by_owner(name, entries, skipped=told if name in SHARED else set()).items():
                 yield Finding(owner or side, step, side, f"{place}/{name}", reason, detail=", ".join(keys))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from . import rules
+from .haproxy_connections import CONNECTIONS
 from .haproxy_inbound import inbound_sections
 from .haproxy_lines import map_file
 from .haproxy_maps import Maps, maps
@@ -49,7 +50,7 @@ def render(model: GatewayModel) -> Release:
         msg = f"{model.host}: a gateway without a server certificate cannot be rendered"
         raise ValueError(msg)
     destinations = [destination for destination in model.outbound.destinations if reachable(destination)]
-    door = [*inbound_sections(model.inbound, model.fspiop_id), *outbound_sections(model.outbound)]
+    door = [*inbound_sections(model.inbound, model.fspiop_id, model.stats_socket), *outbound_sections(model.outbound)]
     files = {
         "parts/00-process.cfg": _process(model),
         "parts/10-doors.cfg": "\n".join(door).encode(),
@@ -74,7 +75,7 @@ def _process(model: GatewayModel) -> bytes:
         f"    stats socket {socket} mode 600 level admin expose-fd listeners",
         f"    hard-stop-after {DRAIN_SECONDS}s",
         "    close-spread-time infinite",
-        "    maxconn 8000",
+        f"    maxconn {CONNECTIONS}",
         "    tune.ssl.cachesize 0",
         "    tune.ssl.default-dh-param 2048",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets",

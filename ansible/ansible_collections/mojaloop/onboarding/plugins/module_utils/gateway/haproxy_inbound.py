@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 
-from ..description.model import Listener
 from ..oauth.model import TOKEN_PATH
 from . import rules
+from .haproxy_connections import WHOLE_REQUEST, arrival, host
 from .haproxy_lines import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
 from .haproxy_tokens import token_lines
 from .model import HeaderRule, Inbound, TokenEndpoint
@@ -22,24 +22,21 @@ from .model import HeaderRule, Inbound, TokenEndpoint
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """What an API behind the door answers. Threat: TRACE repeats what the gateway added; others mean what their reader likes."""
 _ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
-CONNECTIONS = 500
-"""Connections that one source address may hold at a door: a sixteenth of what the process can have."""
 
 
-def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
-    """The frontend of the door and the backends behind it; GatewayError when a value may not enter."""
+def inbound_sections(door: Inbound, fspiop_id: str, socket: str) -> list[str]:
+    """The inbound frontend and the backends behind it; GatewayError when a value may not enter. ``socket``: see ``arrival``."""
     endpoint = door.token_endpoint
-    backend = f"{_host(str(door.backend.address))}:{door.backend.port}"
+    backend = f"{host(str(door.backend.address))}:{door.backend.port}"
     return [
-        "frontend inbound",
-        *(_bind(listener, proxy_protocol=door.proxy_protocol) for listener in door.listeners),
+        *arrival(door, socket),
         log_format("participant=%[var(txn.participant)] refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"),
         PARTING,
         *NO_TUNNEL,
-        *(_share() if not door.proxy_protocol else []),
         *_identity(),
         *_path(door.base_path),
         *_own_headers(),
+        WHOLE_REQUEST,
         *([f"    http-request allow if {_token_condition(door.base_path)}"] if endpoint else []),
         *(_source(door) if door.header_rule is HeaderRule.SOURCE else _destination(fspiop_id)),
         *(token_lines(door.tokens) if door.tokens else []),
@@ -52,29 +49,6 @@ def inbound_sections(door: Inbound, fspiop_id: str) -> list[str]:
         "",
         *(_authorization_server(endpoint) if endpoint else []),
     ]  # fmt: skip
-
-
-def _share() -> list[str]:
-    """Threat: one address, allowed but without a certificate, holds all connections that the process can have."""
-    return [
-        "    stick-table type ipv6 size 20k expire 1m store conn_cur",
-        "    tcp-request connection track-sc0 src",
-        f"    tcp-request connection reject if {{ sc0_conn_cur gt {CONNECTIONS} }}",
-    ]
-
-
-def _bind(listener: Listener, *, proxy_protocol: bool) -> str:
-    host = _host(str(listener.address))
-    accept = " accept-proxy" if proxy_protocol else ""
-    return (
-        f'    bind {host}:{listener.port} ssl crt "{CURRENT}/server.pem" ca-file "{CURRENT}/callers-ca.pem" verify required '
-        f"alpn http/1.1{accept}"
-    )
-
-
-def _host(address: str) -> str:
-    rules.checked(rules.HOST, address, what="address")
-    return f"[{address}]" if ":" in address else address
 
 
 def _identity() -> list[str]:
@@ -156,16 +130,16 @@ def _token_condition(base_path: str) -> str:
 
 
 def _authorization_server(endpoint: TokenEndpoint) -> list[str]:
-    host, name = _host(endpoint.host), rules.checked(rules.HOST, endpoint.name, what="name of the authorization server")
+    place, name = host(endpoint.host), rules.checked(rules.HOST, endpoint.name, what="name of the authorization server")
     path = rules.checked(rules.BASE_PATH, endpoint.path, what="token path")
     announced = "" if _ADDRESS.fullmatch(name) else f" sni str({name})"
     return [
         "backend authorization-server",
         f"    http-request set-uri {path or '/'}",
-        f"    http-request set-header host {host}:{endpoint.port}",
+        f"    http-request set-header host {place}:{endpoint.port}",
         "    http-request set-header x-client-certificate %[ssl_c_der,base64]",
         (
-            f'    server authorization-server {host}:{endpoint.port} ssl verify required ca-file "{CURRENT}/token-ca.pem" '
+            f'    server authorization-server {place}:{endpoint.port} ssl verify required ca-file "{CURRENT}/token-ca.pem" '
             f"verifyhost {name}{announced} {NO_RESUMPTION} init-addr last,libc,none"
         ),
         "",

@@ -3,8 +3,9 @@
 
 They are the part of a gateway that changes without a reload: taking a fingerprint out refuses its owner's next request,
 on live connections too. ``fingerprints`` certificate -> participant; ``sources`` participant -> FSPIOP id; ``networks``
-prefix -> itself (the longest match of an address); ``allowed`` ``participant|prefix``; ``clients`` client id ->
-participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP id (``*`` for the only one) -> backend.
+prefix -> itself (the longest match of an address); ``allowed`` ``participant|prefix``; ``shares`` prefix -> for whose share a
+connection counts; ``clients`` client id -> participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP id (``*``
+for the only one) -> backend.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from . import rules
 from .model import Caller, Destination
 
 Maps = dict[str, dict[str, str]]
-NAMES = ("fingerprints", "sources", "networks", "allowed", "clients", "roles", "destinations")
+NAMES = ("fingerprints", "sources", "networks", "allowed", "shares", "clients", "roles", "destinations")
+SHARED = ("networks", "shares")
+"""Maps by prefix, which follow from who is allowed from where."""
 BACKEND = "to-"
 
 
@@ -34,6 +37,7 @@ def maps(callers: Iterable[Caller], destinations: Iterable[Destination], *, rout
         for role in caller.roles:
             made["roles"][f"{owner}|{rules.checked(rules.RESOURCE, role, what='role')}"] = "1"
     made["networks"], made["allowed"] = address_maps(networks)
+    made["shares"] = shares(made["allowed"])
     for destination in destinations:
         key = rules.checked(rules.FSPIOP_ID, destination.fspiop_id, what="FSPIOP id") if routed else "*"
         made["destinations"][key] = BACKEND + destination.participant
@@ -53,6 +57,15 @@ def address_maps(networks: Mapping[str, Collection[Network]]) -> tuple[dict[str,
     return {str(prefix): str(prefix) for prefix in owners}, allowed
 
 
+def shares(allowed: Iterable[str]) -> dict[str, str]:
+    """For whose share a connection from a prefix counts: the participant's; the prefix' own, where several may come from there."""
+    owners: dict[str, list[str]] = {}
+    for entry in allowed:
+        owner, _bar, prefix = entry.partition("|")
+        owners.setdefault(prefix, []).append(owner)
+    return {prefix: found[0] if len(found) == 1 else prefix for prefix, found in owners.items()}
+
+
 def widest(prefixes: Iterable[Network]) -> list[Network]:
     """Sorted prefixes without those inside another; an IPv4-mapped IPv6 prefix is the IPv4 prefix it means."""
     return [prefix for prefix, around in _nested({_unmapped(prefix) for prefix in prefixes}) if len(around) == 1]
@@ -69,16 +82,17 @@ def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participa
         owner, _bar, prefix = entry.partition("|")
         networks.setdefault(owner, []).append(ip_network(prefix))
     kept["networks"], kept["allowed"] = address_maps(networks)
+    kept["shares"] = shares(kept["allowed"])
     return kept
 
 
 def owner_of(name: str, key: str, value: str) -> str:
-    """The participant an entry belongs to; empty for the shared map ``networks``."""
+    """The participant an entry belongs to; empty for the shared maps ``networks`` and ``shares``."""
     if name in {"fingerprints", "clients"}:
         return value
     if name == "destinations":
         return value[len(BACKEND) :]
-    if name == "networks":
+    if name in SHARED:
         return ""
     return key.partition("|")[0]
 
