@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ..pki.contents import usages
+
 _LIFETIME = timedelta(days=365)
 _BACKDATED = timedelta(minutes=5)
 _NO_RELEASE = "releases/none"
@@ -43,9 +45,13 @@ def authorization_server_files(address: str, now: datetime | None = None) -> dic
     now = now or datetime.now(UTC)
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Lab authorization server CA")])
-    authority = _certificate(authority_name, authority_name, authority_key.public_key(), now)
+    authority = _certificate(authority_name, authority_name, authority_key.public_key(), authority_key.public_key(), now)
     authority = authority.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    server = _certificate(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)]), authority_name, key.public_key(), now)
+    authority = authority.add_extension(usages("key_cert_sign", "crl_sign"), critical=True)
+    server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    server = _certificate(server_name, authority_name, key.public_key(), authority_key.public_key(), now)
+    server = server.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    server = server.add_extension(usages("digital_signature"), critical=True)
     server = server.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
     server = server.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     return {
@@ -95,10 +101,15 @@ def first_release(folder: Path) -> None:
     current.symlink_to(_NO_RELEASE)
 
 
-def _certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
-    builder = builder.not_valid_before(now - _BACKDATED).not_valid_after(now + _LIFETIME)
-    return builder.serial_number(x509.random_serial_number())
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, issuer_key: ec.EllipticCurvePublicKey, now: datetime
+) -> x509.CertificateBuilder:
+    """Key identifiers included (RFC 5280 sections 4.2.1.1 and 4.2.1.2): Python 3.13 refuses a chain without them."""
+    return (
+        x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), now - _BACKDATED, now + _LIFETIME)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
+    )
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
