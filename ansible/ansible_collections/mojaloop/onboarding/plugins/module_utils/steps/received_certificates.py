@@ -25,6 +25,7 @@ from ..pki.keys import public_digest, read_public_key
 from ..pki.policy import RETIRED, ownership
 from ..pki.requests import read_request
 from ..pki.revocation import LIST
+from ..pki.rewriting import written_anew
 from ..pki.verification import (
     Chain,
     authority_expiry,
@@ -105,7 +106,7 @@ class Reader:
         self._report(relation, {file: faults for file, faults in refused.items() if file not in held_back})
         accept(run.tree, address, reception)
         self._await(relation, _expected(run, relation) - set(published))
-        right = {name: content for name, content in files.items() if name not in refused}
+        right = {name: written_anew(content) for name, content in files.items() if name not in refused}
         if SEALED in right:
             install_credentials(run, relation, opened_credentials(run, relation, right[SEALED]))
         self._keep(relation, right)

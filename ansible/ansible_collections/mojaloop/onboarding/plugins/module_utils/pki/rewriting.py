@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Received PEM files in the one form that every reader takes (RFC 7468 section 3): what was read, written anew.
+
+Threat: a file with a byte order mark, attributes of a PKCS#12 or indented lines is read by one library and refused by the next,
+in a later step that is about everybody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .certificates import certificate_pem, read_certificates
+from .keys import public_pem, read_public_key
+
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_WRITERS: Mapping[bytes, Callable[[bytes], bytes]] = {
+    b"CERTIFICATE": lambda pem: certificate_pem(*read_certificates(pem)),
+    b"CERTIFICATE REQUEST": lambda pem: x509.load_pem_x509_csr(pem).public_bytes(Encoding.PEM),
+    b"NEW CERTIFICATE REQUEST": lambda pem: x509.load_pem_x509_csr(pem).public_bytes(Encoding.PEM),
+    b"X509 CRL": lambda pem: x509.load_pem_x509_crl(pem).public_bytes(Encoding.PEM),
+    b"PUBLIC KEY": lambda pem: public_pem(read_public_key(pem, where="")),
+}
+
+
+def written_anew(content: bytes) -> bytes:
+    """A file that was judged and accepted, without anything around what was read; other files than those of this package as they are."""
+    label = _LABEL.search(content)
+    write = _WRITERS.get(label.group(1)) if label else None
+    return write(content) if write else content
