@@ -27,24 +27,14 @@ MODELS = (
 )  # fmt: skip
 """Parts of the names of cases that render, together, everything that a gateway may have."""
 AREAS: dict[str, tuple[str, ...]] = {
-<<<<<<< HEAD
-    DOOR: ("gateway_refusals.py", "gateway_answers.py", "tls_versions", "the_door_speaks", "change_under_load", "reload_loses"),
-=======
     DOOR: (
-        "haproxy_refusals.py",
-        "haproxy_answers.py",
-        "haproxy_shares.py",
-        "haproxy_token_values.py",
-        "tls_versions",
-        "the_door_speaks",
-        "change_under_load",
-        "reload_loses",
+        "gateway_refusals.py", "gateway_answers.py", "gateway_shares.py", "gateway_token_values.py",
+        "tls_versions", "the_door_speaks", "change_under_load", "reload_loses",
     ),
->>>>>>> c6b11af (Count connections at a gateway by participant, and end what is silent)
     PARTICIPANT: ("participants_door",),
     OUTBOUND: ("outbound",),
     PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway", "http_2_is_not_spoken"),
-}
+}  # fmt: skip
 """Where the cases for a kind of section are, by parts of their names."""
 ANSWERS = ("gateway_answers.py",)
 """And for rules about answers."""
