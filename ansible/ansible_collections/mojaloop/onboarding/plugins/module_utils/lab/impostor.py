@@ -8,7 +8,6 @@ import json
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ..errors import LabError
+from ..nameless import nameless_file
 from ..verification.model import Identity
 from . import namespaces
 from .holder import NETWORKS
@@ -133,9 +133,6 @@ def _there(machine: str, action: Callable[[], T]) -> T:
 
 def _server_context(identity: Identity) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory(prefix="impostor-") as folder:
-        file = Path(folder, "identity.pem")
-        file.touch(mode=0o600)
-        file.write_bytes(identity.chain + identity.key)
+    with nameless_file(identity.chain + identity.key) as file:
         context.load_cert_chain(file)
     return context

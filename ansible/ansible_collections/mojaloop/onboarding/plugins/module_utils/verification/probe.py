@@ -7,14 +7,13 @@ import errno
 import http.client
 import socket
 import ssl
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from ..bounded_socket import BoundedSocket, TooSlowError
+from ..nameless import nameless_file
 from .model import Answer, Attempt, Identity, Kind, Offer, Site, printable
 from .offers import NORMAL, offering
 from .transcript import beginning, conversation, request_headers
@@ -105,17 +104,11 @@ def _talk(connection: socket.socket, attempt: Attempt) -> Answer:
 
 @contextmanager
 def client_context(trust: bytes, identity: Identity | None, offer: Offer = NORMAL) -> Iterator[ssl.SSLContext]:
-    """A TLS client that trusts only this CA; the key is in a 0700 folder for the time of loading, as OpenSSL reads files only."""
+    """A TLS client that trusts only this CA; the key is in a file without a name, as OpenSSL reads files only."""
     context = offering(offer)
     context.sslsocket_class = BoundedSocket
     context.load_verify_locations(cadata=trust.decode())
-    if identity is None:
-        yield context
-        return
-    with tempfile.TemporaryDirectory(prefix="verification-") as folder:
-        file = Path(folder, "identity.pem")
-        file.touch(mode=0o600)
-        file.write_bytes(identity.chain + identity.key)
-        context.load_cert_chain(file)
-        file.unlink()
-        yield context
+    if identity is not None:
+        with nameless_file(identity.chain + identity.key) as file:
+            context.load_cert_chain(file)
+    yield context
