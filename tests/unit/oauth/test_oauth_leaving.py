@@ -353,7 +353,7 @@ def restore(bench: Bench, saved: dict[str, bytes], clients: dict[str, dict[str, 
         one.clients = {name: dict(client) for name, client in clients[url].items()}
 
 
-class Killed(BaseException):
+class Killed(SystemExit):
     """No handler of errors sees it, as with a kill."""
 
 

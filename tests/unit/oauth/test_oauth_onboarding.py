@@ -217,7 +217,7 @@ def test_killed_anywhere_in_a_registration_the_next_run_converges(bench: Bench, 
     act = "remove" if cut == "intent.json" else "write"
     plain = getattr(bench.tree, act)
 
-    class Killed(BaseException):
+    class Killed(SystemExit):
         pass
 
     def killed(path: str, *content: bytes) -> None:

@@ -403,7 +403,7 @@ def in_use(bench: Bench, name: str) -> str:
     return str(json.loads(found)["client_id"])
 
 
-class Killed(BaseException):
+class Killed(SystemExit):
     """As by SIGKILL: nothing is tidied."""
 
 

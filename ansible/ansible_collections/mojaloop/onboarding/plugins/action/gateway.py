@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -24,6 +22,7 @@ from ..module_utils.gateway.haproxy_outbound import called_from
 from ..module_utils.gateway.model import GatewayModel, haproxy_of
 from ..module_utils.gateway.token_keys import authorization_facts, stand_in
 from ..module_utils.host.gateway_release import ARCHIVE, MEANWHILE
+from ..module_utils.nameless import nameless_file
 from ..module_utils.oauth.doors import keep_accepted
 from ..module_utils.store.layout import accepted_path
 from ..module_utils.store.planned import add_to_plan, load_plan
@@ -55,7 +54,7 @@ class ActionModule(HostAction):
         for left in reversed(range(TRIES)):
             try:
                 order = {**self._place(gateway), "sources": called_from(model)}
-                return self._compare(model, order, chosen if side == HUB else None, known)
+                return self._compare(model, order, chosen - model.kept if side == HUB else None, known)
             except GatewayError as error:
                 if MEANWHILE not in str(error) or not left:
                     raise
@@ -151,16 +150,12 @@ class ActionModule(HostAction):
         return done["reloads"], answer["observation"]
 
     def _send(self, content: bytes, target: str) -> None:
-        """Bring one file to the host; on both ends only its owner can read it."""
-        handle, local = tempfile.mkstemp()
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            self._transfer_file(local, target)
-        except AnsibleError as error:
-            raise GatewayError(f"{MEANWHILE}, or takes no file: {error}", where=target, remedy="Run again.") from error
-        finally:
-            Path(local).unlink()
+        """Bring one file to the host, where only its owner can read it; here it has no name that could outlive the run."""
+        with nameless_file(content) as local:
+            try:
+                self._transfer_file(local, target)
+            except AnsibleError as error:
+                raise GatewayError(f"{MEANWHILE}, or takes no file: {error}", where=target, remedy="Run again.") from error
 
     def _expect_nothing_left(self, left: Plan) -> None:
         if left.changes:

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives import serialization
 
 from ..description.model import HUB, AuthorizationServer, Description, Gateway, Network, Participant, Side
 from ..description.trust import has_authority
-from ..errors import GatewayError, StoreError
+from ..errors import GatewayError, OnboardingError, StoreError
 from ..findings import Disposition, Finding
+from ..guarding import OF_EVERYBODY, UNEXPECTED, unexpected
 from ..oauth.doors import accepted_clients
 from ..store import layout
 from ..store.interface import Unavailable
@@ -56,8 +57,8 @@ def gateway_model(
     view = _View(description, description.side(side_name), gateway, tree, now or datetime.now(UTC))
     inbound = _inbound(view, facts or AuthorizationFacts())
     outbound = Outbound(gateway.outbound, tuple(view.complete("tls-7", _destination, _with_doors(view))), routed=side_name == HUB)
-    own, found = haproxy_of(gateway), tuple(sorted(view.findings))
-    return GatewayModel(side_name, view.side.fspiop_id, gateway.name, inbound, outbound, own.log, own.stats_socket, found)
+    own, found, kept = haproxy_of(gateway), tuple(sorted(view.findings)), frozenset(view.kept)
+    return GatewayModel(side_name, view.side.fspiop_id, gateway.name, inbound, outbound, own.log, own.stats_socket, found, kept)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class _View:
     tree: Tree
     now: datetime
     findings: list[Finding] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
 
     def open_counterparts(self) -> list[Side]:
         """Whom this side deals with: nobody that is suspended or offboarded, and nobody while it is so itself."""
@@ -86,13 +88,21 @@ class _View:
         Of what cannot be read at the moment nothing is concluded: whoever is left out is shut out of the running gateway.
         """
         for other in others:
+            about = (self.participant(other), step, self.side.name, f"gateway/{self.gateway.name}/{other.name}")
             try:
                 made = make(self, other)
             except Unavailable:
                 raise
             except (StoreError, GatewayError) as error:
-                about = (self.participant(other), step, self.side.name, f"gateway/{self.gateway.name}/{other.name}")
                 self.findings.append(Finding(*about, "artefact-damaged", Disposition.FAULT, detail=str(error)))
+            except (OnboardingError, *OF_EVERYBODY):
+                raise
+            except BaseException as error:
+                if self.side.name != HUB:
+                    raise
+                # Threat: a defect here would shut out everybody whom it meets. What is installed of them stays.
+                self.kept.add(other.name)
+                self.findings.append(Finding(*about, UNEXPECTED, Disposition.FAULT, detail=unexpected(error)))
             else:
                 if made is not None:
                     yield made

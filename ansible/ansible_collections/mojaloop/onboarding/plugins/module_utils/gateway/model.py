@@ -128,6 +128,8 @@ class GatewayModel:
     log: str
     stats_socket: str
     findings: tuple[Finding, ...] = ()
+    kept: frozenset[str] = frozenset()
+    """Participants about whom nothing could be concluded: what is installed of them stays as it is."""
 
 
 def haproxy_of(gateway: Gateway) -> HaproxyGateway:

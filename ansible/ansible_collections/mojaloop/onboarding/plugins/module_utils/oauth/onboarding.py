@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from ..description.model import HUB, AuthorizationServer, Description, Participant, Rfc7591Server, State
 from ..errors import AuthorizationServerError, OnboardingError, RemoteError
 from ..exchange.sealing import seal
 from ..findings import Disposition, Finding
+from ..guarding import guarded
 from ..remote.errors import Unknown, Unreachable
 from ..remote.http import Http, HttpClient, Route
 from ..store.layout import NEXT, PREVIOUS, credentials_path, registration_path, sealed_credentials_path
@@ -63,17 +65,20 @@ def _onboard_all(step: _Step, participants: Sequence[Participant]) -> list[Findi
     findings: list[Finding] = []
     unreachable: Unreachable | Unknown | None = None
     for participant in participants:
-        try:
-            if unreachable:  # one time-out is enough to know: a thousand participants must not wait for it each
-                raise unreachable
-            for finding in step.onboard(participant):
-                findings.append(finding)  # noqa: PERF402 -- what was done before an error is told as well
-        except OnboardingError as error:
-            unreachable = error if isinstance(error, Unreachable | Unknown) else None
-            reason = "authorization-server-unreachable" if unreachable else "authorization-server-refused"
-            reason = reason if isinstance(error, RemoteError) else "error"
-            findings.append(Finding(participant.name, STEP, HUB, "client", reason, Disposition.FAULT, detail=str(error)))
+        with guarded(partial(_tell, findings, participant)):
+            try:
+                if unreachable:  # one time-out is enough to know: a thousand participants must not wait for it each
+                    raise unreachable
+                for finding in step.onboard(participant):
+                    findings.append(finding)  # noqa: PERF402 -- what was done before an error is told as well
+            except RemoteError as error:
+                unreachable = error if isinstance(error, Unreachable | Unknown) else None
+                _tell(findings, participant, f"authorization-server-{'unreachable' if unreachable else 'refused'}", str(error))
     return findings
+
+
+def _tell(findings: list[Finding], participant: Participant, reason: str, detail: str) -> None:
+    findings.append(Finding(participant.name, STEP, HUB, "client", reason, Disposition.FAULT, detail=detail))
 
 
 class _Step(Workplace):
@@ -87,7 +92,7 @@ class _Step(Workplace):
         renewal = Renewal(self, participant)
         try:
             yield from self._onboard(participant, renewal)
-        except OnboardingError:
+        except Exception:
             # Threat: whoever has a leaked secret must be out, whatever it was that failed. That first error is told.
             with suppress(OnboardingError):
                 yield from renewal.end_revoked()

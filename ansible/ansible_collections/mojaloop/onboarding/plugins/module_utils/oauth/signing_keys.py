@@ -29,14 +29,13 @@ PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 def follow_signing_keys(*, description: Description, tree: Tree, connect: Connect = connect_https) -> list[Finding]:
     """Fetch the server's key set and keep it when it changed; several keys at once, by ``kid`` (RFC 7517 section 5).
 
-    A ``kid`` that no gateway can hold is a fault of its own: the other keys are kept, and every other change goes on.
+    A key that no gateway can hold or use is a fault of its own: the other keys are kept, and every other change goes on.
     """
     server = description.hub.authorization_server
     if server is None:
         return []
     content, unfit = signing_keys(server, connect)
-    odd = ", ".join(repr(name)[:80] for name in unfit)
-    told = [Finding(HUB, STEP, HUB, "signing-keys", "token-key-unfit", Disposition.FAULT, detail=f"kid {odd}")] if unfit else []
+    told = [Finding(HUB, STEP, HUB, "signing-keys", "token-key-unfit", Disposition.FAULT, detail=why) for why in unfit]
     if tree.read(JWKS_PATH) == content:
         return told
     tree.write(JWKS_PATH, content)
@@ -44,8 +43,8 @@ def follow_signing_keys(*, description: Description, tree: Tree, connect: Connec
     return [*told, Finding(HUB, STEP, HUB, "signing-keys", "token-keys-changed", detail=names)]
 
 
-def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) -> tuple[bytes, list[object]]:
-    """The server's keys that sign tokens, checked, as canonical JSON sorted by ``kid``, and the kids left out as unfit.
+def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) -> tuple[bytes, list[str]]:
+    """The server's keys that sign tokens, checked, as canonical JSON sorted by ``kid``; and why others were left out, by key.
 
     AuthorizationServerError when the key set is unusable.
     """
@@ -55,19 +54,34 @@ def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) 
     if answer.status != HTTPStatus.OK or not isinstance(found, list):
         raise _unusable(server, f"answered {answer.status} without a key set")
     signing = [key for key in found if isinstance(key, dict) and _signs(key)]
-    keys = [_checked(server, key) for key in signing if _fit(key)]
+    for key in signing:
+        if PRIVATE & key.keys():
+            raise _unusable(server, f"publishes the private key {key.get('kid')!r:.80}")
+    unfit = [_unfit(key) for key in signing]
+    keys = [_public(key) for key, why in zip(signing, unfit, strict=True) if not why]
     names = [str(key["kid"]) for key in keys]
+    told = [why for why in unfit if why]
     if not keys:
-        raise _unusable(server, "has no key that signs with RS256 or ES256")
+        raise _unusable(server, "; ".join(["has no key that signs with RS256 or ES256", *told])[:2000])
     if len(set(names)) != len(names):
         raise _unusable(server, "has two keys with one kid")
-    return canonical({"keys": sorted(keys, key=lambda key: str(key["kid"]))}), [key.get("kid") for key in signing if not _fit(key)]
+    return canonical({"keys": sorted(keys, key=lambda key: str(key["kid"]))}), told
 
 
-def _fit(key: dict[str, object]) -> bool:
-    """Whether a gateway can hold the key: its ``kid`` becomes a name in configuration."""
-    name = key.get("kid")
-    return isinstance(name, str) and KEY_ID.fullmatch(name) is not None
+def _unfit(key: dict[str, object]) -> str:
+    """Why a gateway can not hold or use a key; empty when it can. RFC 7518 section 3.3: RSA from 2048 bits."""
+    name, kind = key.get("kid"), str(key["kty"])
+    shown = f"kid {name!r:.80}" if "kid" in key else "a key without kid"
+    if not isinstance(name, str) or not KEY_ID.fullmatch(name):
+        return f"{shown}: allowed: up to 128 letters, digits and the characters - _ . = (not . or = first)"
+    lacking = [member for member in MEMBERS[kind] if not isinstance(key.get(member), str)]
+    if lacking:
+        return f"{shown} has no text as {' and '.join(lacking)} (RFC 7518 section 6)"
+    try:
+        sound = _sound_rsa(key) if kind == "RSA" else _sound_ec(key)
+    except (TypeError, ValueError):
+        sound = False
+    return "" if sound else f"{shown} is damaged or weaker than RSA {MINIMUM_BITS} or P-256"
 
 
 def _signs(key: dict[str, object]) -> bool:
@@ -82,18 +96,10 @@ def _default(key: dict[str, object]) -> str:
     return "RS256"
 
 
-def _checked(server: AuthorizationServer, key: dict[str, object]) -> dict[str, object]:
-    """The public members of a sound key; RFC 7518 section 3.3: RSA from 2048 bits."""
-    name, kind = key["kid"], str(key["kty"])
-    if PRIVATE & key.keys():
-        raise _unusable(server, f"publishes the private key {name}")
-    try:
-        sound = _sound_rsa(key) if kind == "RSA" else _sound_ec(key)
-    except (TypeError, ValueError):
-        sound = False
-    if not sound:
-        raise _unusable(server, f"has the key {name}, which is damaged or weaker than RSA {MINIMUM_BITS} or P-256")
-    return {"kid": name, "kty": kind, "alg": ALGORITHMS[kind][0], "use": "sig", **{member: key[member] for member in MEMBERS[kind]}}
+def _public(key: dict[str, object]) -> dict[str, object]:
+    """The public members of a sound key."""
+    kind = str(key["kty"])
+    return {"kid": key["kid"], "kty": kind, "alg": ALGORITHMS[kind][0], "use": "sig", **{member: key[member] for member in MEMBERS[kind]}}
 
 
 def _sound_rsa(key: dict[str, object]) -> bool:

@@ -32,6 +32,9 @@ def read_certificates(pem: bytes) -> Chain:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             return tuple(_whole(certificate) for certificate in x509.load_pem_x509_certificates(pem))
+    except x509.InvalidVersion as error:
+        msg = f"holds a certificate of version {error.parsed_version + 1}; allowed: version 3 (RFC 5280 section 4.1.2.1)"
+        raise CertificateUnreadable(msg) from error
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         msg = "is not a certificate in PEM, or is damaged"
         raise CertificateUnreadable(msg) from error

@@ -55,7 +55,7 @@ def read_request(pem: bytes, *, where: str) -> Request:
 
     ``request-too-large`` (over 16 KiB), ``private-key-received``, ``request-unreadable``, ``request-too-many`` (several
     in one file), ``request-names-too-many`` (over 100), ``key-kind`` (neither EC nor RSA), ``request-hash`` (SHA-1 and
-    older), ``request-signature``.
+    older), ``request-version``, ``request-signature``.
     """
     try:
         check_input(pem, labels=("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"), most=1, limit=16 * KIBI, where=where)
@@ -76,6 +76,9 @@ def _read(pem: bytes) -> Request:
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         names = x509.SubjectAlternativeName([])
+    except x509.InvalidVersion as error:
+        what = f"has version {error.parsed_version + 1}; allowed: version 1 (RFC 2986 section 4.1)"
+        raise SigningRefused("request-version", what) from error
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise SigningRefused("request-unreadable", "is not a certificate request in PEM, or is damaged") from error
     if not isinstance(public, EllipticCurvePublicKey | RSAPublicKey):

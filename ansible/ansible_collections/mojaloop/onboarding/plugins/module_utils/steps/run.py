@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import os
 import secrets
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -15,8 +14,9 @@ from pathlib import Path, PurePath
 from ..description.building import OWN_FILES
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
 from ..description.trust import Artefact, counterparts_of, requests_between
-from ..errors import DescriptionError, LeaseHeld, OnboardingError, Problem
+from ..errors import DescriptionError, Problem
 from ..findings import Disposition, Finding
+from ..guarding import guarded
 from ..pki.certificates import Chain
 from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
 from ..store import layout
@@ -139,26 +139,13 @@ class Run:
         """Keep a finding."""
         self.findings.append(finding)
 
-    @contextmanager
-    def guarded(self, participant: str, step: str, side: str, artefact: str) -> Iterator[None]:
+    def guarded(self, participant: str, step: str, side: str, artefact: str) -> AbstractContextManager[None]:
         """Turn an error about one participant into a fault, so that the run goes on with the others."""
-        try:
-            yield
-        except LeaseHeld:
-            # Another run has taken over: this one has nothing more to do here.
-            raise
-        except OnboardingError as error:
-            reason = getattr(error, "reason", "") or "error"
-            self.note(Finding(participant, step, side, artefact, reason, Disposition.FAULT, detail=str(error)))
-        except (ValueError, ArithmeticError) as error:
-            # A value that no reader has refused: a defect here, which nobody may use to stop the others.
-            self.note(Finding(participant, step, side, artefact, "unexpected", Disposition.FAULT, detail=unexpected(error)))
 
+        def tell(reason: str, detail: str) -> None:
+            self.note(Finding(participant, step, side, artefact, reason, Disposition.FAULT, detail=detail))
 
-def unexpected(error: Exception) -> str:
-    """An error that nobody has foreseen: its type and where it was raised. Its own words may hold what no log may."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {PurePath(last.filename).name}:{last.lineno}: a defect of this collection. Report it."
+        return guarded(tell)
 
 
 def select_sides(description: Description, wanted: list[str]) -> tuple[str, ...]:
