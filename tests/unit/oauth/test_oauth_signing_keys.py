@@ -113,6 +113,7 @@ def without(key: Key, member: str) -> Key:
     return {name: value for name, value in key.items() if name != member}
 
 
+NO_TEXTS: tuple[Any, ...] = (None, 7, [], {}, True)
 ODD: dict[str, tuple[Key, str]] = {
     "weak": (rsa_key("b", 1024), "kid 'b' is damaged or weaker than RSA 2048 or P-256"),
     "off the curve": (CURVE | {"y": CURVE["x"]}, "kid 'c' is damaged"),
@@ -123,7 +124,7 @@ ODD: dict[str, tuple[Key, str]] = {
     "x5c alone": (without(without(RSA, "n"), "e") | {"x5c": ["MIIB"]}, "kid 'b' has no text as n and e"),
     **{f"no {member}": (without(RSA, member), f"kid 'b' has no text as {member}") for member in ("n", "e")},
     **{f"no {member}": (without(CURVE, member) | {"alg": "ES256"}, f"kid 'c' has no text as {member}") for member in ("crv", "x", "y")},
-    **{f"n is {value}": (RSA | {"n": value}, "kid 'b' has no text as n") for value in (None, 7, [], {}, True)},
+    **{f"n is {value}": (RSA | {"n": value}, "kid 'b' has no text as n") for value in NO_TEXTS},
     "kid of Cognito": (RSA | {"kid": "1234+/abcd="}, "kid '1234+/abcd=': allowed: up to 128 letters, digits"),
     "kid of Hydra": (RSA | {"kid": "public:hydra.openid.id-token"}, "kid 'public:hydra.openid.id-token': allowed: up to 128"),
     "no kid": (without(RSA, "kid"), "a key without kid: allowed: up to 128"),

@@ -12,8 +12,10 @@ import pytest
 from cryptography import x509
 from support.counting import record_count
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import LeaseHeld
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import LeaseHeld, OnboardingError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import read_public_key
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.requests import read_request
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import received_certificates
 
 from .conftest import Site
@@ -97,8 +99,8 @@ def test_every_reader_refuses_or_reads_an_odd_file(what: str, file: str, content
     assert what
     reader = {"ca.pem": received_certificates.FORMS["client.pem"], "server.pem": received_certificates.FORMS["client.pem"]}
     reader["client.csr"] = received_certificates.FORMS["client.csr"]
-    reader["jws.pem"] = lambda pem: received_certificates.read_public_key(pem, where="jws.pem")
-    with suppress(received_certificates.OnboardingError):
+    reader["jws.pem"] = lambda pem: read_public_key(pem, where="jws.pem")
+    with suppress(OnboardingError):
         reader[file](content)
 
 
@@ -141,11 +143,11 @@ def test_what_concerns_everybody_ends_the_run(hub: Site, monkeypatch: pytest.Mon
 
 def meets(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """The reader of certificate requests raises this for redbank's."""
-    read, theirs = received_certificates.read_request, good()["client.csr"]
+    theirs = good()["client.csr"]
 
     def odd(content: bytes, *, where: str = "") -> object:
         if content == theirs or b"redbank" in der(content):
             raise error
-        return read(content, where=where)
+        return read_request(content, where=where)
 
-    monkeypatch.setitem(received_certificates.FORMS, "client.csr", odd)  # type: ignore[arg-type]
+    monkeypatch.setitem(received_certificates.FORMS, "client.csr", odd)
