@@ -84,7 +84,7 @@ def others_go_on(site: Site, found: list[Finding]) -> None:
 @pytest.mark.parametrize(("what", "file", "content"), ODD[::3], ids=[f"{file}, {what}" for what, file, _ in ODD[::3]])
 def test_an_odd_file_is_its_senders_fault(hub: Site, what: str, file: str, content: bytes) -> None:
     publish(hub, {**good(), file: content})
-    found = hub.together()
+    found = hub.run()
     others_go_on(hub, found)
     told = [finding for finding in found if finding.disposition is Disposition.FAULT]
     assert all(finding.reason != "unexpected" for finding in told), told
@@ -121,13 +121,13 @@ def test_a_defect_that_one_participant_meets_is_reported_and_the_others_go_on(
 ) -> None:
     publish(hub, good())
     meets(monkeypatch, defect)
-    found = hub.together()
+    found = hub.run()
     others_go_on(hub, found)
     (told,) = [finding for finding in found if finding.disposition is Disposition.FAULT]
     assert told.reason == "unexpected"
     assert re.fullmatch(rf"{type(defect).__name__} at [a-z_]+\.py:\d+: a defect of this collection\. Report it\.", told.detail)
     monkeypatch.undo()
-    assert [finding for finding in hub.together() if finding.disposition is Disposition.FAULT] == []
+    assert [finding for finding in hub.run() if finding.disposition is Disposition.FAULT] == []
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_concerns_everybody_ends_the_run(hub: Site, monkeypatch: pytest.Mon
     publish(hub, good())
     meets(monkeypatch, end)
     with pytest.raises(type(end)):
-        hub.together()
+        hub.run()
 
 
 def meets(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

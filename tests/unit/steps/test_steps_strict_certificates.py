@@ -61,7 +61,7 @@ def onboarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.F
         for values in made.participants.values():
             values["ca"] = {"kind": "none"}
         made.describe()
-    made.together()
+    made.run()
     return made
 
 

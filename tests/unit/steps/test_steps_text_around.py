@@ -89,7 +89,7 @@ def test_a_file_with_text_around_is_refused_or_stored_as_written_anew(hub: Site,
     plain = good()
     for name in FILES:
         publish(hub, {**plain, name: AROUND[around](plain[name])})
-        found = [finding for finding in hub.together() if finding.disposition is Disposition.FAULT]
+        found = [finding for finding in hub.run() if finding.disposition is Disposition.FAULT]
         assert {finding.participant for finding in found} <= {"redbank"}
         assert {finding.artefact for finding in found} <= {name, "client/hub", "publication"}
         assert {path.name for path in hub.path("store/hub/issued").iterdir()} >= {"bluebank", "greenbank"}
@@ -107,15 +107,15 @@ def test_what_is_stored_is_what_was_published(hub: Site) -> None:
     """The control, and the second run: nothing changes where nothing was around it, nor when it is there again."""
     plain: Files = good()
     publish(hub, plain)
-    hub.together()
+    hub.run()
     assert {name: received(hub, name) for name in FILES} == {name: plain[name] for name in FILES}
     publish(hub, {name: b"\xef\xbb\xbf" + content for name, content in plain.items()})
-    assert [finding for finding in hub.together() if finding.reason in {"replaced", "not-installed"}] == []
+    assert [finding for finding in hub.run() if finding.reason in {"replaced", "not-installed"}] == []
     assert {name: received(hub, name) for name in FILES} == {name: plain[name] for name in FILES}
 
 
 def test_text_on_both_sides_is_left_out(hub: Site) -> None:
     chain = good()["ca.pem"]
     publish(hub, {**good(), "ca.pem": b"S\xe3o\n" + chain + b"\xff\xfe\n"})
-    assert faults(hub.together()) == []
+    assert faults(hub.run()) == []
     assert received(hub, "ca.pem") == chain
