@@ -45,6 +45,8 @@ prepare-gateway: system node scanner
 prepare-hostile: system
 prepare-integration: system node scanner
 prepare-interruption: system node
+prepare-ledger: venv
+	@tests/lab/ledger/prepare
 prepare-molecule: system node
 prepare-mutation: system node
 prepare-secrets: system node
