@@ -8,7 +8,7 @@ An IPv4-mapped IPv6 address is the IPv4 address: an allowlist that held it as IP
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from .documents import shown
@@ -19,6 +19,7 @@ WIDEST = {4: 16, 6: 32}
 """Shortest prefix, in bits, that needs no word of acceptance."""
 
 HIGHEST_PORT = 65535
+_HTTP_PORT = 80
 
 _LONGEST_NAME = 253
 _NETWORK = "an IPv4 or IPv6 address or network, such as 203.0.113.5, 203.0.113.0/24 or 2001:db8::/48"
@@ -89,6 +90,16 @@ def parse_url(text: str) -> Url:
     if not _PATH.fullmatch(path):
         raise Refused(f"the path {shown(path)}", "segments of letters, digits and . _ ~ -, none empty, none starting with a dot")
     return Url(text, _host(parts["host"]), _port(parts["port"]), path.rstrip("/"))
+
+
+def parse_internal_url(text: str) -> Url:
+    """As ``parse_url``, but http:// too (port 80 where none is given): for what stands in the hub's own network."""
+    scheme, _, rest = text.partition("://")
+    if scheme != "http":
+        return parse_url(text)
+    url = parse_url(f"https://{rest}")
+    parts = _URL.fullmatch(url.text)
+    return replace(url, text=text, port=url.port if parts and parts["port"] else _HTTP_PORT)
 
 
 def parse_endpoint_url(text: str) -> Url:

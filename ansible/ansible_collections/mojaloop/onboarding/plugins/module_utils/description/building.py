@@ -10,6 +10,7 @@ from typing import Any
 from .addresses import Url
 from .model import (
     HUB,
+    AccountLookup,
     AuthorizationServer,
     CertificateAuthority,
     ClientOrders,
@@ -20,10 +21,13 @@ from .model import (
     HaproxyGateway,
     Hub,
     KeyChoices,
+    Ledger,
     Listener,
     NftablesFirewall,
+    Oracle,
     Participant,
     Rfc7591Server,
+    SettlementModel,
     State,
     Transport,
 )
@@ -56,12 +60,13 @@ def build_hub(values: Values, *, folder: str, state: str) -> Hub:
     """The hub from the right values of hub.yml."""
     hub = values["hub"]
     server = hub.get("authorization_server")
-    ledger = hub.get("ledger")
+    ledger, lookup = hub.get("ledger"), hub.get("account_lookup")
     return Hub(
         name=HUB,
         **_side(hub, {"kind": "internal"}, folder, state),
         authorization_server=_authorization_server(server, folder, state) if server else None,
-        ledger_url=ledger["url"].text if ledger else "",
+        ledger=_ledger(ledger, folder, state) if ledger else None,
+        account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
         first_publications=tuple(sorted(hub["first_publications"].items())),
     )
 
@@ -83,6 +88,8 @@ def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...
         first_publication=values.get("first_publication", ""),
         roles=tuple(values["roles"]) if "roles" in values else roles,
         net_debit_cap=tuple(sorted(values["net_debit_cap"].items())),
+        alarm_percentage=values.get("alarm_percentage"),
+        opening_funds=tuple(sorted(values["opening_funds"].items())),
         notification_addresses=tuple(values["notification_addresses"]),
         oauth=ClientOrders(**values["oauth"]),
         probe=probe,
@@ -131,3 +138,26 @@ def _authorization_server(values: Values, folder: str, state: str) -> Authorizat
     plain: Values = {name: value.text if isinstance(value, Url) else value for name, value in values.items()}
     files = {name: located(values[name], folder=folder, state=state) for name in _SERVER_PATHS if name in values}
     return _SERVERS[values["kind"]](**{**plain, **files})
+
+
+def _ledger(values: Values, folder: str, state: str) -> Ledger:
+    models = tuple(SettlementModel(**model) for model in values["settlement_models"])
+    return Ledger(
+        kind=values["kind"],
+        url=values["url"].text.rstrip("/"),
+        currencies=tuple(values["currencies"]),
+        ca_file=_ca_file(values, folder, state),
+        hub_name=values["hub_name"],
+        callback_url=values["callback_url"].text.rstrip("/") if "callback_url" in values else "",
+        notification_addresses=tuple(values["notification_addresses"]),
+        settlement_models=models or Ledger.settlement_models,
+    )
+
+
+def _account_lookup(values: Values, folder: str, state: str) -> AccountLookup:
+    oracles = tuple(Oracle(**{**oracle, "url": oracle["url"].text}) for oracle in values["oracles"])
+    return AccountLookup(values["kind"], values["url"].text.rstrip("/"), oracles, _ca_file(values, folder, state))
+
+
+def _ca_file(values: Values, folder: str, state: str) -> str:
+    return located(values["ca_file"], folder=folder, state=state) if "ca_file" in values else ""

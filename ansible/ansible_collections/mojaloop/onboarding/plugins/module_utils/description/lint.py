@@ -40,6 +40,7 @@ class Circumstances:
     profile: Profile | None
     hub_id: str = ""
     approval: Approval = Approval.MANUAL
+    ledger_currencies: tuple[str, ...] = ()
 
     @property
     def exposed(self) -> bool:
@@ -81,6 +82,7 @@ def circumstances(hub_file: Checked) -> Circumstances:
         PROFILES.get(values.get("profile", "")),
         values.get("hub", {}).get("id", ""),
         Approval(values.get("approval", "manual")),
+        tuple(currency for currency in (values.get("hub", {}).get("ledger") or {}).get("currencies") or () if currency),
     )
 
 
@@ -213,7 +215,7 @@ def _hub_authority(side: SideText, _around: Circumstances) -> Iterator[Problem]:
 
 def _hub_urls(side: SideText, around: Circumstances) -> Iterator[Problem]:
     server = [f"authorization_server.{name}" for name, value in (side.get("authorization_server") or {}).items() if isinstance(value, Url)]
-    for key in [*server, "ledger.url"]:
+    for key in [*server, "ledger.url", "account_lookup.url"]:
         url = side.get(key)
         if isinstance(url, Url) and around.exposed and forbidden_target(url):
             yield side.problem(key, f"the host {shown(url.host)}", "a host that is not this machine or a metadata service")
@@ -269,14 +271,7 @@ def _participant_authority(side: SideText, around: Circumstances) -> Iterator[Pr
         yield side.problem("ca.kind", shown(kind), f"{' | '.join(right)} with hosting {hosting} in profile {around.profile.name}")
 
 
-def _caps(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    currencies = side.get("currencies")
-    for currency in side.get("net_debit_cap") or {}:
-        if currencies is not None and currency not in currencies:
-            yield side.problem(f"net_debit_cap.{currency}", f"the currency {shown(currency)}", "the participant's currencies")
-
-
-_NOT_OF_A_PROBE = ("endpoint", "gateways", "firewall", "currencies", "net_debit_cap", "first_publication")
+_NOT_OF_A_PROBE = ("endpoint", "gateways", "firewall", "currencies", "net_debit_cap", "opening_funds", "first_publication")
 
 
 def _bare_probe(side: SideText, _around: Circumstances) -> Iterator[Problem]:
@@ -299,5 +294,5 @@ _SIDE_RULES: tuple[Rule, ...] = (
     _wide_addresses, _special_addresses, _repeated_addresses, _endpoint_target, _key_kinds, _listeners, _gateway_hosts,
     _firewall_hosts,
 )  # fmt: skip
-_PARTICIPANT_RULES: tuple[Rule, ...] = (_hosted, _participant_authority, _caps)
+_PARTICIPANT_RULES: tuple[Rule, ...] = (_hosted, _participant_authority)
 _PROBE_RULES: tuple[Rule, ...] = (_bare_probe,)

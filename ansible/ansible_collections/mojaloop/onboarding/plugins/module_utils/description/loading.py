@@ -17,6 +17,7 @@ from .building import build_hub, build_participant
 from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
 from .lint_hosts import lint_hosts, listed_hosts
+from .lint_ledger import lint_hub_ledger, lint_participant_ledger
 from .lint_together import by_file, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant, State
 from .profiles import PROFILES
@@ -48,7 +49,12 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False) -> 
     files, strays = _participant_files(folder / PARTICIPANTS_NAME)
     documents = [_load(path, PARTICIPANT_FILE) for path in files]
     around = circumstances(hub_file)
-    hub_problems = [*hub_file.problems, *lint_hub(hub_file), *_name_of_folder(folder, hub_file)]
+    hub_problems = [
+        *hub_file.problems,
+        *lint_hub(hub_file),
+        *lint_hub_ledger(hub_side(hub_file), circumstances(hub_file)),
+        *_name_of_folder(folder, hub_file),
+    ]
     alone = [*strays, *_participant_problems(documents, around, _listed(folder / HOSTS_NAME))]
     faulty = frozenset(problem.file for problem in alone)
     problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty)]
@@ -100,7 +106,8 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
     for document in documents:
         found += document.problems
         if document.values:
-            found += [*lint_participant(document, around), *lint_hosts(SideText(document, "", document.values), around, listed)]
+            side = SideText(document, "", document.values)
+            found += [*lint_participant(document, around), *lint_hosts(side, around, listed), *lint_participant_ledger(side, around)]
     return found
 
 

@@ -216,11 +216,59 @@ class Transport:
 
 
 @dataclass(frozen=True)
+class SettlementModel:
+    """A settlement model of the ledger. ``kind``: ``deferred-net``, ``gross`` or ``interchange-fee``; without a currency, for all."""
+
+    name: str
+    kind: str = "deferred-net"
+    currency: str = ""
+    liquidity_check: bool = True
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The hub's ledger. ``url`` is its administration API, which knows no callers: only the hub's own network may reach it.
+
+    ``callback_url``: where the hub's services reach its own outbound gateway; empty: they call the participants' endpoints.
+    """
+
+    kind: str
+    url: str
+    currencies: tuple[str, ...]
+    ca_file: str = ""
+    hub_name: str = "Hub"
+    callback_url: str = ""
+    notification_addresses: tuple[str, ...] = ()
+    settlement_models: tuple[SettlementModel, ...] = (SettlementModel("DEFERREDNET"),)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The service that knows whose an identifier of this type is (``MSISDN`` …); without a currency, for any."""
+
+    identifier: str
+    url: str
+    currency: str = ""
+    default: bool = True
+
+
+@dataclass(frozen=True)
+class AccountLookup:
+    """The hub's account lookup service. ``url`` is its administration API, which knows no callers either."""
+
+    kind: str
+    url: str
+    oracles: tuple[Oracle, ...]
+    ca_file: str = ""
+
+
+@dataclass(frozen=True)
 class Hub(Side):
     """The hub's side."""
 
     authorization_server: AuthorizationServer | None = None
-    ledger_url: str = ""
+    ledger: Ledger | None = None
+    account_lookup: AccountLookup | None = None
     first_publications: tuple[tuple[str, str], ...] = ()
     """Digests of the hub's first publication for each participant, as confirmed at the participant's site."""
 
@@ -256,6 +304,10 @@ class Participant(Side):
     roles: tuple[str, ...] = ()
     """FSPIOP resources the participant may call: ``parties``, ``quotes``, ``transfers`` …"""
     net_debit_cap: tuple[tuple[str, str], ...] = ()
+    alarm_percentage: int | None = None
+    """Per cent of a net debit cap at which the hub raises the alarm; None: as the ledger has it."""
+    opening_funds: tuple[tuple[str, str], ...] = ()
+    """What is booked once on its settlement accounts, by currency."""
     notification_addresses: tuple[str, ...] = ()
     oauth: ClientOrders = ClientOrders()
     probe: bool = False

@@ -12,11 +12,13 @@ from .model import Approval, EnvironmentKind, Participant, State
 from .profiles import PROFILES
 from .spec import Field, Flag, Many, Record, Table, Whole
 from .systems import (
+    ACCOUNT_LOOKUP,
     AUTHORIZATION_SERVER,
     CONNECTOR,
     CONNECTOR_DEFAULT,
     FIREWALL,
     GATEWAY,
+    LEDGER,
     TRANSPORT,
     TRANSPORT_DEFAULT,
     certificate_authority,
@@ -37,12 +39,10 @@ from .texts import (
     ORGANISATION,
     OWN_FILE,
     RESOURCES,
-    URL,
     choice,
     key_kinds,
 )
 
-_IDLE = "Kept for people: nothing in this version acts on it."
 _ACCEPTED = choice("accepted")
 
 _FORMAT = Field("format", Whole(1, 1), "Version of the file's format.", required=True)
@@ -92,11 +92,8 @@ _HUB = Record(
             "over another channel. A new one approves a CA or a JWS key that the hub has changed since.",
             default={},
         ),
-        Field(
-            "ledger",
-            Record("The hub's ledger.", (Field("url", URL, "Its administration API.", required=True),)),
-            f"The hub's ledger. {_IDLE}",
-        ),
+        Field("ledger", LEDGER, "The hub's ledger."),
+        Field("account_lookup", ACCOUNT_LOOKUP, "The hub's account lookup service."),
     ),
 )
 
@@ -148,7 +145,7 @@ PARTICIPANT_FILE = Record(
         Field(
             "currencies",
             Many(CURRENCY, most=50),
-            f"Currencies of its ledger accounts; bounds those of its net debit cap. {_IDLE}",
+            "Currencies of its ledger accounts; bounds those of its net debit cap and opening funds.",
             default=[],
         ),
         Field("hosting", choice("managed", "self-hosted"), "Who carries out its half: this pack, or somebody else (the default)."),
@@ -163,8 +160,17 @@ PARTICIPANT_FILE = Record(
         ),
         Field("roles", _ROLES, "FSPIOP resources it may call; the hub's defaults where absent."),
         Field("oauth", _CLIENT_ORDERS, "Replacement of its OAuth clients on demand.", default={}),
-        Field("net_debit_cap", Table(CURRENCY, AMOUNT), f"Net debit cap by currency. {_IDLE}", default={}),
-        Field("notification_addresses", Many(EMAIL, most=50), f"Whom the hub notifies. {_IDLE}", default=[]),
+        Field("net_debit_cap", Table(CURRENCY, AMOUNT), "Net debit cap by currency.", default={}),
+        Field(
+            "alarm_percentage", Whole(1, 100), "Per cent of a cap at which the hub raises the alarm; where absent, as the ledger has it."
+        ),
+        Field(
+            "opening_funds",
+            Table(CURRENCY, AMOUNT),
+            "What is booked once on its settlement accounts, by currency. A change afterwards is an error: book it in the ledger.",
+            default={},
+        ),
+        Field("notification_addresses", Many(EMAIL, most=5), "Whom the ledger's e-mails about it go to.", default=[]),
         Field(
             "probe",
             Flag(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from .addresses import parse_address, parse_endpoint_url, parse_network, parse_url
+from .addresses import parse_address, parse_endpoint_url, parse_internal_url, parse_network, parse_url
 from .documents import shown
 from .profiles import PROFILES
 from .spec import Refused, Text
@@ -51,6 +51,7 @@ COUNTRY = Text("two capital letters", r"[A-Z]{2}", longest=2)
 ADDRESS = Text("an IPv4 or IPv6 address", longest=64, parse=parse_address)
 NETWORK = Text("an IPv4 or IPv6 address or network", longest=64, parse=parse_network)
 URL = Text("https://<host>[:<port>][/<path>]", r"https://.+", longest=512, parse=parse_url)
+INTERNAL_URL = Text("https:// or http://<host>[:<port>][/<path>]", r"https?://.+", longest=400, parse=parse_internal_url)
 ENDPOINT_URL = Text("https://<host>[:<port>][/<path>]", r"https://.+", longest=512, parse=parse_endpoint_url)
 FILE = Text(
     "an absolute path, one relative to the description's folder, or one below {state}/; of letters, digits and . _ - /",
@@ -72,6 +73,10 @@ HOST = Text(
     r"[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
     longest=63,
 )
+IDENTIFIERS = ("MSISDN", "EMAIL", "PERSONAL_ID", "BUSINESS", "DEVICE", "ACCOUNT_ID", "IBAN", "ALIAS", "CONSENT", "THIRD_PARTY_LINK")
+"""Types of identifiers of a party (FSPIOP API 1.1, section 7.3.27), and two of the third-party API."""
+LEDGER_NAME = Text("2 to 30 letters, digits, _ and -", r"[A-Za-z0-9_-]{2,30}", longest=30)
+MODEL_NAME = Text("2 to 30 letters and digits", r"[A-Za-z0-9]{2,30}", longest=30)
 CURRENCY = Text("a currency code of ISO 4217, such as USD", r"[A-Z]{3}", longest=3)
 AMOUNT = Text("an amount in quotes, such as '10000' or '99.5'", r"(0|[1-9][0-9]{0,17})(\.[0-9]{0,3}[1-9])?", longest=23)
 EMAIL = Text("an e-mail address", r"[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}", longest=254)
