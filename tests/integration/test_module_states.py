@@ -96,6 +96,8 @@ ELSEWHERE = {
     "firewall": "test_module_states_hosts.py",
     "gateway": "test_module_states_hosts.py",
     "lab": "test_module_states_lab.py",
+    "ledger_hub": "../ledger/test_module_states_ledger.py",
+    "ledger_participants": "../ledger/test_module_states_ledger.py",
     "oauth_clients": "test_module_states_oauth.py",
     "onboarding_status": "test_module_states_status.py",
     "verification": "test_module_states_verification.py",
@@ -110,7 +112,7 @@ def place(tmp_path: Path) -> Place:
 def test_every_module_passes_a_state_matrix() -> None:
     folder = Path(description_check.__file__).parent
     assert {path.stem for path in folder.glob("*.py")} == {"certificates", "description_check", *ELSEWHERE}
-    texts = {file: Path(__file__).with_name(file).read_text(encoding="utf-8") for file in ELSEWHERE.values()}
+    texts = {file: (Path(__file__).parent / file).read_text(encoding="utf-8") for file in ELSEWHERE.values()}
     assert [
         name for name, file in ELSEWHERE.items() if not re.search(rf"def test_.*{name}.*_pass(es)?_the_state_matrix", texts[file])
     ] == []

@@ -2,7 +2,7 @@
 """The steps of the onboarding documents, in their order: the columns of every summary.
 
 Source: Mojaloop Hub Operations, "Technical onboarding of DFSPs", sections "Creating and sharing certificates",
-"Sharing endpoint information", "Obtaining an OAuth token" and "Testing and validation".
+"Sharing endpoint information", "Obtaining an OAuth token", "Setting up the Hub backend" and "Testing and validation".
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ DOCUMENT_STEPS: tuple[DocumentStep, ...] = (
     DocumentStep("endpoints-1", "addresses in the firewall and gateway allowlists"),
     DocumentStep("endpoints-2", "callback and API URLs configured"),
     DocumentStep("oauth", "OAuth client, roles and token"),
+    DocumentStep("backend-3", "hub's ledger accounts, e-mails and settlement models"),
+    DocumentStep("backend-5", "in the ledger: currencies, callbacks, cap, e-mails"),
     DocumentStep("testing", "security set-up validated with real traffic"),
 )
 

@@ -15,6 +15,8 @@ TESTING = "testing"
 _WITHOUT_DOOR = frozenset({"tls-1", "tls-2", "endpoints-2"})
 HOST_STEPS = frozenset({"tls-3", "tls-7", "tls-8", "endpoints-1", "endpoints-2"})
 """Steps that end in gateways and firewalls: the state folder alone cannot show that they are done."""
+LEDGER_STEPS = frozenset({"backend-3", "backend-5"})
+"""Steps that end in the hub's ledger, where one is described."""
 _HUB_ALONE = frozenset({"tls-1", "jws-1", "jws-2", "jws-3", "jws-4"})
 _NEEDS = (
     ("tls-1", "tls-2"),
@@ -126,17 +128,22 @@ def summarise(
     found = list(dict.fromkeys(findings))
     silent = dict(unheard)
     hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub))
-    rows = [_row(HUB, "active", found, shown=None, absent=frozenset(STEP_KEYS) - _HUB_ALONE, unseen=frozenset())]
+    ledger = _ledger_steps(description)
+    unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS
+    absent_at_hub = frozenset(STEP_KEYS) - _HUB_ALONE - (ledger & {"backend-3"})
+    rows = [_row(HUB, "active", found, shown=None, absent=absent_at_hub, unseen=unasked)]
     for participant in description.participants:
         if wanted and participant.name not in wanted:
             continue
-        absent = _WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()
+        absent = (_WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()) | (LEDGER_STEPS - ledger) | {"backend-3"}
+        if participant.probe:
+            absent |= LEDGER_STEPS
         if participant.state is not State.ACTIVE:
             # Of who is shut out, that it is refused can be shown.
             absent = frozenset(STEP_KEYS) - ({TESTING} if participant.name in evidence else set())
         shown = evidence.get(participant.name)
         unseen = frozenset[str]() if hub_seen and silent.keys().isdisjoint(_hosts(participant)) else HOST_STEPS
-        rows.append(_row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen))
+        rows.append(_row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen | unasked))
     return Summary(
         rows=tuple(rows),
         changes=sum(finding.disposition is Disposition.CHANGE for finding in found),
@@ -148,6 +155,13 @@ def summarise(
         check=check,
         hosts_asked=hosts_asked,
     )
+
+
+def _ledger_steps(description: Description) -> frozenset[str]:
+    """The steps in the ledger and beside it, as far as the description names these systems."""
+    hub = description.hub
+    of_the_hub = frozenset({"backend-3"} if hub.ledger or hub.account_lookup else ())
+    return of_the_hub | frozenset({"backend-5"} if hub.ledger else ())
 
 
 def _hosts(side: Side) -> set[str]:

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from ..description.model import State
-from ..document_steps import DOCUMENT_STEPS
+from ..document_steps import DOCUMENT_STEPS, DocumentStep
 from ..findings import Finding
-from .summary import Row, Standing, Summary
+from .summary import LEDGER_STEPS, Row, Standing, Summary
 
 WIDE = 8
 """Up to so many participants stand side by side; more are listed one to a line."""
@@ -68,30 +68,38 @@ def _complete(summary: Summary) -> str:
 def _table(summary: Summary) -> Iterator[str]:
     changed = "would do" if summary.check else _WORDS[Standing.CHANGED]
     words = {**_WORDS, Standing.CHANGED: changed}
-    titles = [f"{step.key:<12}{step.title}" for step in DOCUMENT_STEPS]
+    steps = _steps(summary)
+    titles = [f"{step.key:<12}{step.title}" for step in steps]
     width = max(map(len, titles)) + 2
     columns = [max(len(row.name), len(changed), len("not shown"), len(row.state)) + 2 for row in summary.rows]
     yield "step".ljust(width) + "".join(row.name.ljust(column) for row, column in zip(summary.rows, columns, strict=True))
     if any(row.state != State.ACTIVE for row in summary.rows):
         yield "state".ljust(width) + "".join(row.state.ljust(column) for row, column in zip(summary.rows, columns, strict=True)).rstrip()
-    for step, title in zip(DOCUMENT_STEPS, titles, strict=True):
+    for step, title in zip(steps, titles, strict=True):
         cells = (words[row.steps[step.key]].ljust(column) for row, column in zip(summary.rows, columns, strict=True))
         yield (title.ljust(width) + "".join(cells)).rstrip()
 
 
 def _list(summary: Summary) -> Iterator[str]:
-    yield "Steps in order: " + " ".join(step.key for step in DOCUMENT_STEPS)
+    yield "Steps in order: " + " ".join(step.key for step in _steps(summary))
     yield "Marks: . done, + done now, ? not shown, w pending, F failed, - not applicable"
     yield from (f"{row.name:<32}{row.state}" for row in summary.rows if row.state != State.ACTIVE)
     open_rows = [row for row in summary.rows if not row.complete]
-    yield from (_marks(row) for row in open_rows[:200])
+    yield from (_marks(row, _steps(summary)) for row in open_rows[:200])
     yield f"{len(summary.rows) - len(open_rows)} of {len(summary.rows)} rows have every step done" + (
         f"; {len(open_rows) - 200} open ones not listed" if len(open_rows) > 200 else ""  # noqa: PLR2004 -- the bound of the line above
     )
 
 
-def _marks(row: Row) -> str:
-    return f"{row.name:<32}" + "".join(_MARKS[row.steps[step.key]] for step in DOCUMENT_STEPS)
+def _steps(summary: Summary) -> list[DocumentStep]:
+    """The steps of the documents; those in the ledger only where a ledger is described."""
+    rows = summary.rows
+    applies = {key for key in LEDGER_STEPS if any(row.steps[key] is not Standing.NOT_APPLICABLE for row in rows)}
+    return [step for step in DOCUMENT_STEPS if step.key not in LEDGER_STEPS or step.key in applies]
+
+
+def _marks(row: Row, steps: Iterable[DocumentStep]) -> str:
+    return f"{row.name:<32}" + "".join(_MARKS[row.steps[step.key]] for step in steps)
 
 
 def _awaited(finding: Finding) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from .certificate_signing import sign_requests
+from .ledger import keep_ledger_hub, keep_ledger_participants
 from .oauth_clients import register_clients
 from .own_certificates import make_own_certificates
 from .publications import publish_all
@@ -36,8 +37,10 @@ PUBLISH = Step("publish", CERTIFICATES, publish_all, reads=frozenset({"generate"
 RECEIVE = Step("receive", CERTIFICATES, receive_all, reads=frozenset({"publish"}))
 SIGN = Step("sign", CERTIFICATES, sign_requests, reads=frozenset({"receive"}))
 REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, RECEIVE))
+LEDGER_HUB = Step("ledger_hub", "ledger_hub", keep_ledger_hub)
+LEDGER_PARTICIPANTS = Step("ledger_participants", "ledger_participants", keep_ledger_participants)
 
-TABLE: tuple[Step, ...] = (GENERATE, PUBLISH, RECEIVE, SIGN, REGISTER)
+TABLE: tuple[Step, ...] = (GENERATE, PUBLISH, RECEIVE, SIGN, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
 """All steps, in the order of a pass."""
 
 

@@ -149,6 +149,11 @@ def published_path(sender: str, receiver: str) -> str:
     return f"journal/sequences/published/{sender}/{receiver}.json"
 
 
+def opening_funds_path(participant: str, currency: str) -> str:
+    """What was asked of the ledger as a participant's opening funds in one currency, and whether it was booked."""
+    return f"journal/ledger/{participant}/{currency}.json"
+
+
 def seen_path(reader: str, sender: str) -> str:
     """The highest sequence number a side has accepted from another."""
     return f"journal/sequences/seen/{reader}/{sender}.json"

@@ -1,0 +1,95 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The hub and its participants in the hub's ledger, as two steps of a run.
+
+Whoever is shut out is so first, because nothing about the others may delay it. A ledger that cannot be reached, or does not answer,
+is reported once: asked about each of a thousand participants, it would cost a timeout a thousand times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+from ..description.model import HUB, AccountLookup, Ledger, Participant, State
+from ..errors import RemoteError
+from ..findings import Disposition, Finding
+from ..ledger.account_lookup import AccountLookupClient, oracles_in_lookup
+from ..ledger.client import LedgerClient
+from ..ledger.convergence import Difference, NoAnswer
+from ..ledger.funds import Openings
+from ..ledger.hub import hub_in_ledger
+from ..ledger.model import desired_hub, desired_participant
+from ..ledger.participants import ParticipantInLedger
+from ..remote.changes import Changes
+from ..remote.errors import Unreachable
+from ..remote.http import HttpClient, Route
+from .run import Run
+
+TIMEOUT = 10.0
+"""Seconds for each answer; a ledger without its message broker gives none at all."""
+HUB_STEP, PARTICIPANT_STEP = "backend-3", "backend-5"
+
+
+def keep_ledger_hub(run: Run) -> None:
+    """The hub's accounts for each currency, its e-mails and settlement models; the oracles of account lookup."""
+    hub = run.description.hub
+    if hub.ledger and _is_asked(run):
+        with _changes(run, hub.ledger) as changes:
+            client = LedgerClient(changes, hub.ledger.url)
+            _noted(run, HUB, HUB_STEP, hub_in_ledger(desired_hub(hub.ledger), client, dry_run=run.rehearsal))
+    if hub.account_lookup and _is_asked(run):
+        with _changes(run, hub.account_lookup) as changes:
+            lookup = AccountLookupClient(changes, hub.account_lookup.url)
+            found = oracles_in_lookup(hub.account_lookup.oracles, lookup, dry_run=run.rehearsal)
+            _noted(run, HUB, HUB_STEP, found, system="account-lookup")
+
+
+def keep_ledger_participants(run: Run) -> None:
+    """Each participant's accounts, caps, callback URLs, e-mails, state and opening funds."""
+    ledger = run.description.hub.ledger
+    if ledger is None or not _is_asked(run):
+        return
+    with _changes(run, ledger) as changes:
+        client = LedgerClient(changes, ledger.url)
+        for participant in _shut_out_first(run):
+            there = ParticipantInLedger(
+                desired_participant(ledger, participant), client, Openings(run.tree, participant.name), run.rehearsal
+            )
+            left = there.remaining() if participant.state is State.OFFBOARDED else iter(())
+            if not _noted(run, participant.name, PARTICIPANT_STEP, chain(there.ensure(), left)):
+                return
+
+
+def _shut_out_first(run: Run) -> list[Participant]:
+    with_place = (participant for participant in run.chosen if not participant.probe)
+    return sorted(with_place, key=lambda participant: (participant.state is State.ACTIVE, participant.name))
+
+
+def _is_asked(run: Run) -> bool:
+    """Whether the hub's half is carried out here, and other systems may be asked."""
+    return HUB in run.sides and run.online
+
+
+@contextmanager
+def _changes(run: Run, system: Ledger | AccountLookup) -> Iterator[Changes]:
+    http = HttpClient(Route(system.ca_file, internal=True), timeout=TIMEOUT)
+    try:
+        yield Changes(http, dry_run=run.rehearsal)
+    finally:
+        http.close()
+
+
+def _noted(run: Run, participant: str, step: str, differences: Iterator[Difference], *, system: str = "ledger") -> bool:
+    """Keep the findings; an error is this participant's own. False: the system has fallen silent, and is not asked about others."""
+    with run.guarded(participant, step, HUB, system):
+        try:
+            for each in differences:
+                run.note(Finding(participant, step, HUB, each.artefact, each.reason, each.disposition, each.pending_on, each.detail))
+        except (Unreachable, NoAnswer) as error:
+            reason = f"{system}-unreachable" if isinstance(error, Unreachable) else f"{system}-silent"
+            run.note(Finding(participant, step, HUB, system, reason, Disposition.FAULT, detail=str(error)))
+            return False
+        except RemoteError as error:
+            run.note(Finding(participant, step, HUB, system, f"{system}-unusable", Disposition.FAULT, detail=str(error)))
+    return True

@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Oracles, kept at a stand-in for the account lookup service: set up once, changed where they differ, faults reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.account_lookup_stand_in import AccountLookupStandIn, account_lookup_stand_in
+from support.between import AFTER, BEFORE, PASS, TWICE, Between, between
+from support.ports import free_port
+
+from .conftest import Site, changed, faults, hub_file, reasons
+
+
+@pytest.fixture
+def lookup() -> Iterator[AccountLookupStandIn]:
+    with account_lookup_stand_in() as made:
+        yield made
+
+
+@pytest.fixture
+def way(lookup: AccountLookupStandIn) -> Iterator[Between]:
+    with between(lookup.url) as made:
+        yield made
+
+
+@pytest.fixture
+def site(tmp_path: Path, way: Between) -> Site:
+    """A hub with an account lookup service and no ledger."""
+    hub = hub_file("http://127.0.0.1:1")
+    del hub["hub"]["ledger"]
+    oracles = [
+        {"identifier": "MSISDN", "url": "http://oracle.switch.example:3000/msisdn"},
+        {"identifier": "ACCOUNT_ID", "url": "http://oracle.switch.example:3000/accounts", "currency": "USD", "default": False},
+    ]
+    hub["hub"]["account_lookup"] = {"kind": "account-lookup-service", "url": way.url, "oracles": oracles}
+    return Site(tmp_path, hub)
+
+
+ALL = changed("oracle/MSISDN oracle-missing", "oracle/ACCOUNT_ID/USD oracle-missing")
+
+
+def urls(lookup: AccountLookupStandIn) -> dict[str, str]:
+    return {each["oracleIdType"]: each["endpoint"]["value"] for each in lookup.oracles.values()}
+
+
+def test_oracles_are_set_up_once_and_changed_where_they_differ(lookup: AccountLookupStandIn, way: Between, site: Site) -> None:
+    assert reasons(site.run_hub(check=True), "hub") == ALL
+    assert not way.changing()
+    assert reasons(site.run_hub(), "hub") == ALL
+    assert [each["isDefault"] for each in lookup.listed()] == [1, 0]
+    way.forget()
+    assert site.run_hub() == []
+    assert not way.changing()
+    site.hub["hub"]["account_lookup"]["oracles"][0]["url"] = "http://oracle2.switch.example"
+    assert reasons(site.run_hub(), "hub") == changed("oracle/MSISDN oracle-differs")
+    assert urls(lookup) == {"MSISDN": "http://oracle2.switch.example", "ACCOUNT_ID": "http://oracle.switch.example:3000/accounts"}
+    site.hub["hub"]["account_lookup"]["oracles"][0]["default"] = False
+    assert faults(site.run_hub()) == [("hub", "oracle/MSISDN", "oracle-stays-default")]
+
+
+def test_oracles_of_others_are_left_alone(lookup: AccountLookupStandIn, site: Site) -> None:
+    lookup.create({"oracleIdType": "IBAN", "endpoint": {"value": "http://elsewhere.example", "endpointType": "URL"}})
+    site.run_hub()
+    assert urls(lookup)["IBAN"] == "http://elsewhere.example"
+
+
+@pytest.mark.parametrize("fate", [AFTER, TWICE])
+def test_what_the_service_has_counts_and_not_what_it_answers(lookup: AccountLookupStandIn, way: Between, site: Site, fate: str) -> None:
+    way.misbehave = lambda seen: fate if seen.method != "GET" else PASS
+    assert reasons(site.run_hub(), "hub") == ALL
+    assert len(lookup.oracles) == len(ALL)
+
+
+def test_a_service_that_refuses_or_is_down_is_an_error(way: Between, site: Site) -> None:
+    way.misbehave = lambda seen: BEFORE if seen.method != "GET" else PASS
+    refused = [("hub", "oracle/MSISDN", "not-taken-over"), ("hub", "oracle/ACCOUNT_ID/USD", "not-taken-over")]
+    assert faults(site.run_hub()) == refused
+    site.hub["hub"]["account_lookup"]["url"] = f"http://127.0.0.1:{free_port()}"
+    assert faults(site.run_hub()) == [("hub", "account-lookup", "account-lookup-unreachable")]
