@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SELECTOR = "istio"
 """Label by which Istio's objects choose the pods of a gateway."""
 READY_PORT = 15021
+FIRST_UNPRIVILEGED = 1024
 
 
 @dataclass(frozen=True)
@@ -153,3 +154,8 @@ def load_balancer_addresses(status: kubernetes.core.v1.outputs.ServiceStatus | N
     """The addresses or names that a load balancer was given; none until it has some."""
     given = status.load_balancer.ingress if status and status.load_balancer else None
     return [address for each in given or () if (address := each.ip or each.hostname)]
+
+
+def pod_port(port: int) -> int:
+    """Pods without privileges cannot listen below 1024: Istio finds the port behind the service's by itself."""
+    return port if port >= FIRST_UNPRIVILEGED else port + 8000

@@ -10,13 +10,13 @@ import pulumi
 
 from .components import HUB, Component
 from .egress import EgressGateway, EgressGatewayArgs
-from .gateway_workload import SELECTOR, GatewayWorkloadArgs
+from .gateway_workload import SELECTOR, GatewayWorkloadArgs, pod_port
 from .hub_facts import HubFacts
-from .ingress import FspiopGateway, IngressGatewayArgs, InternalGateway
+from .ingress import FspiopGateway, IngressGatewayArgs, InternalGateway, gateway_outputs
 from .interop_routes import admin_routes, interop_routes
 from .namespaces import GuardedNamespace, GuardedNamespaceArgs, Quota
 from .openings import Opening, Way
-from .outputs import GatewayOutputs, HubOutputs
+from .outputs import HubOutputs
 from .settings import HubSettings
 
 SERVICES = "mojaloop"
@@ -25,7 +25,7 @@ INTERNAL = "istio-ingress-int"
 EGRESS = "istio-egress"
 GATEWAYS = {EXTERNAL: "ext-gateway", INTERNAL: "int-gateway", EGRESS: "egress-gateway"}
 """The gateway of each gateway namespace."""
-TLS_PORT, FIRST_UNPRIVILEGED = 443, 1024
+TLS_PORT = 443
 
 
 class HubNamespaces(Component):
@@ -56,8 +56,8 @@ class HubGateways(Component):
         self.outputs = HubOutputs(
             environment=hub.environment,
             services_namespace=SERVICES,
-            fspiop=_gateway_outputs(external, self._fspiop.addresses),
-            internal=_gateway_outputs(internal, self._internal.addresses),
+            fspiop=gateway_outputs(external, self._fspiop.addresses),
+            internal=gateway_outputs(internal, self._internal.addresses),
             egress_namespace=EGRESS,
             egress_gateway=GATEWAYS[EGRESS],
         )
@@ -72,11 +72,11 @@ def hub_namespaces(settings: HubSettings) -> list[GuardedNamespaceArgs]:
             "allow-to-within": Opening(Way.TO, SERVICES),
             "allow-external-gateway": Opening(Way.FROM, EXTERNAL),
             "allow-internal-gateway": Opening(Way.FROM, INTERNAL),
-            "allow-to-egress-gateway": Opening(Way.TO, EGRESS, (_pod_port(TLS_PORT),)),
+            "allow-to-egress-gateway": Opening(Way.TO, EGRESS, (pod_port(TLS_PORT),)),
         },
         EXTERNAL: {"allow-to-services": Opening(Way.TO, SERVICES)},
         INTERNAL: {"allow-to-services": Opening(Way.TO, SERVICES)},
-        EGRESS: {"allow-services": Opening(Way.FROM, SERVICES, (_pod_port(TLS_PORT),), own_pods={SELECTOR: GATEWAYS[EGRESS]})},
+        EGRESS: {"allow-services": Opening(Way.FROM, SERVICES, (pod_port(TLS_PORT),), own_pods={SELECTOR: GATEWAYS[EGRESS]})},
     }
     quotas = {SERVICES: Quota("32", "64Gi", 200)}
     of_a_gateway = Quota("8", "16Gi", 3 * settings.replicas)
@@ -122,25 +122,8 @@ def workload(settings: HubSettings, namespace: str, port: int) -> GatewayWorkloa
         owner=HUB,
         image=settings.proxy_image,
         replicas=settings.replicas,
-        ports=((port, _pod_port(port)),),
+        ports=((port, pod_port(port)),),
     )
     if namespace == EGRESS:
         return args
     return replace(args, service_type=settings.service_type, source_address=settings.source_address)
-
-
-def _pod_port(port: int) -> int:
-    """Pods without privileges cannot listen below 1024: Istio finds the port behind the service's by itself."""
-    return port if port >= FIRST_UNPRIVILEGED else port + 8000
-
-
-def _gateway_outputs(args: IngressGatewayArgs, addresses: pulumi.Output[list[str]]) -> GatewayOutputs:
-    return GatewayOutputs(
-        namespace=args.workload.namespace,
-        gateway=args.workload.gateway,
-        listener=args.listener,
-        host=args.host,
-        port=args.port,
-        certificate=args.certificate,
-        addresses=addresses,
-    )

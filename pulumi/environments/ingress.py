@@ -21,6 +21,7 @@ from .gateway_identity import (
 )
 from .gateway_workload import GatewayWorkload, GatewayWorkloadArgs
 from .hub_facts import TokenIssuer
+from .outputs import GatewayOutputs
 
 ISTIO_NETWORKING = "networking.istio.io/v1"
 ISTIO_SECURITY = "security.istio.io/v1"
@@ -112,6 +113,13 @@ class FspiopGateway(IngressGateway):
         self.policy("source-once", ENVOY_FILTER, "EnvoyFilter", source_once_spec(self._selector))
 
 
+class CallbackGateway(IngressGateway):
+    """The gateway on which a participant takes the hub's callbacks. Which certificate is the hub's, a policy of Ansible's says."""
+
+    def _guard(self) -> None:
+        self.policy("source-once", ENVOY_FILTER, "EnvoyFilter", source_once_spec(self._selector))
+
+
 class InternalGateway(IngressGateway):
     """The gateway of the hub's own staff and tools, open to networks that the stack names, to none by default."""
 
@@ -122,3 +130,16 @@ class InternalGateway(IngressGateway):
     def _guard(self) -> None:
         if self._sources:
             self.policy("sources", ISTIO_SECURITY, "AuthorizationPolicy", allow_networks_spec(self._selector, self._sources))
+
+
+def gateway_outputs(args: IngressGatewayArgs, addresses: pulumi.Output[list[str]]) -> GatewayOutputs:
+    """What a stack hands on about one gateway."""
+    return GatewayOutputs(
+        namespace=args.workload.namespace,
+        gateway=args.workload.gateway,
+        listener=args.listener,
+        host=args.host,
+        port=args.port,
+        certificate=args.certificate,
+        addresses=addresses,
+    )

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Ways through a default-deny policy, as specifications of NetworkPolicy: always to or from a named place, never the world."""
+"""Ways through a default-deny policy, as specifications of NetworkPolicy: always to or from a named peer, never the world."""
 
 from __future__ import annotations
 
@@ -30,17 +30,23 @@ class Way(StrEnum):
 
 @dataclass(frozen=True)
 class Opening:
-    """TCP (and UDP where said) between the selected pods of a namespace and those of another, on these ports (none: all).
+    """TCP (and UDP where said) between the selected pods of a namespace and a peer, on these ports (none: all).
 
-    ``own_pods`` and ``pods`` select by labels; none: all pods.
+    The peer is another namespace (``pods`` select in it by labels; none: all pods), or ``networks`` outside the cluster.
+    ``own_pods`` select by labels; none: all pods.
     """
 
     way: Way
-    namespace: str
+    namespace: str = ""
     ports: tuple[int, ...] = ()
     own_pods: Mapping[str, str] = field(default_factory=dict)
     pods: Mapping[str, str] = field(default_factory=dict)
     udp: bool = False
+    networks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.namespace) == bool(self.networks):
+            raise ValueError("an opening leads to one namespace, or to networks")
 
     @classmethod
     def to_dns(cls) -> Opening:
@@ -55,14 +61,21 @@ class Opening:
 
 def network_policy_spec(opening: Opening) -> NetworkPolicySpecArgsDict:
     """The specification of the policy that leaves one way open."""
-    peer: NetworkPolicyPeerArgsDict = {"namespace_selector": {"match_labels": {NAMESPACE_NAME: opening.namespace}}}
-    if opening.pods:
-        peer["pod_selector"] = {"match_labels": dict(opening.pods)}
+    peers = _peers(opening)
     ports = _ports(opening)
     selected: NetworkPolicySpecArgsDict = {"pod_selector": {"match_labels": dict(opening.own_pods)} if opening.own_pods else {}}
     if opening.way is Way.FROM:
-        return {**selected, "policy_types": ["Ingress"], "ingress": [{"from_": [peer], **({"ports": ports} if ports else {})}]}
-    return {**selected, "policy_types": ["Egress"], "egress": [{"to": [peer], **({"ports": ports} if ports else {})}]}
+        return {**selected, "policy_types": ["Ingress"], "ingress": [{"from_": peers, **({"ports": ports} if ports else {})}]}
+    return {**selected, "policy_types": ["Egress"], "egress": [{"to": peers, **({"ports": ports} if ports else {})}]}
+
+
+def _peers(opening: Opening) -> list[NetworkPolicyPeerArgsDict]:
+    if opening.networks:
+        return [{"ip_block": {"cidr": network}} for network in opening.networks]
+    peer: NetworkPolicyPeerArgsDict = {"namespace_selector": {"match_labels": {NAMESPACE_NAME: opening.namespace}}}
+    if opening.pods:
+        peer["pod_selector"] = {"match_labels": dict(opening.pods)}
+    return [peer]
 
 
 def _ports(opening: Opening) -> list[NetworkPolicyPortArgsDict]:

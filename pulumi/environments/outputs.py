@@ -49,3 +49,28 @@ class HubOutputs:
             "internalGateway": dict(vars(self.internal)),
             "egressGateway": {"namespace": self.egress_namespace, "gateway": self.egress_gateway},
         }
+
+
+@dataclass(frozen=True)
+class DfspOutputs:
+    """One managed participant's environment, for the playbooks that go on from here."""
+
+    environment: str
+    participant: str
+    namespace: str
+    callbacks: GatewayOutputs
+    connector_service: str
+    secrets: dict[str, str]
+    """What the playbooks write: the name of each Secret, by what it is for."""
+
+    def exported(self) -> dict[str, Any]:
+        """The outputs of the stack."""
+        return {
+            "format": FORMAT,
+            "environment": self.environment,
+            "participant": self.participant,
+            "namespace": self.namespace,
+            "callbackGateway": dict(vars(self.callbacks)),
+            "connectorService": self.connector_service,
+            "secrets": self.secrets,
+        }

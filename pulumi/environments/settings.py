@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
@@ -24,6 +24,8 @@ WIDEST = {4: 8, 6: 32}
 """The shortest prefix of a network that may be let in, by the version of IP."""
 
 
+Values = Mapping[str, str | None]
+"""A stack's configuration as it stands, by key."""
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _Value = TypeVar("_Value")
 
@@ -52,50 +54,89 @@ class ServiceType(StrEnum):
 
 
 @dataclass(frozen=True)
-class HubSettings:
-    """The hub's stack. The field names are the keys in ``Pulumi.yaml``, written in its way (``proxyImage``)."""
+class ClusterSettings:
+    """What every stack says of its cluster. The field names are the keys in ``Pulumi.yaml``, written in its way (``proxyImage``)."""
 
     description: str
-    """Folder of the environment's description; empty: the folder of the stack's name in ``inventories``."""
+    """Folder of the environment's description; empty: the folder of the environment's name in ``inventories``."""
     context: str
     """The context of the kubeconfig file that KUBECONFIG names."""
-    internal_domain: str
-    """Domain of the hub's internal interfaces (``intapi.<domain>``)."""
-    internal_sources: tuple[str, ...]
-    """Networks whose calls the internal gateway accepts; none: nothing passes."""
     proxy_image: str
     """Istio's proxy, by digest."""
     replicas: int
-    """Replicas of each gateway."""
+    """Replicas of each gateway and of each workload that can have several."""
     service_type: ServiceType
     source_address: SourceAddress
     server_certificate: str
     """Name of the Secrets in which the gateways find their certificate, key and the CA of their clients."""
     mesh_namespace: str
     """Where istiod runs."""
+
+
+@dataclass(frozen=True)
+class HubSettings(ClusterSettings):
+    """The hub's stack."""
+
+    internal_domain: str
+    """Domain of the hub's internal interfaces (``intapi.<domain>``)."""
+    internal_sources: tuple[str, ...]
+    """Networks whose calls the internal gateway accepts; none: nothing passes."""
     release: str
     """Helm release of the Mojaloop services: the prefix of their names."""
 
 
-def parse_hub_settings(values: Mapping[str, str | None], *, where: str) -> HubSettings:
+@dataclass(frozen=True)
+class DfspSettings(ClusterSettings):
+    """The stack of one managed participant."""
+
+    exchange: str
+    """Folder of the published exchange; empty: that of the environment's state folder."""
+    connector_image: str
+    """The Mojaloop SDK (sdk-scheme-adapter), by digest."""
+    cache_image: str
+    """Redis, by digest."""
+    backend_image: str
+    """The participant's core connector, or the Testing Toolkit in its place, by digest."""
+
+
+def parse_hub_settings(values: Values, *, where: str) -> HubSettings:
     """The settings from the raw texts of a stack's configuration; SettingsError with every problem, keys that nothing reads included."""
     reader = _Reader(values, known=keys(HubSettings))
     settings = HubSettings(
-        description=values.get("description") or "",
-        context=reader.matching("context", re.compile(r"[^\s]+"), "the name of a context"),
+        **_of_the_cluster(reader),
         internal_domain=reader.matching("internalDomain", DOMAIN, "a domain name"),
         internal_sources=reader.networks("internalSources"),
-        proxy_image=reader.matching("proxyImage", IMAGE, "an image with its digest: registry/name@sha256:<64 hexadecimal digits>"),
-        replicas=reader.number("replicas", 1, 20),
-        service_type=reader.choice("serviceType", ServiceType),
-        source_address=reader.choice("sourceAddress", SourceAddress),
-        server_certificate=reader.matching("serverCertificate", NAME, "the name of a Secret"),
-        mesh_namespace=reader.matching("meshNamespace", NAME, "the name of a namespace"),
         release=reader.matching("release", NAME, "the name of a Helm release"),
     )
-    if reader.problems:
-        raise SettingsError(reader.problems, where=where)
+    reader.end(where)
     return settings
+
+
+def parse_dfsp_settings(values: Values, *, where: str) -> DfspSettings:
+    """As ``parse_hub_settings``, for the stack of a managed participant."""
+    reader = _Reader(values, known=keys(DfspSettings))
+    settings = DfspSettings(
+        **_of_the_cluster(reader),
+        exchange=values.get("exchange") or "",
+        connector_image=reader.image("connectorImage"),
+        cache_image=reader.image("cacheImage"),
+        backend_image=reader.image("backendImage"),
+    )
+    reader.end(where)
+    return settings
+
+
+def _of_the_cluster(reader: _Reader) -> dict[str, Any]:
+    return {
+        "description": reader.values.get("description") or "",
+        "context": reader.matching("context", re.compile(r"[^\s]+"), "the name of a context"),
+        "proxy_image": reader.image("proxyImage"),
+        "replicas": reader.number("replicas", 1, 20),
+        "service_type": reader.choice("serviceType", ServiceType),
+        "source_address": reader.choice("sourceAddress", SourceAddress),
+        "server_certificate": reader.matching("serverCertificate", NAME, "the name of a Secret"),
+        "mesh_namespace": reader.matching("meshNamespace", NAME, "the name of a namespace"),
+    }
 
 
 def keys(settings: type) -> list[str]:
@@ -106,36 +147,43 @@ def keys(settings: type) -> list[str]:
 class _Reader:
     """Reads values by rule. A wrong value is noted and stood in for, so that the others are judged too."""
 
-    def __init__(self, values: Mapping[str, str | None], known: Iterable[str]) -> None:
-        self._values = values
+    def __init__(self, values: Values, known: Iterable[str]) -> None:
+        self.values = values
         strangers = sorted(values.keys() - {*known})
         self.problems = [f"{key}: is no key of this program; allowed: {', '.join(known)}" for key in strangers]
 
     def matching(self, key: str, pattern: re.Pattern[str], allowed: str) -> str:
-        text = self._values.get(key) or ""
+        text = self.values.get(key) or ""
         return text if pattern.fullmatch(text) else self._refuse(key, allowed, "")
 
+    def image(self, key: str) -> str:
+        return self.matching(key, IMAGE, "an image with its digest: registry/name@sha256:<64 hexadecimal digits>")
+
     def number(self, key: str, least: int, most: int) -> int:
-        text = self._values.get(key) or ""
+        text = self.values.get(key) or ""
         right = re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most
         return int(text) if right else self._refuse(key, f"{least} to {most}", least)
 
     def choice(self, key: str, choices: type[_Choice]) -> _Choice:
-        text = self._values.get(key) or ""
+        text = self.values.get(key) or ""
         first = next(iter(choices))
         return choices(text) if text in {*choices} else self._refuse(key, ", ".join(choices), first)
 
     def networks(self, key: str) -> tuple[str, ...]:
         allowed = f"a list of networks, at least /{WIDEST[4]} (IPv6: /{WIDEST[6]}) long"
         try:
-            listed = json.loads(self._values.get(key) or "[]")
+            listed = json.loads(self.values.get(key) or "[]")
             networks = [ip_network(text) for text in listed if isinstance(text, str)]
         except (ValueError, TypeError):
             return self._refuse(key, allowed, ())
         narrow = all(network.prefixlen >= WIDEST[network.version] for network in networks)
         return tuple(map(str, networks)) if narrow and len(networks) == len(listed) else self._refuse(key, allowed, ())
 
+    def end(self, where: str) -> None:
+        if self.problems:
+            raise SettingsError(self.problems, where=where)
+
     def _refuse(self, key: str, allowed: str, instead: _Value) -> _Value:
-        found = self._values.get(key)
+        found = self.values.get(key)
         self.problems.append(f"{key}: found {'nothing' if found is None else repr(found)}; allowed: {allowed}")
         return instead

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pulumi
@@ -10,27 +12,66 @@ from pulumi.runtime.config import CONFIG, get_config_env
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
+from .dfsp_facts import DfspFacts, read_dfsp_facts
 from .hub_facts import HubFacts, read_hub_facts
-from .settings import HubSettings, keys, parse_hub_settings
+from .settings import ClusterSettings, DfspSettings, HubSettings, keys, parse_dfsp_settings, parse_hub_settings
 
 INVENTORIES = Path("../../inventories")
 """Seen from the folder of a program, where Pulumi runs it."""
 
 
+STATE = Path("../../.state")
+
+
 def read_hub_stack() -> tuple[HubSettings, HubFacts]:
-    """The hub's settings and description. Ends the program with a readable error where one of them is wrong."""
+    """The settings and description of the hub, whose stack has its environment's name.
+
+    Ends the program with a readable error where one of them is wrong.
+    """
+    environment = pulumi.get_stack()
+    with _readable_errors():
+        settings = parse_hub_settings(_raw(HubSettings), where=_file())
+        return settings, read_hub_facts(_description(settings, environment))
+
+
+def read_dfsp_stack() -> tuple[DfspSettings, DfspFacts]:
+    """The settings, description and the hub's publication of a participant, whose stack is called ``<environment>.<participant>``.
+
+    Ends the program with a readable error where one of them is wrong.
+    """
+    environment, _, participant = pulumi.get_stack().partition(".")
+    with _readable_errors():
+        settings = parse_dfsp_settings(_raw(DfspSettings), where=_file())
+        exchange = Path(settings.exchange) if settings.exchange else STATE / environment / "exchange"
+        return settings, read_dfsp_facts(_description(settings, environment), exchange, participant)
+
+
+def export(outputs: Mapping[str, object]) -> None:
+    """Hand the outputs on."""
+    for name, value in outputs.items():
+        pulumi.export(name, value)
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
     try:
-        settings = parse_hub_settings(_raw(), where=f"Pulumi.{pulumi.get_stack()}.yaml")
-        folder = Path(settings.description) if settings.description else INVENTORIES / pulumi.get_stack()
-        return settings, read_hub_facts(folder)
+        yield
     except OnboardingError as error:
         raise pulumi.RunError(str(error)) from error
 
 
-def _raw() -> dict[str, str | None]:
+def _file() -> str:
+    return f"Pulumi.{pulumi.get_stack()}.yaml"
+
+
+def _description(settings: ClusterSettings, environment: str) -> Path:
+    return Path(settings.description) if settings.description else INVENTORIES / environment
+
+
+def _raw(settings: type[ClusterSettings]) -> dict[str, str | None]:
     """The stack's own configuration as it stands: of what is given and of what the program knows, every key."""
     prefix = f"{pulumi.get_project()}:"
     given = {**get_config_env(), **CONFIG.get()}
     names = [key.removeprefix(prefix) for key in given if key.startswith(prefix)]
     config = pulumi.Config()
-    return {name: config.get(name) for name in (*keys(HubSettings), *names)}
+    return {name: config.get(name) for name in (*keys(settings), *names)}

@@ -7,11 +7,10 @@ import pulumi
 
 from environments.cluster import ClusterTarget
 from environments.hub import HubGateways, HubNamespaces
-from environments.stack import read_hub_stack
+from environments.stack import export, read_hub_stack
 
 settings, hub = read_hub_stack()
 cluster = ClusterTarget("cluster", settings.context)
 namespaces = HubNamespaces("namespaces", settings, cluster.options)
 gateways = HubGateways("gateways", settings, hub, pulumi.ResourceOptions(provider=cluster.provider, depends_on=[namespaces]))
-for name, value in gateways.outputs.exported().items():
-    pulumi.export(name, value)
+export(gateways.outputs.exported())

@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One managed participant as its description has it, and the hub as it published itself to this participant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import HUB, Description, Endpoint, Participant, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.inputs import InputRefused
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.approvals import read_endpoints
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import published_path
+
+PUBLISHED = "endpoints.json"
+MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class DfspFacts:
+    """What Kubernetes needs to know of a participant, and of the hub that it connects to."""
+
+    environment: str
+    participant: str
+    fspiop_id: str
+    currencies: tuple[str, ...]
+    host: str
+    port: int
+    hub_host: str
+    hub_port: int
+    hub_path: str
+    hub_addresses: tuple[str, ...]
+    """Networks (of one address each) where the hub's host is."""
+    hub_sources: tuple[str, ...]
+    """Networks that the hub's calls come from."""
+
+    @property
+    def namespace(self) -> str:
+        """The participant's namespace: its id in the form of Kubernetes. Descriptions hold no two ids that become the same."""
+        return self.participant.lower().replace("_", "-")
+
+
+def read_dfsp_facts(folder: Path, exchange: Path, participant: str) -> DfspFacts:
+    """The facts from a folder of descriptions and a published exchange; OnboardingError where something lacks or is not approved."""
+    description = load_description(folder)
+    found = _managed(description, participant, where=str(folder / "participants" / f"{participant}.yml"))
+    path = exchange.parent / published_path(HUB, participant, PUBLISHED)
+    _compare(description, _read(path), where=str(path))
+    own, hub = _endpoint(found.endpoint, participant), _endpoint(description.hub.endpoint, HUB)
+    return DfspFacts(
+        environment=description.environment,
+        participant=found.name,
+        fspiop_id=found.fspiop_id,
+        currencies=found.currencies,
+        host=own.host,
+        port=own.port,
+        hub_host=hub.host,
+        hub_port=hub.port,
+        hub_path=hub.base_path,
+        hub_addresses=tuple(f"{address}/{address.max_prefixlen}" for address in hub.addresses),
+        hub_sources=tuple(map(str, description.hub.egress_addresses)),
+    )
+
+
+def _managed(description: Description, name: str, *, where: str) -> Participant:
+    if name in description.broken_names:
+        problems = next(said for file, said in description.broken if Path(file).stem == name)
+        raise OnboardingError("; ".join(problems), where=where)
+    if name not in description.known_names:
+        known = ", ".join(sorted(each.name for each in description.participants if each.managed))
+        what = f"there is no participant {name!r} in {description.environment}"
+        raise OnboardingError(what, where=where, remedy=f"A stack is called <environment>.<participant>; managed ones: {known}.")
+    found = description.participant(name)
+    if not found.managed:
+        raise OnboardingError(f"{name} is {found.hosting}", where=where, remedy="Only a managed participant has a stack here.")
+    if found.state is State.OFFBOARDED:
+        raise OnboardingError(f"{name} is offboarded", where=where, remedy="Remove its stack: pulumi destroy.")
+    return found
+
+
+def _endpoint(endpoint: Endpoint | None, side: str) -> Endpoint:
+    if endpoint is None:
+        raise OnboardingError(f"{side} has no endpoint", remedy="Describe one: its environment cannot be made without it.")
+    return endpoint
+
+
+def _read(path: Path) -> dict[str, set[str]]:
+    remedy = "Run onboard.yml for the hub's side, and bring its publication here."
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OnboardingError(f"the hub's publication cannot be read ({error.strerror})", where=str(path), remedy=remedy) from error
+    if len(content) > MOST_BYTES:
+        raise OnboardingError(f"has more than {MOST_BYTES} bytes", where=str(path), remedy=remedy)
+    try:
+        return read_endpoints(content)
+    except InputRefused as refused:
+        raise OnboardingError(str(refused), where=str(path), remedy=remedy) from refused
+
+
+def _compare(description: Description, published: dict[str, set[str]], *, where: str) -> None:
+    """What the hub published counts only as far as a person approved it, in the description."""
+    hub = description.hub
+    approved = {"egress_addresses": set(map(str, hub.egress_addresses)), "url": {hub.endpoint.url if hub.endpoint else ""}}
+    for field, has in approved.items():
+        if published[field] != has:
+            says, kept = (", ".join(sorted(each)) for each in (published[field], has))
+            what = f"awaiting approval: the hub published {field} {says}; approved: {kept}"
+            raise OnboardingError(what, where=where, remedy="Approve it in hub.yml, or ask the hub what happened.")
