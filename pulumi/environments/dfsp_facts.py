@@ -11,7 +11,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.inputs import InputRefused
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.approvals import read_endpoints
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import published_path
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import publication_folder
 
 PUBLISHED = "endpoints.json"
 MOST_BYTES = 1 << 20
@@ -45,7 +45,7 @@ def read_dfsp_facts(folder: Path, exchange: Path, participant: str) -> DfspFacts
     """The facts from a folder of descriptions and a published exchange; OnboardingError where something lacks or is not approved."""
     description = load_description(folder)
     found = _managed(description, participant, where=str(folder / "participants" / f"{participant}.yml"))
-    path = exchange.parent / published_path(HUB, participant, PUBLISHED)
+    path = exchange.parent / f"{publication_folder(HUB, participant)}/{PUBLISHED}"
     _compare(description, _read(path), where=str(path))
     own, hub = _endpoint(found.endpoint, participant), _endpoint(description.hub.endpoint, HUB)
     return DfspFacts(
@@ -72,6 +72,8 @@ def _managed(description: Description, name: str, *, where: str) -> Participant:
         what = f"there is no participant {name!r} in {description.environment}"
         raise OnboardingError(what, where=where, remedy=f"A stack is called <environment>.<participant>; managed ones: {known}.")
     found = description.participant(name)
+    if found.probe:
+        raise OnboardingError(f"{name} is a probe participant", where=where, remedy="It has no environment of its own.")
     if not found.managed:
         raise OnboardingError(f"{name} is {found.hosting}", where=where, remedy="Only a managed participant has a stack here.")
     if found.state is State.OFFBOARDED:

@@ -15,7 +15,7 @@ import pulumi_kubernetes as kubernetes
 from .components import Component, metadata
 
 if TYPE_CHECKING:
-    from pulumi_kubernetes.core.v1 import ContainerArgsDict, PodSpecArgsDict
+    from pulumi_kubernetes.core.v1 import ContainerArgsDict, PodSpecArgsDict, VolumeArgsDict, VolumeMountArgsDict
     from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 APP = "app.kubernetes.io/name"
@@ -122,15 +122,11 @@ def pod_spec(args: WorkloadArgs) -> PodSpecArgsDict:
             "seccomp_profile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(args, secrets, scratch)],
-        "volumes": [
-            *({"name": volume, "secret": {"secret_name": secret, "default_mode": 0o440}} for secret, volume in secrets.items()),
-            *({"name": volume, "empty_dir": {"size_limit": "64Mi"}} for volume in scratch.values()),
-        ],
+        "volumes": _volumes(secrets, scratch),
     }
 
 
 def _container(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[str, str]) -> ContainerArgsDict:
-    probe = {"tcp_socket": {"port": args.probe}}
     container: ContainerArgsDict = {
         "name": args.name,
         "image": args.image,
@@ -141,19 +137,32 @@ def _container(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[
         ],
         "resources": {"requests": {"cpu": "50m", "memory": args.memory}, "limits": {"cpu": "1", "memory": args.memory}},
         "readiness_probe": {"tcp_socket": {"port": args.probe}, "period_seconds": 5},
-        "liveness_probe": {**probe, "initial_delay_seconds": 20, "period_seconds": 20},
+        "liveness_probe": {"tcp_socket": {"port": args.probe}, "initial_delay_seconds": 20, "period_seconds": 20},
         "security_context": {
             "allow_privilege_escalation": False,
             "read_only_root_filesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volume_mounts": [
-            *({"name": secrets[secret], "mount_path": folder, "read_only": True} for folder, secret in args.mounts.items()),
-            *({"name": volume, "mount_path": folder} for folder, volume in scratch.items()),
-        ],
+        "volume_mounts": _mounts(args, secrets, scratch),
     }
     if args.settings:
         container["env_from"] = [{"config_map_ref": {"name": args.name}}]
     if args.arguments:
         container["args"] = list(args.arguments)
     return container
+
+
+def _volumes(secrets: Mapping[str, str], scratch: Mapping[str, str]) -> list[VolumeArgsDict]:
+    of_secrets: list[VolumeArgsDict] = [
+        {"name": volume, "secret": {"secret_name": secret, "default_mode": 0o440}} for secret, volume in secrets.items()
+    ]
+    of_scratch: list[VolumeArgsDict] = [{"name": volume, "empty_dir": {"size_limit": "64Mi"}} for volume in scratch.values()]
+    return of_secrets + of_scratch
+
+
+def _mounts(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[str, str]) -> list[VolumeMountArgsDict]:
+    of_secrets: list[VolumeMountArgsDict] = [
+        {"name": secrets[secret], "mount_path": folder, "read_only": True} for folder, secret in args.mounts.items()
+    ]
+    of_scratch: list[VolumeMountArgsDict] = [{"name": volume, "mount_path": folder} for folder, volume in scratch.items()]
+    return of_secrets + of_scratch

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.published import publish
 from support.pulumi_mocks import Recording, run_program
 
 IMAGE = "registry.example/istio/proxyv2@sha256:" + "1" * 64
@@ -35,3 +36,31 @@ def run_hub(repository: Path) -> Run:
 def hub(run_hub: Run) -> Recording:
     """What the hub's program registers."""
     return run_hub()
+
+
+@pytest.fixture(scope="session")
+def run_dfsp(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs a participant's program with right settings, some of which a test changes; ``stack`` says whose."""
+    exchange = tmp_path_factory.mktemp("state") / "exchange"
+    for participant in ("greenbank", "bluebank", "redbank"):
+        publish(exchange, participant)
+
+    def run(stack: str = "lab.greenbank", **changed: Any) -> Recording:  # noqa: ANN401 -- whatever a stack file may hold
+        values = {
+            "description": str(repository / "inventories/lab"),
+            "exchange": str(exchange),
+            "context": "lab",
+            "connectorImage": IMAGE,
+            "cacheImage": IMAGE,
+            "backendImage": IMAGE,
+            "proxyImage": IMAGE,
+        }
+        return run_program(repository / "pulumi/dfsp", stack, {**values, **changed})
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def dfsp(run_dfsp: Run) -> Recording:
+    """What the program of the participant greenbank registers."""
+    return run_dfsp()
