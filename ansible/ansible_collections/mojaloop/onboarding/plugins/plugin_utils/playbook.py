@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import time
 from collections.abc import Mapping
@@ -19,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants  # type: ignore[attr-defined]
+
+_LOCAL = "ansible-local-"
+"""How Ansible calls its private folders: this, the process id, and eight characters (``tempfile.mkdtemp``)."""
+_OWN = f"onboarding-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+"""With the machine, for several may share a home folder: process ids mean something on one of them only."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,9 @@ class PlaybookFolder:
 
     def __init__(self, description: str) -> None:
         name = hashlib.sha256(os.path.realpath(description).encode()).hexdigest()[:16]
-        self._root = Path(constants.DEFAULT_LOCAL_TMP) / f"onboarding-{name}"
+        self._root = Path(constants.DEFAULT_LOCAL_TMP) / f"{_OWN}{name}"
+        if not self._root.exists():
+            _remove_left_behind()
         self._current = self._root / "current"
         self.plan = self._current / "plan"
         """Where check mode keeps its plan (see ``store.planned``)."""
@@ -71,6 +79,24 @@ class PlaybookFolder:
     @property
     def _summarised(self) -> Path:
         return self._root / "summarised"
+
+
+def _remove_left_behind() -> None:
+    """Remove what runs that were killed on this machine have left: a plan may hold secrets."""
+    for folder in Path(constants.DEFAULT_LOCAL_TMP).parent.glob(f"{_LOCAL}*/{_OWN}*"):
+        process = folder.parent.name.removeprefix(_LOCAL)[:-8]
+        if process.isdecimal() and not _lives(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def result_of(host: str, action: str, result: Mapping[str, Any]) -> Kept:
