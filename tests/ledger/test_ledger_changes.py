@@ -67,6 +67,15 @@ def test_a_currency_that_is_added_gets_accounts_and_the_other_stays(ledger: Real
     assert [row for row in of(ledger, BALANCES, "newbank") if row[0] == "USD"] == usd
 
 
+def test_a_proxy_is_one_from_the_start(ledger: RealLedger, site: Site) -> None:
+    bank = site.describe("proxybank", "USD", "KES", proxy=True)
+    site.run()
+    assert ledger.rows("SELECT isProxy FROM participant WHERE name = 'proxybank'") == [("1",)]
+    assert site.run() == []
+    bank["proxy"] = False
+    assert faults(site.run()) == [("proxybank", "ledger-participant", "ledger-proxy-differs")]
+
+
 def test_a_currency_without_a_cap_waits_for_one(ledger: RealLedger, site: Site) -> None:
     bank = site.describe("uncapped", "USD", net_debit_cap={})
     waits = ("net-debit-cap/USD", "net-debit-cap-not-described", Disposition.PENDING)
@@ -96,6 +105,17 @@ def test_suspended_active_again_offboarded(ledger: RealLedger, proxy: Between, s
     assert not is_active(ledger, "endbank")
     assert reasons(site.run(), "endbank") == [left]
     assert settlement(ledger, "endbank") == "-700.0000"
+
+
+def test_a_suspension_counts_even_in_a_file_that_is_wrong_otherwise(ledger: RealLedger, proxy: Between, site: Site) -> None:
+    bank = site.describe("brokenbank", "USD")
+    site.run()
+    bank |= {"state": "suspended", "net_debit_cap": {"USD": "-1"}}
+    proxy.forget()
+    assert reasons(site.run(right=False), "brokenbank") == changed("ledger-participant ledger-participant-active")
+    assert sent(proxy) == ["PUT /participants/brokenbank"]
+    assert not is_active(ledger, "brokenbank")
+    assert site.run(right=False) == []
 
 
 def test_whoever_is_not_active_is_not_added(ledger: RealLedger, site: Site) -> None:

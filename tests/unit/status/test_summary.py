@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description, Ledger, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.summary import Standing, summarise
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.text import WIDE, render
@@ -49,6 +49,19 @@ def test_a_finding_decides_its_step_only(lab: Description, disposition: Disposit
     assert rows["greenbank"].steps["tls-5"] is standing
     assert rows["greenbank"].steps["tls-4"] is Standing.DONE
     assert rows["bluebank"].complete
+
+
+def test_the_steps_in_the_ledger_are_there_where_a_ledger_is_described(lab: Description) -> None:
+    assert "backend-" not in render(summarise(lab, [], PROVED))
+    ledger = Ledger("central-ledger", "http://127.0.0.1:3001", ("USD",))
+    with_one = replace(lab, hub=replace(lab.hub, ledger=ledger))
+    rows = {row.name: row.steps for row in summarise(with_one, [finding(Disposition.FAULT, step="backend-5")], PROVED).rows}
+    assert (rows["hub"]["backend-3"], rows["hub"]["backend-5"]) == (Standing.DONE, Standing.NOT_APPLICABLE)
+    assert (rows["greenbank"]["backend-5"], rows["bluebank"]["backend-5"]) == (Standing.FAILED, Standing.DONE)
+    assert rows["probe-one"]["backend-5"] is Standing.NOT_APPLICABLE
+    assert "backend-5   in the ledger" in render(summarise(with_one, [], PROVED))
+    unasked = {row.name: row.steps for row in summarise(with_one, [], PROVED, hosts_asked=False).rows}
+    assert {unasked["hub"]["backend-3"], unasked["greenbank"]["backend-5"]} == {Standing.NOT_SHOWN}
 
 
 def test_what_is_found_where_a_column_has_no_cell_is_shown_all_the_same(lab: Description) -> None:

@@ -88,6 +88,7 @@ def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...
         first_publication=values.get("first_publication", ""),
         roles=tuple(values["roles"]) if "roles" in values else roles,
         net_debit_cap=tuple(sorted(values["net_debit_cap"].items())),
+        proxy=values["proxy"],
         alarm_percentage=values.get("alarm_percentage"),
         opening_funds=tuple(sorted(values["opening_funds"].items())),
         notification_addresses=tuple(values["notification_addresses"]),

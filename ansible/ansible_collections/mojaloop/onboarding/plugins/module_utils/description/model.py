@@ -304,6 +304,8 @@ class Participant(Side):
     roles: tuple[str, ...] = ()
     """FSPIOP resources the participant may call: ``parties``, ``quotes``, ``transfers`` …"""
     net_debit_cap: tuple[tuple[str, str], ...] = ()
+    proxy: bool = False
+    """Stands in the ledger for the participants of another scheme, which reach this one through it."""
     alarm_percentage: int | None = None
     """Per cent of a net debit cap at which the hub raises the alarm; None: as the ledger has it."""
     opening_funds: tuple[tuple[str, str], ...] = ()

@@ -161,6 +161,7 @@ PARTICIPANT_FILE = Record(
         Field("roles", _ROLES, "FSPIOP resources it may call; the hub's defaults where absent."),
         Field("oauth", _CLIENT_ORDERS, "Replacement of its OAuth clients on demand.", default={}),
         Field("net_debit_cap", Table(CURRENCY, AMOUNT), "Net debit cap by currency.", default={}),
+        Field("proxy", Flag(), "A proxy in the ledger: other schemes' participants are reached through it.", default=Participant.proxy),
         Field(
             "alarm_percentage", Whole(1, 100), "Per cent of a cap at which the hub raises the alarm; where absent, as the ledger has it."
         ),

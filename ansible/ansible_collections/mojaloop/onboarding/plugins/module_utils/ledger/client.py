@@ -44,6 +44,7 @@ class LedgerClient:
         return Observed(
             exists=True,
             active=bool(found.get("isActive")),
+            proxy=bool(found.get("isProxy")),
             accounts=accounts,
             limits=self._limits(name, limited),
             endpoints=self._endpoints(name),

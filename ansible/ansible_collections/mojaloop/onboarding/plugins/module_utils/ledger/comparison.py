@@ -16,15 +16,26 @@ _FIRST_ALARM = Decimal(10)
 
 
 def accounts(desired: DesiredParticipant, observed: Observed) -> list[Difference]:
-    """Currencies without accounts."""
-    return [each for currency in desired.currencies for each in _account(desired.name, currency, observed)]
+    """Currencies without accounts; and whether it is a proxy, which the ledger cannot change."""
+    found = [each for currency in desired.currencies for each in _account(desired, currency, observed)]
+    if observed.exists and observed.proxy != desired.proxy:
+        word = "a proxy" if observed.proxy else "no proxy"
+        detail = f"the ledger has it as {word}, and cannot change that; describe it so, or onboard it with another id"
+        found.append(Difference("ledger-participant", "ledger-proxy-differs", detail=detail, disposition=Disposition.FAULT))
+    return found
 
 
-def _account(name: str, currency: str, observed: Observed) -> Iterator[Difference]:
+def _account(desired: DesiredParticipant, currency: str, observed: Observed) -> Iterator[Difference]:
+    name = desired.name
     artefact = f"ledger-account/{currency}"
     there = [kind for kind in (POSITION, SETTLEMENT) if observed.account(kind, currency)]
     if not there:
-        order = Order("POST", "/participants", {"name": name, "currency": currency}, f"adding {name} with {currency}")
+        order = Order(
+            "POST",
+            "/participants",
+            {"name": name, "currency": currency, **({"isProxy": True} if desired.proxy else {})},
+            f"adding {name} with {currency}",
+        )
         yield Difference(artefact, "ledger-account-missing", (order,))
     elif len(there) == 1:
         detail = f"the ledger has made the {there[0]} account alone, and cannot be asked for the other one; have its database repaired"

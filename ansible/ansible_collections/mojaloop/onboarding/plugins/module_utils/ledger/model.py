@@ -42,6 +42,7 @@ class Observed:
 
     exists: bool = False
     active: bool = False
+    proxy: bool = False
     accounts: tuple[Account, ...] = ()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     endpoints: Mapping[str, str] = field(default_factory=dict)
@@ -58,12 +59,13 @@ class DesiredParticipant:
 
     name: str
     active: bool
-    currencies: tuple[str, ...]
-    caps: Mapping[str, Decimal]
-    alarm: Decimal | None
-    callbacks: Mapping[str, str]
-    notifications: Mapping[str, str]
-    funds: Mapping[str, Decimal]
+    proxy: bool = False
+    currencies: tuple[str, ...] = ()
+    caps: Mapping[str, Decimal] = field(default_factory=dict)
+    alarm: Decimal | None = None
+    callbacks: Mapping[str, str] = field(default_factory=dict)
+    notifications: Mapping[str, str] = field(default_factory=dict)
+    funds: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def desired_participant(ledger: Ledger, participant: Participant) -> DesiredPart
     return DesiredParticipant(
         name=participant.fspiop_id,
         active=participant.state is State.ACTIVE,
+        proxy=participant.proxy,
         currencies=participant.currencies,
         caps={currency: Decimal(amount) for currency, amount in participant.net_debit_cap},
         alarm=None if participant.alarm_percentage is None else Decimal(participant.alarm_percentage),

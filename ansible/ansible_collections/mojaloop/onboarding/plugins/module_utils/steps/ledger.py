@@ -19,7 +19,7 @@ from ..ledger.client import LedgerClient
 from ..ledger.convergence import Difference, NoAnswer
 from ..ledger.funds import Openings
 from ..ledger.hub import hub_in_ledger
-from ..ledger.model import desired_hub, desired_participant
+from ..ledger.model import DesiredParticipant, desired_hub, desired_participant
 from ..ledger.participants import ParticipantInLedger
 from ..remote.changes import Changes
 from ..remote.errors import Unreachable
@@ -52,6 +52,10 @@ def keep_ledger_participants(run: Run) -> None:
         return
     with _changes(run, ledger) as changes:
         client = LedgerClient(changes, ledger.url)
+        for name in _closed(run):
+            there = ParticipantInLedger(DesiredParticipant(name, active=False), client, Openings(run.tree, name), run.rehearsal)
+            if not _noted(run, name, PARTICIPANT_STEP, there.ensure()):
+                return
         for participant in _shut_out_first(run):
             there = ParticipantInLedger(
                 desired_participant(ledger, participant), client, Openings(run.tree, participant.name), run.rehearsal
@@ -59,6 +63,12 @@ def keep_ledger_participants(run: Run) -> None:
             left = there.remaining() if participant.state is State.OFFBOARDED else iter(())
             if not _noted(run, participant.name, PARTICIPANT_STEP, chain(there.ensure(), left)):
                 return
+
+
+def _closed(run: Run) -> list[str]:
+    """With all participants those too of whose file only the end of their access can be taken."""
+    described = run.description
+    return sorted(described.closed_names) if len(run.chosen) == len(described.participants) else []
 
 
 def _shut_out_first(run: Run) -> list[Participant]:
