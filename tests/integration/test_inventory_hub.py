@@ -18,6 +18,7 @@ PLAYBOOK = str(PROGRAMS / "ansible-playbook")
 
 HOSTS = """\
 plugin: mojaloop.onboarding.hub
+installation: [hub, greenbank]
 hosts:
   all:
     ansible_user: onboarding
@@ -117,7 +118,7 @@ def test_a_gateway_of_another_name_has_the_variables_of_its_host(runs: Runs) -> 
     runs.folder.write("hosts.yml", HOSTS + "  edge: {mine: 2}\n")
     found = runs.listed()["_meta"]["hostvars"]["edge"]
     assert (found["ansible_host"], found["mine"], unsafe(found["onboarding_side"])) == ("10.1.0.10", 2, "hub")
-    runs.folder.write("hosts.yml", "plugin: mojaloop.onboarding.hub\nhosts: {greenbank-gateway: {}}\n")
+    runs.folder.write("hosts.yml", "plugin: mojaloop.onboarding.hub\ninstallation: [hub]\nhosts: {greenbank-gateway: {}}\n")
     assert unsafe(runs.listed()["_meta"]["hostvars"]["edge"]["ansible_host"]) == "hub-gateway"
 
 
@@ -151,9 +152,18 @@ def test_a_broken_hub_stops_the_run_with_all_its_problems(runs: Runs) -> None:
     assert "hub.yml:4: profile: found 'other'" in done.stderr
 
 
-def test_an_inventory_file_with_an_unknown_option_type_stops_the_run(runs: Runs) -> None:
-    runs.folder.write("hosts.yml", "plugin: mojaloop.onboarding.hub\nhosts: [a]\n")
-    assert runs.play("-i", runs.file, "--list-hosts").returncode == 4
+@pytest.mark.parametrize("wrong", ["hosts: [a]", "host: {}", "installation: [redbank]"])
+def test_a_wrong_hosts_file_stops_the_run(runs: Runs, wrong: str) -> None:
+    runs.folder.write("hosts.yml", f"plugin: mojaloop.onboarding.hub\n{wrong}\n")
+    done = runs.play("-i", runs.file, "--list-hosts")
+    assert (done.returncode, f"hosts.yml:2: {wrong.partition(':')[0]}" in done.stderr) == (4, True)
+
+
+def test_only_the_gateways_of_the_installation_are_hosts(runs: Runs) -> None:
+    runs.folder.write("hosts.yml", HOSTS.replace("[hub, greenbank]", "[greenbank]"))
+    found = runs.listed()
+    assert set(found["_meta"]["hostvars"]) == {"controller", "greenbank-gateway"}
+    assert "gateways_hub" not in found
 
 
 def hostile_participant(runs: Runs) -> str:

@@ -62,7 +62,17 @@ transport: {kind: local}
 firewall: {kind: none}
 keys: {tls: ec-p256}
 """
-RIGHT: dict[str, Any] = {"hub.schema.json": yaml.safe_load(HUB), "participant.schema.json": yaml.safe_load(PARTICIPANT)}
+HOSTS = """
+plugin: mojaloop.onboarding.hub
+installation: [hub, greenbank]
+hosts: {all: {ansible_user: x}, hub-gateway: {ansible_host: 10.0.0.1, deep: {a: [1]}}, other: null}
+state: ../state
+"""
+RIGHT: dict[str, Any] = {
+    "hosts.schema.json": yaml.safe_load(HOSTS),
+    "hub.schema.json": yaml.safe_load(HUB),
+    "participant.schema.json": yaml.safe_load(PARTICIPANT),
+}
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))

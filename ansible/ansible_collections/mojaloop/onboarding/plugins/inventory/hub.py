@@ -51,6 +51,12 @@ options:
       - C(all) is for every host that the description names; C(controller) is for the controller alone.
     type: dict
     default: {}
+  installation:
+    description:
+      - The sides that this installation acts for, C(hub) and ids of participants with C(hosting=managed); required outside labs.
+      - Only their gateways are in the inventory, and nothing of another side is made, signed, published or removed.
+    type: list
+    elements: str
   state:
     description:
       - State folder of the environment, relative to the folder of this file.
@@ -61,6 +67,7 @@ options:
 EXAMPLES = r"""
 # inventories/production/hosts.yml
 plugin: mojaloop.onboarding.hub
+installation: [hub]
 hosts:
   all:
     ansible_user: onboarding

@@ -71,7 +71,9 @@ def build_hub(values: Values, *, folder: str, state: str) -> Hub:
     )
 
 
-def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...], folder: str, state: str) -> Participant:
+def build_participant(
+    values: Values, *, profile: Profile, roles: tuple[str, ...], folder: str, state: str, installation: frozenset[str] = frozenset()
+) -> Participant:
     """A participant from the right values of its file; ``roles`` are the hub's defaults."""
     probe = values["probe"]
     hosting = values.get("hosting", "managed" if probe else "self-hosted")
@@ -94,6 +96,7 @@ def build_participant(values: Values, *, profile: Profile, roles: tuple[str, ...
         notification_addresses=tuple(values["notification_addresses"]),
         oauth=ClientOrders(**values["oauth"]),
         probe=probe,
+        here=not installation or (HUB if probe else values["id"]) in installation,
     )
 
 

@@ -54,6 +54,8 @@ def check_description(folder: Path, *, state: str = "", participants: Iterable[s
 def _notes(description: Description) -> Iterator[str]:
     """A door that nobody keeps is easily taken for one that is kept."""
     hub = description.hub
+    if not description.for_the_hub:
+        return
     file = str(Path(description.folder) / HUB_NAME)
     if not hub.gateways:
         yield f"{file}: note: the hub has no gateways: no run configures or guards its door, and allowlists take effect nowhere"

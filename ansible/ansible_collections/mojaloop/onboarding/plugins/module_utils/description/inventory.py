@@ -31,8 +31,7 @@ class GatewayHost:
 
 def gateway_hosts(description: Description) -> tuple[GatewayHost, ...]:
     """Every gateway that this pack configures, the hub's first."""
-    managed = [participant for participant in description.participants if participant.managed]
-    return tuple(host for side in (description.hub, *managed) for host in _hosts(side))
+    return tuple(host for side in description.own_sides for host in _hosts(side))
 
 
 def group_name(side: str) -> str:

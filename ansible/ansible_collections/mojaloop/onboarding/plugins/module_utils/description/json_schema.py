@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .schema import HUB_FILE, PARTICIPANT_FILE
-from .spec import Flag, Kind, Many, Record, Table, Text, Variant, Whole
+from .schema import HOSTS_FILE, HUB_FILE, PARTICIPANT_FILE
+from .spec import Kind, Many, Record, Table, Text, Variables, Variant, Whole
 
-SCHEMAS: dict[str, Record] = {"hub.schema.json": HUB_FILE, "participant.schema.json": PARTICIPANT_FILE}
+SCHEMAS: dict[str, Record] = {"hosts.schema.json": HOSTS_FILE, "hub.schema.json": HUB_FILE, "participant.schema.json": PARTICIPANT_FILE}
 """File name to the record it is made of."""
 
 
@@ -28,9 +28,15 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         return {"type": "array", "items": json_schema(kind.item), "minItems": kind.least, "maxItems": kind.most, "uniqueItems": True}
     if isinstance(kind, Table):
         return {"type": "object", "propertyNames": json_schema(kind.key), "additionalProperties": json_schema(kind.value)}
+    return _scalar(kind)
+
+
+def _scalar(kind: Kind) -> dict[str, Any]:
+    if isinstance(kind, Variables):
+        return {"type": ["object", "null"]}
     if isinstance(kind, Whole):
         return {"type": "integer", "minimum": kind.least, "maximum": kind.most}
-    return {"type": "boolean"} if isinstance(kind, Flag) else _text(kind)
+    return _text(kind) if isinstance(kind, Text) else {"type": "boolean"}
 
 
 def _keys(kind: Record) -> dict[str, Any]:

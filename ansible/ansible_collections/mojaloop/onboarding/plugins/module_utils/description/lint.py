@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import Problem
 from .addresses import Url, forbidden_target, refused_range, too_wide
 from .documents import shown
-from .model import Approval, EnvironmentKind, Network
+from .model import HUB, Approval, EnvironmentKind, Network
 from .profiles import PROFILES, Profile
 from .spec import Checked
 
@@ -41,6 +41,13 @@ class Circumstances:
     hub_id: str = ""
     approval: Approval = Approval.MANUAL
     ledger_currencies: tuple[str, ...] = ()
+    installation: frozenset[str] = frozenset()
+    """The sides that this installation acts for; empty: all of them."""
+
+    @property
+    def for_the_hub(self) -> bool:
+        """Whether this installation acts for the hub."""
+        return not self.installation or HUB in self.installation
 
     @property
     def exposed(self) -> bool:
@@ -74,7 +81,7 @@ class SideText:
                 yield f"{path}[{index}]", value
 
 
-def circumstances(hub_file: Checked) -> Circumstances:
+def circumstances(hub_file: Checked, installation: frozenset[str] = frozenset()) -> Circumstances:
     """What the participants' rules need to know of the hub's file."""
     values = hub_file.values
     return Circumstances(
@@ -83,6 +90,7 @@ def circumstances(hub_file: Checked) -> Circumstances:
         values.get("hub", {}).get("id", ""),
         Approval(values.get("approval", "manual")),
         tuple(currency for currency in (values.get("hub", {}).get("ledger") or {}).get("currencies") or () if currency),
+        installation,
     )
 
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-
-import yaml
 
 from ..errors import Problem
 from .addresses import local_name
@@ -27,7 +24,6 @@ _PLACES = {
 }
 _PERSIST_FILE = (r"/etc/nftables\.d/[A-Za-z0-9_-]*onboarding[A-Za-z0-9_-]*\.nft", "/etc/nftables.d/…onboarding….nft")
 _OF_A_LAB = "/tmp/"  # noqa: S108 -- nothing is made there: it is what a lab, where nothing is at stake, may name besides
-_INDIRECT = frozenset({"all", "controller"})
 
 
 def lint_hosts(side: SideText, around: Circumstances, listed: frozenset[str] | None) -> Iterator[Problem]:
@@ -53,19 +49,3 @@ def _place(side: SideText, key: str, path: str | None, place: tuple[str, str], *
     if path is None or re.fullmatch(pattern, path) or (in_lab and path.startswith(_OF_A_LAB) and "/.." not in path):
         return
     yield side.problem(key, shown(path), f"{allowed} (other places are for hub.yml alone)")
-
-
-@lru_cache(maxsize=16)
-def listed_hosts(content: bytes) -> frozenset[str]:
-    """The host names below ``hosts`` of a hosts.yml; none when it cannot be read, which the inventory itself will tell."""
-    try:
-        root = yaml.compose(content, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError):
-        return frozenset()
-    found = _keys(root).get("hosts")
-    return frozenset(_keys(found)) - _INDIRECT
-
-
-def _keys(node: yaml.Node | None) -> dict[str, yaml.Node]:
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    return {key.value: value for key, value in pairs if isinstance(key, yaml.ScalarNode)}

@@ -160,7 +160,7 @@ def _holds(outer: Network, inner: Network) -> bool:
 
 def _probes(hub: SideText, sides: list[SideText], around: Circumstances) -> Iterator[Problem]:
     count = sum(1 for side in sides if side.get("probe"))
-    if around.exposed and count < PROBES:
+    if around.exposed and around.for_the_hub and count < PROBES:
         found = f"{count} probe participant{'s' if count != 1 else ''}"
         folder = hub.document.file.rpartition("/")[0]
         yield Problem(f"{folder}/participants" if folder else "participants", 1, "probe", found, f"{PROBES} of them (probe: true)")

@@ -15,8 +15,9 @@ from pathlib import Path
 from ..errors import DescriptionError, Problem
 from .building import build_hub, build_participant
 from .documents import WHOLE_FILE, parse_document, read_content, shown
+from .hosts_file import installation_of, lint_installation, listed_hosts, read_hosts_file
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
-from .lint_hosts import lint_hosts, listed_hosts
+from .lint_hosts import lint_hosts
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
 from .lint_together import by_file, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant, State
@@ -25,7 +26,6 @@ from .schema import HUB_FILE, PARTICIPANT_FILE
 from .spec import Checked, Record, check
 
 HUB_NAME = "hub.yml"
-HOSTS_NAME = "hosts.yml"
 PARTICIPANTS_NAME = "participants"
 INVENTORIES = "inventories"
 """Folder of environments, each in the folder of its name."""
@@ -48,19 +48,22 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False) -> 
     hub_file = _load(folder / HUB_NAME, HUB_FILE)
     files, strays = _participant_files(folder / PARTICIPANTS_NAME)
     documents = [_load(path, PARTICIPANT_FILE) for path in files]
-    around = circumstances(hub_file)
+    hosts_file = read_hosts_file(folder)
+    around = circumstances(hub_file, installation_of(hosts_file))
     hub_problems = [
         *hub_file.problems,
         *lint_hub(hub_file),
-        *lint_hub_ledger(hub_side(hub_file), circumstances(hub_file)),
+        *lint_hub_ledger(hub_side(hub_file), around),
         *_name_of_folder(folder, hub_file),
     ]
-    alone = [*strays, *_participant_problems(documents, around, _listed(folder / HOSTS_NAME))]
+    if hosts_file:
+        hub_problems += [*hosts_file.problems, *lint_installation(hosts_file, around, documents)]
+    alone = [*strays, *_participant_problems(documents, around, listed_hosts(hosts_file))]
     faulty = frozenset(problem.file for problem in alone)
     problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty)]
     if hub_problems or (strict and problems):
         raise DescriptionError([*hub_problems, *problems])
-    return _description(folder, state, hub_file, documents, by_file(problems))
+    return _description(folder, state, hub_file, documents, by_file(problems), around.installation)
 
 
 def _load(path: Path, record: Record) -> Checked:
@@ -111,11 +114,6 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
     return found
 
 
-def _listed(file: Path) -> frozenset[str] | None:
-    content = read_content(file) if file.exists() else b""
-    return None if not content else frozenset() if isinstance(content, Problem) else listed_hosts(content)
-
-
 def _name_of_folder(folder: Path, hub_file: Checked) -> list[Problem]:
     """A copied description that still has the other's name would be carried out on the other's state."""
     place, named = Path(os.path.normpath(folder.absolute())), hub_file.values.get("environment")
@@ -131,7 +129,12 @@ def _is_closed(document: Checked) -> bool:
 
 
 def _description(
-    folder: Path, state: str, hub_file: Checked, documents: list[Checked], problems: Mapping[str, list[Problem]]
+    folder: Path,
+    state: str,
+    hub_file: Checked,
+    documents: list[Checked],
+    problems: Mapping[str, list[Problem]],
+    installation: frozenset[str],
 ) -> Description:
     values = hub_file.values
     place = str(Path(folder).absolute())
@@ -140,7 +143,7 @@ def _description(
     roles = tuple(values["defaults"]["roles"])
     right = [document.values for document in documents if document.file not in problems]
     participants: list[Participant] = [
-        build_participant(each, profile=profile, roles=roles, folder=place, state=state)
+        build_participant(each, profile=profile, roles=roles, folder=place, state=state, installation=installation)
         for each in sorted(right, key=lambda each: each["id"])
     ]
     return Description(
@@ -151,6 +154,7 @@ def _description(
         profile=profile,
         hub=build_hub(values, folder=place, state=state),
         participants=tuple(participants),
+        installation=installation,
         broken=tuple((file, tuple(str(problem) for problem in problems[file])) for file in sorted(problems)),
         closed_names=frozenset(each.values["id"] for each in documents if each.file in problems and _is_closed(each)),
     )

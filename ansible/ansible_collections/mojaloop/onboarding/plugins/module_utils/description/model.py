@@ -314,6 +314,8 @@ class Participant(Side):
     oauth: ClientOrders = ClientOrders()
     probe: bool = False
     """A probe participant: proves the hub's doors, holds no ledger position, has no endpoint of its own."""
+    here: bool = True
+    """Whether this installation acts for it, if it is managed; for probe participants: for the hub."""
 
     @property
     def active(self) -> bool:
@@ -322,8 +324,8 @@ class Participant(Side):
 
     @property
     def managed(self) -> bool:
-        """Whether this pack holds the participant's store and configures its hosts."""
-        return self.hosting == "managed"
+        """Whether this installation holds the participant's store and configures its hosts."""
+        return self.hosting == "managed" and self.here
 
 
 @dataclass(frozen=True)
@@ -340,9 +342,22 @@ class Description:
     profile: Profile
     hub: Hub
     participants: tuple[Participant, ...]
+    installation: frozenset[str] = frozenset()
+    """The sides that this installation acts for; empty: the hub and all managed participants."""
     broken: tuple[tuple[str, tuple[str, ...]], ...] = ()
     closed_names: frozenset[str] = frozenset()
     """The ids of those whose file is broken, but says that they are suspended or offboarded: that much is carried out."""
+
+    @property
+    def for_the_hub(self) -> bool:
+        """Whether this installation acts for the hub."""
+        return not self.installation or HUB in self.installation
+
+    @property
+    def own_sides(self) -> tuple[Side, ...]:
+        """The sides that this installation acts for: the hub first, then its participants."""
+        managed = (participant for participant in self.participants if participant.managed)
+        return (*((self.hub,) if self.for_the_hub else ()), *managed)
 
     def participant(self, name: str) -> Participant:
         """The participant with this id; KeyError when there is none."""

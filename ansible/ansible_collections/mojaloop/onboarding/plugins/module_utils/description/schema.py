@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .model import Approval, EnvironmentKind, Participant, State
 from .profiles import PROFILES
-from .spec import Field, Flag, Many, Record, Table, Whole
+from .spec import Field, Flag, Many, Record, Table, Variables, Whole
 from .systems import (
     ACCOUNT_LOOKUP,
     AUTHORIZATION_SERVER,
@@ -32,6 +32,8 @@ from .texts import (
     EMAIL,
     ENDPOINT_URL,
     FILE,
+    FOLDER,
+    HOST,
     ID,
     MOMENT,
     NAME,
@@ -39,6 +41,7 @@ from .texts import (
     ORGANISATION,
     OWN_FILE,
     RESOURCES,
+    SIDE,
     choice,
     key_kinds,
 )
@@ -181,3 +184,24 @@ PARTICIPANT_FILE = Record(
     ),
 )
 """participants/<id>.yml."""
+
+HOSTS_FILE = Record(
+    "hosts.yml: how Ansible reaches the hosts, and whose installation this is.",
+    (
+        Field("plugin", choice("mojaloop.onboarding.hub"), "Marks the file as the inventory plugin's.", required=True),
+        Field(
+            "installation",
+            Many(SIDE, least=1),
+            "The sides that this installation acts for: hub, and ids of participants with hosting: managed. "
+            "Nothing of another side is made, signed, published or removed. Required outside labs; in labs the default is all of them.",
+        ),
+        Field(
+            "hosts",
+            Table(HOST, Variables()),
+            "Ansible variables by the gateway's host or name; also for all and for controller.",
+            default={},
+        ),
+        Field("state", FOLDER, "State folder, relative to this file's folder; the default is .state/<environment> beside inventories."),
+    ),
+)
+"""hosts.yml."""

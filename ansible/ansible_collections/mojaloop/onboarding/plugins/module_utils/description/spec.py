@@ -65,7 +65,12 @@ class Table:
     """A mapping with keys of one's own."""
 
     key: Text
-    value: Text
+    value: Kind
+
+
+@dataclass(frozen=True)
+class Variables:
+    """A mapping of Ansible variables, or nothing; what they hold is not looked at."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class Variant:
         return tuple(kind for kind, own in self.of.items() if any(each.name == key for each in own.fields))
 
 
-Kind = Text | Whole | Flag | Many | Table | Record | Variant
+Kind = Text | Whole | Flag | Many | Table | Record | Variant | Variables
 
 
 @dataclass(frozen=True)
@@ -171,18 +176,16 @@ class _Walk:
 
     def visit(self, node: Node, kind: Kind, path: str) -> Any:  # noqa: ANN401
         self.lines[path] = node.line
-        if isinstance(kind, Variant):
-            return self.variant(node, kind, path)
-        if isinstance(kind, Record):
-            return self.record(node, kind, path)
-        if isinstance(kind, Many):
-            return self.many(node, kind, path)
-        if isinstance(kind, Table):
-            return self.table(node, kind, path)
-        if isinstance(kind, Text):
-            return self.text(node, kind, path)
-        right = isinstance(node.value, bool) if isinstance(kind, Flag) else _within(node.value, kind)
-        return node.value if right else self.refuse(node.line, path, shown(node.value), allowed(kind))
+        walks: dict[type, Callable[..., object]] = {
+            Variant: self.variant,
+            Record: self.record,
+            Many: self.many,
+            Table: self.table,
+            Text: self.text,
+        }
+        if walk := walks.get(type(kind)):
+            return walk(node, kind, path)
+        return node.value if _right(node.value, kind) else self.refuse(node.line, path, shown(node.value), allowed(kind))
 
     def variant(self, node: Node, kind: Variant, path: str) -> object:
         if kind.words and not isinstance(node.value, dict):
@@ -288,6 +291,8 @@ def allowed(kind: Kind) -> str:
         return f"a whole number from {kind.least} to {kind.most}" if kind.least < kind.most else str(kind.least)
     if isinstance(kind, Flag):
         return "true | false"
+    if isinstance(kind, Variables):
+        return "a mapping of variables"
     if isinstance(kind, Variant):
         more = f"a mapping of keys with {kind.by}: {' | '.join(kind.of)}" if set(kind.words) != set(kind.of) else ""
         return " | ".join([*kind.words, *([more] if more else [])])
@@ -304,8 +309,12 @@ def matcher(pattern: str) -> re.Pattern[str]:
     return _MATCHERS[pattern]
 
 
-def _within(value: object, kind: Whole) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and kind.least <= value <= kind.most
+def _right(value: object, kind: Kind) -> bool:
+    if isinstance(kind, Variables):
+        return value is None or isinstance(value, dict)
+    if isinstance(kind, Flag) or isinstance(value, bool):
+        return isinstance(kind, Flag) and isinstance(value, bool)
+    return isinstance(value, int) and isinstance(kind, Whole) and kind.least <= value <= kind.most
 
 
 def _join(path: str, name: str) -> str:

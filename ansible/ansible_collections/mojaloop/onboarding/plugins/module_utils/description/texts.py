@@ -77,6 +77,8 @@ IDENTIFIERS = ("MSISDN", "EMAIL", "PERSONAL_ID", "BUSINESS", "DEVICE", "ACCOUNT_
 """Types of identifiers of a party (FSPIOP API 1.1, section 7.3.27), and two of the third-party API."""
 LEDGER_NAME = Text("2 to 30 letters, digits, _ and -", r"[A-Za-z0-9_-]{2,30}", longest=30)
 MODEL_NAME = Text("2 to 30 letters and digits", r"[A-Za-z0-9]{2,30}", longest=30)
+SIDE = Text("hub, or the id of a participant", r"[A-Za-z][A-Za-z0-9_-]{1,29}", longest=30)
+FOLDER = Text("a folder", r"[^\u0000-\u001f\u007f-\u009f]+", longest=1024)
 CURRENCY = Text("a currency code of ISO 4217, such as USD", r"[A-Z]{3}", longest=3)
 AMOUNT = Text("an amount in quotes, such as '10000' or '99.5'", r"(0|[1-9][0-9]{0,17})(\.[0-9]{0,3}[1-9])?", longest=23)
 EMAIL = Text("an e-mail address", r"[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}", longest=254)

@@ -127,13 +127,14 @@ def summarise(
     wanted = set(chosen)
     found = list(dict.fromkeys(findings))
     silent = dict(unheard)
-    hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub))
+    hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub) if description.for_the_hub else ())
     ledger = _ledger_steps(description)
     unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS
     absent_at_hub = frozenset(STEP_KEYS) - _HUB_ALONE - (ledger & {"backend-3"})
-    rows = [_row(HUB, "active", found, shown=None, absent=absent_at_hub, unseen=unasked)]
+    own = {side.name for side in description.own_sides}
+    rows = [_row(HUB, "active", found, shown=None, absent=absent_at_hub, unseen=unasked)] if HUB in own else []
     for participant in description.participants:
-        if wanted and participant.name not in wanted:
+        if (wanted and participant.name not in wanted) or not {HUB, participant.name} & own:
             continue
         absent = (_WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()) | (LEDGER_STEPS - ledger) | {"backend-3"}
         if participant.probe:

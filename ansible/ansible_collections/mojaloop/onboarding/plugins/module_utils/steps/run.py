@@ -22,6 +22,7 @@ from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
 from ..store import layout
 from ..store.journal import Issuance
 from ..store.tree import DiskTree, Overlay, Tree
+from .ownership import kept_elsewhere
 from .passphrases import given_passphrase, not_given
 from .registers import IssuingJournal, KnownKeys
 
@@ -149,14 +150,15 @@ class Run:
 
 
 def select_sides(description: Description, wanted: list[str]) -> tuple[str, ...]:
-    """The sides named: ``hub``, ``managed``, ``all`` (the hub and the managed ones), or participants' ids."""
-    managed = [participant.name for participant in description.participants if participant.managed]
-    groups = {"all": [HUB, *managed], "managed": managed, HUB: [HUB]}
+    """The sides named: ``hub``, ``managed``, ``all`` (those of this installation), or participants' ids."""
+    own = [side.name for side in description.own_sides]
+    managed = [name for name in own if name != HUB]
+    groups = {"all": own, "managed": managed}
     chosen: list[str] = []
     for name in wanted or ["all"]:
-        if name not in groups and name not in managed:
-            problem = Problem("sides", 0, name, "a side that is not carried out here", ", ".join(["hub", "managed", "all", *managed]))
-            raise DescriptionError([problem])
+        if name not in groups and name not in own:
+            found = "a side that this installation does not act for (installation: in hosts.yml)"
+            raise DescriptionError([Problem("sides", 0, name, found, ", ".join([*own, *groups]))])
         chosen += groups.get(name, [name])
     return tuple(dict.fromkeys(chosen))
 
@@ -187,15 +189,19 @@ def make_run(
     rekey: list[str] | None = None,
 ) -> Run:
     """A run over the named sides and participants; a dry run gets an overlay (one that is given goes on) and throw-away keys."""
+    wanted = select_sides(description, sides)
+    permitted = frozenset(rekey or ())
+    foreign = {side: fault for side in wanted if (fault := kept_elsewhere(tree, side, permitted, rekey_switch(f"{side}/exchange")))}
     return Run(
         description=description,
         tree=Overlay(tree) if rehearsal and not isinstance(tree, Overlay) else tree,
-        sides=select_sides(description, sides),
+        sides=tuple(side for side in wanted if side not in foreign),
         chosen=select_participants(description, participants),
         now=now,
         keys=RehearsalKeys() if rehearsal else FreshKeys(),
         rehearsal=rehearsal,
-        rekey=frozenset(rekey or ()),
+        rekey=permitted,
+        findings=list(foreign.values()),
     )
 
 
