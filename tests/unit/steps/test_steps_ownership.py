@@ -27,7 +27,7 @@ def installation(made: Site, *sides: str) -> None:
 
 def test_a_wrong_command_destroys_no_publication_of_another_installation(apart: Site) -> None:
     before = marks(apart.path("exchange"))
-    found = apart.together()
+    found = apart.run()
     assert faults(found) == [("hub", "exchange", KEPT), ("greenbank", "exchange", KEPT)]
     assert changes(found) == []
     assert marks(apart.path("exchange")) == before
@@ -35,20 +35,20 @@ def test_a_wrong_command_destroys_no_publication_of_another_installation(apart: 
 
 
 def test_check_mode_says_the_same(apart: Site) -> None:
-    assert faults(apart.together(check=True)) == [("hub", "exchange", KEPT), ("greenbank", "exchange", KEPT)]
+    assert faults(apart.run(check=True)) == [("hub", "exchange", KEPT), ("greenbank", "exchange", KEPT)]
 
 
 def test_an_installation_makes_keys_for_its_own_sides_alone(apart: Site) -> None:
     shutil.rmtree(apart.path("exchange/greenbank/participant"))
     installation(apart, "greenbank")
     before = marks(apart.path("exchange/greenbank/hub"))
-    assert faults(apart.together()) == []
+    assert faults(apart.run()) == []
     assert [path.name for path in apart.path("store").iterdir()] == ["greenbank"]
     assert marks(apart.path("exchange/greenbank/hub")) == before
 
 
 def test_a_side_whose_key_is_here_goes_on(finished: Site) -> None:
-    assert finished.together() == []
+    assert finished.run() == []
 
 
 def test_a_person_may_permit_new_keys(apart: Site) -> None:

@@ -288,5 +288,5 @@ def test_what_a_killed_run_left_is_swept_and_told(finished: Site) -> None:
 def test_sides_and_participants_that_are_not_there_are_named(finished: Site) -> None:
     with pytest.raises(DescriptionError, match="no such participant"):
         finished.step("publish", participants=["yellowbank"])
-    with pytest.raises(DescriptionError, match="not carried out here"):
+    with pytest.raises(DescriptionError, match="this installation does not act for"):
         finished.step("publish", sides=["yellowbank"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from ..description.model import State
+from ..description.model import HUB, State
 from ..document_steps import DOCUMENT_STEPS, DocumentStep
 from ..findings import Finding
 from .summary import LEDGER_STEPS, Row, Standing, Summary
@@ -56,8 +56,9 @@ def render(summary: Summary) -> str:
 
 def _complete(summary: Summary) -> str:
     """How many active participants have every step done, and who is not active."""
-    active = [row for row in summary.rows[1:] if row.state == State.ACTIVE]
-    text = f"{sum(row.complete for row in active)} of {len(active)} {'active ' if len(active) < len(summary.rows) - 1 else ''}participants"
+    rows = [row for row in summary.rows if row.name != HUB]
+    active = [row for row in rows if row.state == State.ACTIVE]
+    text = f"{sum(row.complete for row in active)} of {len(active)} {'active ' if len(active) < len(rows) else ''}participants"
     shut = []
     for state in (State.SUSPENDED, State.OFFBOARDED):
         names = [row.name for row in summary.rows if row.state == state]
