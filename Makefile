@@ -15,7 +15,7 @@ PREPARE := $(if $(AREA),$(or $(filter prepare-$(AREA),$(PREPARATIONS)),venv),$(P
 # Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
 PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo bench docs format lock clean $(PREPARATIONS)
+.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-transfer bench docs format lock clean $(PREPARATIONS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -40,6 +40,9 @@ pulumi: venv ## Pulumi, an API server of Kubernetes and what goes with it, built
 # Whatever is dear to make is made by tests/tools/cached, so that the next clone on this machine finds it.
 prepare-cluster: pulumi
 	@tests/tools/system_packages etcd=etcd-server setpriv=util-linux
+prepare-connector: system node
+	@tests/tools/system_packages redis-server=redis-server
+	@tests/tools/node_packages tests/lab/sdk
 prepare-faults: system node
 prepare-gateway: system node scanner
 prepare-hostile: system
@@ -95,6 +98,9 @@ test-deep: pytest ## all tests that `make test` only samples (every point of int
 
 demo: system venv node ## raise the lab on this machine, onboard, verify, remove it (KEEP=1 leaves it running)
 	@tests/tools/demo
+
+demo-transfer: venv prepare-connector ## two banks with the real Mojaloop SDK pay each other in a lab (KEEP=1 leaves it running)
+	@tests/tools/demo_transfer
 
 bench: system venv node ## measure against the bounds of the project
 	@python tests/bench/run.py

@@ -10,7 +10,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.compar
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import releases
 
 
 class Haproxy:
@@ -27,8 +27,8 @@ class Haproxy:
 
     def apply(self, place: host.Place, model: GatewayModel, made: Plan, *, seconds: float) -> dict[str, Any]:
         """Carry a plan out; the host undoes it after ``seconds`` without a confirmation."""
-        staging = gateway_release.stage(place.folder)
-        Path(staging, gateway_release.ARCHIVE).write_bytes(archive(made))
+        staging = releases.stage(place.folder)
+        Path(staging, releases.ARCHIVE).write_bytes(archive(made))
         inbound = model.inbound
         assert inbound is not None
         listeners = tuple((str(listener.address), listener.port) for listener in inbound.listeners)

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket, releases
 
 Bench = Any
 
@@ -63,7 +63,7 @@ def test_a_unit_that_runs_otherwise_is_not_stopped(bench: Bench, monkeypatch: py
     with pytest.raises(GatewayError, match=r"haproxy\.service runs, and does not answer on this socket"):
         bench.install()
     assert (folder / "asked").read_text().split() == ["is-active"]
-    assert gateway_release.current(bench.place.folder) == ""
+    assert releases.current(bench.place.folder) == ""
 
 
 def test_a_narrowed_run_starts_what_was_stopped_with_everybody_elses_entries(bench: Bench) -> None:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError, HostError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket, rollback
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket, releases, rollback
 
 if TYPE_CHECKING:
     from .conftest import Bench, Recorder
@@ -97,26 +97,26 @@ HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.lockf(file, fc
 def test_of_two_runs_at_once_one_changes_the_gateway_and_the_other_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.install()
     before = bench.plan()
-    staging = gateway_release.stage(bench.place.folder)
+    staging = releases.stage(bench.place.folder)
     change = host.Change(before.digest, before.files, (), False, 30)
-    gateway_release.sweep(bench.place.folder)  # what the other run does before it looks
-    with pytest.raises(GatewayError, match=gateway_release.MEANWHILE):
+    releases.sweep(bench.place.folder)  # what the other run does before it looks
+    with pytest.raises(HostError, match=releases.MEANWHILE):
         host.apply(bench.place, staging, change)
-    installed = gateway_release.current(bench.place.folder)
-    gateway_release.expect(bench.place.folder, installed)
+    installed = releases.current(bench.place.folder)
+    releases.expect(bench.place.folder, installed)
     bench.install(without_bluebank(bench))
     bench.install(bench.with_door(resources=("parties",)))
-    with pytest.raises(GatewayError, match=gateway_release.MEANWHILE):
-        gateway_release.expect(bench.place.folder, installed)
-    monkeypatch.setattr(gateway_release, "_PATIENCE", 0)
+    with pytest.raises(HostError, match=releases.MEANWHILE):
+        releases.expect(bench.place.folder, installed)
+    monkeypatch.setattr(releases, "_PATIENCE", 0)
     holder = [sys.executable, "-c", HOLDER, str(Path(bench.place.folder, ".lock"))]
     with subprocess.Popen(holder, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
-        with pytest.raises(GatewayError, match=gateway_release.MEANWHILE), gateway_release.alone(bench.place.folder):
+        with pytest.raises(HostError, match=releases.MEANWHILE), releases.alone(bench.place.folder):
             pass
         other.communicate(timeout=10)
-    with gateway_release.alone(bench.place.folder):
+    with releases.alone(bench.place.folder):
         pass
 
 
@@ -233,7 +233,7 @@ def test_unconfirmed_first_installation_serves_nobody(bench: Bench) -> None:
     assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
     assert until(lambda: rollback.fired(str(Path(bench.place.folder, "rollback"))) == [token])
     assert until(lambda: not gateway_socket.answers(bench.place.master_socket))
-    assert gateway_release.current(bench.place.folder) == ""
+    assert releases.current(bench.place.folder) == ""
     bench.install()
     assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
 
@@ -351,7 +351,7 @@ def test_drift_on_the_disk_is_found_and_ended(bench: Bench, name: str) -> None:
 
 
 def test_stray_staging_is_swept(bench: Bench) -> None:
-    stray = Path(gateway_release.stage(bench.place.folder))
+    stray = Path(releases.stage(bench.place.folder))
     (stray / "release.tar").write_bytes(b"secret")
     assert stat.S_IMODE(stray.stat().st_mode) == 0o700
     bench.install()
@@ -379,7 +379,7 @@ def test_archive_with_a_foreign_name_is_refused(bench: Bench) -> None:
     for name in ("../escape", "/etc/x", "a/b/c/d"):
         files = {**made.release.files, name: b"x"}
         bad = replace(made, sent=(name,), release=replace(made.release, files=files))
-        with pytest.raises(GatewayError, match="no file of a release"):
+        with pytest.raises(HostError, match="no file of a release"):
             bench.apply(bad)
     with pytest.raises(GatewayError, match="unasked"):
         bench.apply(replace(made, sent=("extra",), release=replace(made.release, files={**made.release.files, "extra": b"x"})))
@@ -469,7 +469,7 @@ def test_foreign_haproxy_on_the_socket_is_left_alone(bench: Bench) -> None:
     assert until(lambda: gateway_socket.answers(bench.place.master_socket))
     with pytest.raises(GatewayError, match="not ours"):
         bench.apply()
-    assert gateway_release.current(bench.place.folder) == ""
+    assert releases.current(bench.place.folder) == ""
 
 
 def as_unit(bench: Bench, monkeypatch: pytest.MonkeyPatch, script: str) -> Bench:
@@ -496,4 +496,4 @@ def test_a_unit_that_does_not_start_is_said_so_and_leaves_nothing_in_force(bench
     unit = as_unit(bench, monkeypatch, "echo Unit haproxy.service not found. >&2; exit 5")
     with pytest.raises(GatewayError, match=r"systemd did not start haproxy\.service: Unit haproxy\.service not found"):
         unit.install()
-    assert gateway_release.current(unit.place.folder) == ""
+    assert releases.current(unit.place.folder) == ""

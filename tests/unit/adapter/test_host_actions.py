@@ -17,7 +17,7 @@ from tools import repository
 
 from ansible_collections.mojaloop.onboarding.plugins.action import firewall, gateway
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_release import MEANWHILE
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.releases import MEANWHILE
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import sequence
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import steps_of
 from ansible_collections.mojaloop.onboarding.plugins.modules import firewall as firewall_module
@@ -170,7 +170,8 @@ def test_a_gateway_that_another_run_changes_is_looked_at_again(
         return {"changed": False}
 
     monkeypatch.setattr(gateway.ActionModule, "_compare", compare)
-    monkeypatch.setattr(gateway.ActionModule, "_model", lambda *_: SimpleNamespace(inbound=True, outbound=SimpleNamespace(destinations=())))
+    model = SimpleNamespace(inbound=True, outbound=SimpleNamespace(destinations=()), kept=frozenset())
+    monkeypatch.setattr(gateway.ActionModule, "_model", lambda *_: model)
     if ends:
         assert run("gateway", check=False) == {"changed": False}
     else:

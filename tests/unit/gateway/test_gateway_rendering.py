@@ -37,7 +37,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
     TokenRules,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_keys import token_keys
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, releases
 
 NOTHING: dict[str, Any] = {"running": "", "installed": "", "files": {}, "maps": {}, "stale": [], "undone": [], "absent": []}
 HOSTILE = ("a b", "a\nb", 'a"b', "a'b", "a#b", "a\\b", "a${HOME}", "a\x00", "a\tb", "a,b)", "é", "")
@@ -235,7 +235,7 @@ def test_a_release_is_hashed_once_however_many_files_it_has(tmp_path: Path, monk
     files = {f"destinations/bank{number}/ca.pem": b"%d" % number for number in range(50)}
     staging, hashed = tmp_path / "staging", []
     staging.mkdir()
-    with tarfile.open(staging / gateway_release.ARCHIVE, "w") as tar:
+    with tarfile.open(staging / releases.ARCHIVE, "w") as tar:
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
@@ -246,6 +246,8 @@ def test_a_release_is_hashed_once_however_many_files_it_has(tmp_path: Path, monk
         return sha256(content)
 
     monkeypatch.setattr(gateway_release, "sha256", counted)
-    made = gateway_release.unpack(str(staging), str(tmp_path), {name: sha256(content).hexdigest() for name, content in files.items()})
+    made = releases.unpack(
+        str(staging), str(tmp_path), {name: sha256(content).hexdigest() for name, content in files.items()}, gateway_release.digests
+    )
     assert sorted(hashed) == sorted(files.values())
     assert {str(path.relative_to(made)) for path in made.rglob("*.pem")} == set(files)

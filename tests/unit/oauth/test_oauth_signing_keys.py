@@ -19,7 +19,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import AuthorizationServerError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.rules import KEY_ID
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_keys import token_keys
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import releases
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.signing_keys import JWKS_PATH, follow_signing_keys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
@@ -143,7 +143,7 @@ def test_an_odd_entry_is_left_out_and_named_and_the_others_are_kept(follow: Foll
 
 @given(st.from_regex(KEY_ID, fullmatch=True))
 def test_every_fit_kid_is_one_that_a_gateways_host_takes(kid: str) -> None:
-    assert gateway_release._NAME.fullmatch(f"tokens/{kid}.pem")
+    assert releases._NAME.fullmatch(f"tokens/{kid}.pem")
 
 
 def test_an_unfit_kid_kept_by_an_earlier_version_stops_no_change_of_a_gateway() -> None:

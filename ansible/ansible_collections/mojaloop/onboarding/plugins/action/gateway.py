@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..module_utils.description.model import HUB, Description, HaproxyGateway
@@ -21,8 +20,7 @@ from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.haproxy_outbound import called_from
 from ..module_utils.gateway.model import GatewayModel, haproxy_of
 from ..module_utils.gateway.token_keys import authorization_facts, stand_in
-from ..module_utils.host.gateway_release import ARCHIVE, MEANWHILE
-from ..module_utils.nameless import nameless_file
+from ..module_utils.host.releases import ARCHIVE, MEANWHILE
 from ..module_utils.oauth.doors import keep_accepted
 from ..module_utils.store.layout import accepted_path
 from ..module_utils.store.planned import add_to_plan, load_plan
@@ -46,7 +44,7 @@ class ActionModule(HostAction):
         if side != HUB and side not in chosen:
             return self.result((), changed=False)
         gateway = self._gateway(description)
-        self._refuse_escalation(gateway)
+        self._refuse_escalation(f"{gateway.name}:{gateway.folder}")
         model = self._model(description, gateway)
         if model.inbound is None:
             return self.result(model.findings, changed=False)
@@ -127,12 +125,6 @@ class ActionModule(HostAction):
             "service": self._task.args.get("service") or "",
         }
 
-    def _refuse_escalation(self, gateway: HaproxyGateway) -> None:
-        """Threat: what is sent for another account lies where the account of the connection can read it. Check mode says so too."""
-        if self._connection.become:
-            remedy = "Leave ansible_become out for this host, and connect as the user that owns this folder: ansible_user: root."
-            raise GatewayError("keys are not sent with privilege escalation", where=f"{gateway.name}:{gateway.folder}", remedy=remedy)
-
     def _change(self, model: GatewayModel, made: Plan, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Have the host change itself; returns the number of reloads and what is in force after the confirmation."""
         staging = self._order({**order, "do": "stage"})["staging"]
@@ -148,14 +140,6 @@ class ActionModule(HostAction):
             remedy = "Give confirm_within more seconds."
             raise GatewayError("the change was undone: its confirmation came too late", where=model.host, remedy=remedy)
         return done["reloads"], answer["observation"]
-
-    def _send(self, content: bytes, target: str) -> None:
-        """Bring one file to the host, where only its owner can read it; here it has no name that could outlive the run."""
-        with nameless_file(content) as local:
-            try:
-                self._transfer_file(local, target)
-            except AnsibleError as error:
-                raise GatewayError(f"{MEANWHILE}, or takes no file: {error}", where=target, remedy="Run again.") from error
 
     def _expect_nothing_left(self, left: Plan) -> None:
         if left.changes:

@@ -22,7 +22,7 @@ from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.evidence import forget_void, latest_pages, latest_verdicts
 from ..plugin_utils.playbook import PlaybookFolder
 
-HOST_GROUPS = ("gateways", "firewalls")
+HOST_GROUPS = ("gateways", "firewalls", "connectors")
 """The groups whose hosts a run must have heard of."""
 LONGEST = 600
 """Characters of what a host that failed had to say; Ansible has shown the whole of it before."""

@@ -130,7 +130,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
         hosts = gateway_hosts(description)
         local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         self._host(CONTROLLER, (), {**local, **self._given(CONTROLLER), **common})
-        for group in ("gateways", "firewalls"):
+        for group in ("gateways", "firewalls", "connectors"):
             self.inventory.add_group(group)
         for host in hosts:
             given = {**self._given("all"), **self._given(host.host), **self._given(host.name)}

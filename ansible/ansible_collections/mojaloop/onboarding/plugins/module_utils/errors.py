@@ -9,7 +9,9 @@
     ├── ExchangeError        a publication cannot be trusted or read
     ├── SigningRefused       the signing policy says no, with a reason code
     ├── LeaseHeld            another run works on the same state folder
-    ├── GatewayError         a gateway refused, did not switch, or was rolled back
+    ├── HostError            a managed host did not take a change
+    │   ├── GatewayError     a gateway refused, did not switch, or was rolled back
+    │   └── ConnectorError   a connector's settings or files are wrong, or its host could not be changed
     ├── FirewallError        a firewall refused, did not switch, or was rolled back
     ├── RemoteError          a remote system cannot be asked, or answered something unusable (``remote/errors.py`` says what to do)
     │   └── AuthorizationServerError   the authorization server did so
@@ -89,12 +91,24 @@ class LeaseHeld(OnboardingError):
     """Another run holds the lease of this state folder."""
 
 
-class GatewayError(OnboardingError):
+class HostError(OnboardingError):
+    """A managed host did not take a change, or undid it."""
+
+
+class GatewayError(HostError):
     """A gateway refused a configuration, did not switch to it, or rolled it back."""
 
 
 class FirewallError(OnboardingError):
     """A firewall refused a rule set, did not switch to it, or rolled it back."""
+
+
+class ConnectorError(HostError):
+    """A connector's settings or files cannot be used, or its host could not be changed; ``reason`` is the stable code."""
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", reason: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.reason = reason
 
 
 class RemoteError(OnboardingError):

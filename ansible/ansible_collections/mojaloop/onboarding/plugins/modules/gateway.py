@@ -172,8 +172,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.errors import GatewayError
-from ..module_utils.host import gateway_haproxy, gateway_release
+from ..module_utils.errors import HostError
+from ..module_utils.host import gateway_haproxy, releases
 
 ORDER = {
     "do": {"type": "str", "required": True, "choices": ["observe", "stage", "apply", "confirm"]},
@@ -216,7 +216,7 @@ def main() -> None:
     os.umask(0o077)
     try:
         result = carry_out(order, check=module.check_mode)
-    except (GatewayError, OSError, TimeoutError) as error:
+    except (HostError, OSError, TimeoutError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 
@@ -225,20 +225,20 @@ def carry_out(order: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
     """Do one thing, and say what came of it; with ``check`` nothing is written."""
     place = gateway_haproxy.Place(order["folder"], order["master_socket"], order["stats_socket"], order["service"])
     if order["do"] == "stage":
-        with gateway_release.alone(place.folder):
-            return {"changed": True, "staging": gateway_release.stage(place.folder)}
+        with releases.alone(place.folder):
+            return {"changed": True, "staging": releases.stage(place.folder)}
     if order["do"] == "apply":
         doors = tuple((str(address), int(port)) for address, port in order["doors"])
         change = gateway_haproxy.Change(order["digest"], order["files"], doors, order["proxy_protocol"], order["seconds"])
-        with gateway_release.alone(place.folder):
-            gateway_release.expect(place.folder, order["installed"])
+        with releases.alone(place.folder):
+            releases.expect(place.folder, order["installed"])
             return {"changed": True, **gateway_haproxy.apply(place, order["staging"], change)}
     if order["do"] == "observe":
         gateway_haproxy.await_confirmation(place, order["seconds"])
         if not check:
             # What a killed run brought holds keys, and must not lie here because the next run has nothing to change.
-            with gateway_release.alone(place.folder):
-                gateway_release.sweep(place.folder)
+            with releases.alone(place.folder):
+                releases.sweep(place.folder)
     confirmed = order["do"] == "confirm" and gateway_haproxy.confirm(place, order["ticket"])
     return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place, order["sources"])}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 
@@ -15,6 +15,8 @@ from ..module_utils.description.loading import load_description
 from ..module_utils.description.model import HUB, Description
 from ..module_utils.errors import OnboardingError
 from ..module_utils.findings import Finding
+from ..module_utils.host.releases import MEANWHILE
+from ..module_utils.nameless import nameless_file
 from ..module_utils.steps.run import select_participants, select_sides
 from .asked import refuse_misspelt
 from .playbook import Kept, PlaybookFolder, result_of
@@ -110,6 +112,20 @@ class HostAction(ActionBase):  # type: ignore[misc]
             self._connection.reset()
         else:
             self._connection.close()
+
+    def _send(self, content: bytes, target: str) -> None:
+        """Bring one file to the host, where only its owner can read it; here it has no name that could outlive the run."""
+        with nameless_file(content) as local:
+            try:
+                self._transfer_file(local, target)
+            except AnsibleError as error:
+                raise self.ERROR(f"{MEANWHILE}, or takes no file: {error}", where=target, remedy="Run again.") from error
+
+    def _refuse_escalation(self, where: str) -> None:
+        """Threat: what is sent for another account lies where the account of the connection can read it. Check mode says so too."""
+        if self._connection.become:
+            remedy = "Leave ansible_become out for this host, and connect as the user that owns this folder: ansible_user: root."
+            raise self.ERROR("keys are not sent with privilege escalation", where=where, remedy=remedy)
 
     def _order(self, order: dict[str, Any]) -> dict[str, Any]:
         """Have the host do one thing. It may wait for an earlier change's confirmation for as long as this one's may take."""

@@ -27,6 +27,7 @@ from .model import (
     Oracle,
     Participant,
     Rfc7591Server,
+    SdkConnector,
     SettlementModel,
     State,
     Transport,
@@ -38,7 +39,7 @@ Values = dict[str, Any]
 _GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway}
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
 _SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server}
-_CONNECTORS: dict[str, type[Connector]] = {"direct": Connector}
+_CONNECTORS: dict[str, type[Connector]] = {"direct": Connector, "sdk": SdkConnector}
 _TRANSPORTS: dict[str, type[Transport]] = {"local": Transport}
 """The class of each kind (``systems`` has its keys)."""
 
@@ -84,7 +85,7 @@ def build_participant(
         state=State(values["state"]),
         currencies=tuple(values["currencies"]),
         hosting=hosting,
-        connector=_CONNECTORS[values["connector"]["kind"]](**values["connector"]),
+        connector=_connector(values["connector"]),
         transport=_TRANSPORTS[values["transport"]["kind"]](**values["transport"]),
         manifest=values["manifest"],
         first_publication=values.get("first_publication", ""),
@@ -98,6 +99,11 @@ def build_participant(
         probe=probe,
         here=not installation or (HUB if probe else values["id"]) in installation,
     )
+
+
+def _connector(values: Values) -> Connector:
+    further = {"settings": tuple(sorted(values["settings"].items()))} if "settings" in values else {}
+    return _CONNECTORS[values["kind"]](**{**values, **further})
 
 
 def _side(values: Values, ca: Values, folder: str, state: str) -> dict[str, Any]:

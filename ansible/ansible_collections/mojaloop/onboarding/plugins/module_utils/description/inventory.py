@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hosts a description names: the gateways of the hub and of the managed participants, and their groups.
+"""The hosts a description names: the gateways of the hub and of the managed participants, connectors, and their groups.
 
 Only names that the schema has matched leave here. Nothing else of a description may become an Ansible variable:
 ansible-core 2.19 evaluates templates in the values of an inventory.
@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .model import Description, Gateway, Side
+from .model import Description, Gateway, Participant, Side
+
+CONNECTORS = "connectors"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class GatewayHost:
 
 
 def gateway_hosts(description: Description) -> tuple[GatewayHost, ...]:
-    """Every gateway that this pack configures, the hub's first."""
+    """Every gateway and connector that this pack configures, the hub's first."""
     return tuple(host for side in description.own_sides for host in _hosts(side))
 
 
@@ -58,7 +60,12 @@ def _both(path: Path) -> tuple[Path, Path]:
 
 
 def _hosts(side: Side) -> Iterable[GatewayHost]:
-    return (GatewayHost(gateway.name, side.name, _groups(side, gateway), gateway.host) for gateway in side.gateways)
+    connector = side.connector_host if isinstance(side, Participant) else ""
+    for gateway in side.gateways:
+        groups = (*_groups(side, gateway), *((CONNECTORS,) if gateway.name == connector else ()))
+        yield GatewayHost(gateway.name, side.name, groups, gateway.host)
+    if connector and all(gateway.name != connector for gateway in side.gateways):
+        yield GatewayHost(connector, side.name, (CONNECTORS,), connector)
 
 
 def _groups(side: Side, gateway: Gateway) -> tuple[str, ...]:

@@ -254,7 +254,7 @@ def _identity(side: SideText, around: Circumstances) -> Iterator[Problem]:
 def _hosted(side: SideText, _around: Circumstances) -> Iterator[Problem]:
     hosting = _hosting(side)
     gateways = side.get("gateways")
-    if hosting == "managed" and gateways == []:
+    if hosting == "managed" and gateways == [] and side.get("connector.kind") != "sdk":
         yield side.problem("gateways", "no gateways", "at least one with hosting: managed")
     if hosting == "self-hosted" and gateways:
         yield side.problem("gateways", "gateways with hosting: self-hosted", "gateways with hosting: managed only")

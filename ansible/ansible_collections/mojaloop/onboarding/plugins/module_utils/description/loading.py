@@ -17,6 +17,7 @@ from .building import build_hub, build_participant
 from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .hosts_file import installation_of, lint_installation, listed_hosts, read_hosts_file
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
+from .lint_connector import lint_connector
 from .lint_hosts import lint_hosts
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
 from .lint_together import by_file, lint_together
@@ -111,6 +112,7 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
         if document.values:
             side = SideText(document, "", document.values)
             found += [*lint_participant(document, around), *lint_hosts(side, around, listed), *lint_participant_ledger(side, around)]
+            found += lint_connector(side, around)
     return found
 
 

@@ -208,6 +208,37 @@ class Connector:
     kind: str = "direct"
 
 
+@dataclass(frozen=True, kw_only=True)
+class SdkConnector(Connector):
+    """The Mojaloop SDK scheme adapter between a participant's own systems and FSPIOP.
+
+    ``host`` is its entry in the inventory (empty: the first gateway's). ``backend`` and ``cache`` are ``host:port`` of the
+    core connector and of Redis as that host reaches them.
+    """
+
+    version: str
+    backend: str
+    host: str = ""
+    cache: str = "127.0.0.1:6379"
+    ilp_version: str = "1"
+    inbound_port: int = 4000
+    """Where it takes calls of a participant without gateways; behind a gateway it is the gateway's ``inbound_backend``."""
+    outbound_port: int = 4001
+    metrics_port: int = 4004
+    folder: str = "/etc/mojaloop/connector"
+    program: str = "/opt/mojaloop/connector/node_modules/@mojaloop/sdk-scheme-adapter"
+    node: str = "/usr/bin/node"
+    account: str = "mojaloop-connector"
+    service: str = "mojaloop-connector.service"
+    settings: tuple[tuple[str, str], ...] = ()
+    """Further variables of the connector, by name."""
+
+    @property
+    def era(self) -> str:
+        """The major version: names of variables change with it."""
+        return self.version.partition(".")[0]
+
+
 @dataclass(frozen=True)
 class Transport:
     """How publications travel. ``local``: in the exchange folder, which both sides read and write."""
@@ -321,6 +352,18 @@ class Participant(Side):
     def active(self) -> bool:
         """Whether the doors are open to it."""
         return self.state is State.ACTIVE
+
+    @property
+    def sdk(self) -> SdkConnector | None:
+        """Its connector where that is the Mojaloop SDK."""
+        return self.connector if isinstance(self.connector, SdkConnector) else None
+
+    @property
+    def connector_host(self) -> str:
+        """The inventory entry of its connector's host; empty when this pack configures none."""
+        if self.sdk is None:
+            return ""
+        return self.sdk.host or (self.gateways[0].name if self.gateways else "")
 
     @property
     def managed(self) -> bool:

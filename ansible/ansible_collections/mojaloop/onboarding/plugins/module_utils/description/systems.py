@@ -7,8 +7,8 @@ A kind is added with one row here, one class in ``model`` and one row in ``build
 from __future__ import annotations
 
 from .addresses import HIGHEST_PORT
-from .model import AuthorizationServer, Gateway, HaproxyGateway, Ledger, NftablesFirewall, Oracle, SettlementModel
-from .spec import Field, Flag, Many, Record, Text, Variant, Whole
+from .model import AuthorizationServer, Gateway, HaproxyGateway, Ledger, NftablesFirewall, Oracle, SdkConnector, SettlementModel
+from .spec import Field, Flag, Many, Record, Table, Text, Variant, Whole
 from .texts import (
     ADDRESS,
     AUDIENCE,
@@ -151,11 +151,47 @@ AUTHORIZATION_SERVER = Variant(
     ),
 )
 
+_PLACE = Text("<host>:<port>", r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}", longest=260)
+_CONNECTOR_PATH = Text("an absolute path of letters, digits and . _ @ - /", r"(/[A-Za-z0-9_@-][A-Za-z0-9_@.-]*)+", longest=200)
+_VERSION = Text("18.0.2, or 24.x.y", r"18\.0\.2|24\.[0-9]{1,3}\.[0-9]{1,3}", longest=12)
+_ACCOUNT = Text("an account of the host", r"[a-z_][a-z0-9_-]{0,31}", longest=32)
+
 CONNECTOR_DEFAULT = "direct"
 CONNECTOR = Variant(
     "How a participant's services connect.",
     by=KIND,
-    of={"direct": Record("Its services stand behind its own gateway; nothing is configured in them.", ())},
+    of={
+        "direct": Record("Its services stand behind its own gateway; nothing is configured in them.", ()),
+        "sdk": Record(
+            "The Mojaloop SDK scheme adapter, between its own systems and its gateway (or the hub, where it has none).",
+            (
+                Field("version", _VERSION, "Its version.", required=True),
+                Field("backend", _PLACE, "The core connector: the participant's own systems, as the SDK calls them.", required=True),
+                Field("host", HOST, "Its host, else the first gateway's."),
+                Field("cache", _PLACE, "Its Redis.", default=SdkConnector.cache),
+                Field("ilp_version", choice("1", "4"), "ILP packets; payer and payee need the same.", default=SdkConnector.ilp_version),
+                Field(
+                    "inbound_port",
+                    Whole(1, HIGHEST_PORT),
+                    "Where it listens for the hub, without a gateway.",
+                    default=SdkConnector.inbound_port,
+                ),
+                Field("outbound_port", Whole(1, HIGHEST_PORT), "Where its own systems call it.", default=SdkConnector.outbound_port),
+                Field("metrics_port", Whole(1, HIGHEST_PORT), "Where its metrics are.", default=SdkConnector.metrics_port),
+                Field("folder", _CONNECTOR_PATH, "Folder of its files on the host.", default=SdkConnector.folder),
+                Field("program", _CONNECTOR_PATH, "Folder of the installed SDK on the host.", default=SdkConnector.program),
+                Field("node", _CONNECTOR_PATH, "Node.js on the host.", default=SdkConnector.node),
+                Field("account", _ACCOUNT, "Account that runs it.", default=SdkConnector.account),
+                Field("service", Text("a unit", r"[a-z0-9@_.-]+\.service", longest=100), "Its systemd unit.", default=SdkConnector.service),
+                Field(
+                    "settings",
+                    Table(Text("a variable", r"[A-Z][A-Z0-9_]+", longest=60), Text("a value", r"[ -&(-~]*", longest=1000)),
+                    "Further variables of the SDK by name, such as EXPIRY_SECONDS.",
+                    default={},
+                ),
+            ),
+        ),
+    },
     short=True,
 )
 

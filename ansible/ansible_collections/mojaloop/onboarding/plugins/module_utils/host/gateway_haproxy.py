@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Mapping
 
-from ..errors import GatewayError
-from . import gateway_release as releases
+from ..errors import GatewayError, HostError
+from . import gateway_release as content
 from . import gateway_socket as sockets
-from . import rollback
+from . import releases, rollback
 from .gateway_handshake import absent, certificates, handshake_fault, taken
 
 SETTLE = 20.0
@@ -75,12 +75,12 @@ def observe(place: Place, sources: Iterable[str] = ()) -> dict[str, Any]:
     bound to) that the host has not.
     """
     running, installed = sockets.running_release(place.stats_socket), releases.current(place.folder)
-    files = releases.digests(place.release)
+    files = content.digests(place.release)
     return {
-        "running": installed if running == releases.fixed(files) else running,
+        "running": installed if running == content.fixed(files) else running,
         "installed": installed,
         "files": files,
-        "maps": _running_maps(place) if running else releases.maps(place.release),
+        "maps": _running_maps(place) if running else content.maps(place.release),
         "stale": _stale(place, files) if running else [],
         "undone": rollback.fired(_timers(place)),
         "absent": absent(sources),
@@ -94,12 +94,12 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
     """
     try:
         rollback.settle(_timers(place), change.confirm_seconds + SETTLE)
-        made = releases.unpack(staging, place.folder, change.files)
+        made = releases.unpack(staging, place.folder, change.files, content.digests)
         seen, serving = observe(place), _serving(place)
         if not serving:
             _expect_nobody(place, change)
         if serving and seen["installed"] == change.digest and _live(seen, change) == []:
-            return {"ticket": _switch_maps(place, releases.maps(made), change), "reloads": 0}
+            return {"ticket": _switch_maps(place, content.maps(made), change), "reloads": 0}
         return _switch_release(place, made, change, seen, serving=serving)
     finally:
         releases.sweep(place.folder)
@@ -133,10 +133,10 @@ def _stale(place: Place, files: Mapping[str, str]) -> list[str]:
         path = place.release / name
         if kind and sorted(sockets.fingerprints(place.stats_socket, kind, str(path))) != _on_disk(path, kind):
             wrong.append(name)
-    config = place.release / releases.CONFIGURATION
-    if not config.is_file() or config.read_bytes() != releases.assembled(place.release, place.folder, files, releases.account()):
-        wrong.append(releases.CONFIGURATION)
-    kept = releases.maps(place.release)
+    config = place.release / content.CONFIGURATION
+    if not config.is_file() or config.read_bytes() != content.assembled(place.release, place.folder, files, content.account()):
+        wrong.append(content.CONFIGURATION)
+    kept = content.maps(place.release)
     running = _running_maps(place)
     return wrong + [f"maps/{name}.map" for name in sorted({*kept, *running}) if running.get(name) != kept.get(name)]
 
@@ -146,7 +146,7 @@ def _live(seen: Mapping[str, Any], change: Change) -> list[str] | None:
     there = seen["files"]
     differing = {name for name in {*there, *change.files} if there.get(name) != change.files.get(name)}
     differing.update(name for name in seen["stale"] if not name.startswith("maps/"))
-    possible = seen["running"] and seen["running"] == seen["installed"] and differing <= releases.LIVE
+    possible = seen["running"] and seen["running"] == seen["installed"] and differing <= content.LIVE
     return sorted(differing) if possible else None
 
 
@@ -162,15 +162,15 @@ def _on_disk(path: Path, kind: str) -> list[str]:
 
 def _switch_maps(place: Place, wanted: Mapping[str, Mapping[str, str]], change: Change) -> str:
     """Change the running maps and those on the disk; no reload, no connection lost."""
-    before_disk, before = releases.maps(place.release), _running_maps(place)
+    before_disk, before = content.maps(place.release), _running_maps(place)
 
     def undo() -> None:
-        releases.write_maps(place.release, before_disk)
+        content.write_maps(place.release, before_disk)
         _put_maps(place, before)
 
     def put() -> None:
         _put_maps(place, wanted)
-        releases.write_maps(place.release, wanted)
+        content.write_maps(place.release, wanted)
         _expect_maps(place, wanted)
 
     try:
@@ -220,10 +220,10 @@ def _move_addresses(place: Place, running: Mapping[str, Mapping[str, str]], want
 
 def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str, Any], *, serving: bool) -> dict[str, Any]:
     """Check, publish, arm, switch, reload, prove; anything that fails after the switch is undone at once."""
-    releases.write(made / releases.CONFIGURATION, releases.assembled(made, place.folder, change.files, releases.account()))
+    releases.write(made / content.CONFIGURATION, content.assembled(made, place.folder, change.files, content.account()))
     _check(place, made)
     if serving:
-        _withdraw(place, seen["maps"], releases.maps(made))
+        _withdraw(place, seen["maps"], content.maps(made))
     target = releases.publish(made, place.folder, change.digest)
     undo = _undoing(place, seen, serving=serving)
     reloads = 1
@@ -232,16 +232,16 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
         nonlocal reloads
         releases.link(place.folder, change.digest)
         if not serving:
-            _start(place, releases.fixed(change.files))
+            _start(place, content.fixed(change.files))
         elif _take_up(place, change, _live(seen, change), target):
             reloads = 0
         else:
-            _reload(place, releases.fixed(change.files))
+            _reload(place, content.fixed(change.files))
         _prove(change, target)
 
     try:
         token = rollback.guard(_timers(place), change.confirm_seconds, undo, switch)
-    except (GatewayError, OSError) as error:
+    except (HostError, OSError) as error:
         raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
     releases.prune(place.folder, [change.digest, seen["installed"]])
     return {"ticket": token, "reloads": reloads}
@@ -254,8 +254,8 @@ def _take_up(place: Place, change: Change, names: list[str] | None, release: Pat
     try:
         for name in names:
             sockets.replace_certificate(place.stats_socket, str(place.release / name), (release / name).read_bytes())
-        _put_maps(place, releases.maps(release))
-    except (GatewayError, OSError):
+        _put_maps(place, content.maps(release))
+    except (HostError, OSError):
         return False
     return not _stale(place, change.files) and not any(_door_faults(change, release))
 
@@ -267,7 +267,7 @@ def _serving(place: Place) -> bool:
         if not os.path.exists(place.master_socket) or time.monotonic() > deadline:
             return False
         time.sleep(POLL)
-    config = str(place.release / releases.CONFIGURATION)
+    config = str(place.release / content.CONFIGURATION)
     arguments = Path(f"/proc/{sockets.master(place.master_socket)}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
     if config not in arguments:
         remedy = f"Stop it, start it with -f {config}, or give this gateway another master socket."
@@ -307,7 +307,7 @@ def _undoing(place: Place, seen: Mapping[str, Any], *, serving: bool) -> Callabl
 def _check(place: Place, made: Path) -> None:
     """Let HAProxy judge the release where it lies, before anything is switched."""
     environment = {**os.environ, "ONBOARDING_CURRENT": str(made)}
-    command = [place.binary, "-c", "-f", str(made / releases.CONFIGURATION)]
+    command = [place.binary, "-c", "-f", str(made / content.CONFIGURATION)]
     done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").replace(str(made), "current").splitlines()
@@ -335,7 +335,7 @@ def _start(place: Place, digest: str) -> None:
         _start_unit(place.service)
         _wait_for(place, digest, lambda: "")
         return
-    command = [place.binary, "-W", "-S", place.master_socket + ",mode,600", "-f", str(place.release / releases.CONFIGURATION)]
+    command = [place.binary, "-W", "-S", place.master_socket + ",mode,600", "-f", str(place.release / content.CONFIGURATION)]
     log = os.open(str(Path(place.folder) / "gateway.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     streams = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in ((null, 0), (log, 1), (log, 2))]

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..description.model import HUB, Description, Participant, Side
 from ..store import layout
+from . import connectors
 from .programs import Service
 from .self_hosted import SelfHosted, uses_own_tools
 from .topology import AUTHORIZATION_SERVER, INTERNAL, Machine, Topology
@@ -34,6 +35,7 @@ class Places:
     tools: Path
     haproxy: str
     node: str
+    redis: str = "redis-server"
 
     def machine(self, name: str) -> Path:
         """The folder of one machine."""
@@ -52,10 +54,21 @@ def services(description: Description, topology: Topology, places: Places) -> tu
         if machine.gateway is not None:
             found.append(_gateway(machine, places))
         if machine.side and _has_backend(description, machine, topology):
-            found.append(_backend(description, machine, places))
+            found += _backends(description, machine, places)
         if machine.name == AUTHORIZATION_SERVER:
             found.append(_authorization_server(description, topology, machine, places))
     return tuple(found)
+
+
+def _backends(description: Description, machine: Machine, places: Places) -> list[Service]:
+    """What stands behind a side's gateway: the SDK where the description says so, else the lab's own FSPIOP service."""
+    side, own = description.side(machine.side), places.machine(machine.name)
+    if isinstance(side, Participant) and side.sdk:
+        folders, programs = (places.tools, own), (places.node, places.redis)
+        return connectors.connector_services(description, side, machine, folders, programs)
+    if side.name == HUB and connectors.parties(description):
+        return [connectors.switch(description, side, machine, (places.state, places.tools, own), places.node)]
+    return [_backend(description, machine, places)]
 
 
 def _has_backend(description: Description, machine: Machine, topology: Topology) -> bool:

@@ -72,6 +72,11 @@ def credentials_path(participant: str, which: str = "") -> str:
     return f"store/{participant}/oauth/credentials{which}.json"
 
 
+def ilp_secret_path(participant: str) -> str:
+    """The secret from which the participant's connector makes ILP fulfilments; known to nobody else, the hub included."""
+    return f"store/{participant}/ilp/secret"
+
+
 def sealed_credentials_path(participant: str, which: str = "") -> str:
     """A participant's OAuth credentials, encrypted to its exchange key: what the hub publishes for it, ``NEXT`` left out."""
     return f"store/{HUB}/oauth/{participant}{which}.p7m"

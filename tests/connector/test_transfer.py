@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Two banks with the real Mojaloop SDK pay each other through all gateways; what would fail is named before the payment.
+
+The tests of this file are the acts of one story and run in their order.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.playbooks import ROOT, Played, play
+from support.transfers import EXPECTED, TransferLab
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("transfer-lab")]
+
+NAME = "lab-transfer"
+
+
+class Story:
+    """An environment of the test's own, described as the lab with connectors is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lab = TransferLab(folder / "inventories" / NAME, folder / ".state" / NAME)
+        shutil.copytree(ROOT / "inventories" / NAME, self.lab.folder)
+
+    def play(self, playbook: str, *arguments: str) -> Played:
+        played = play(playbook, self.lab.folder / "hosts.yml", *arguments, record=self.folder / "record.jsonl", timeout=500)
+        assert "Traceback" not in played.output
+        return played
+
+    def done(self, playbook: str, *arguments: str) -> Played:
+        played = self.play(playbook, *arguments)
+        assert played.status == 0, played.output
+        return played
+
+    def connector(self, bank: str) -> Path:
+        return self.lab.state / "lab" / "machines" / f"{bank}-gateway" / "etc" / "mojaloop" / "connector"
+
+    def processes(self) -> dict[str, int]:
+        """The process of each connector (ids inside the lab)."""
+        machines = self.done("lab.yml").of("lab")[0]["machines"]
+        return {machine["name"]: machine["services"]["connector"] for machine in machines if "connector" in machine["services"]}
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    made = Story(tmp_path_factory.mktemp("transfer"))
+    try:
+        for playbook in ("lab.yml", "onboard.yml", "lab.yml"):
+            made.done(playbook)
+        yield made
+    finally:
+        made.play("lab.yml", "-e", "lab_state=absent")
+
+
+def _reasons(played: Played) -> set[tuple[str, str, str]]:
+    """Participant, last word of the artefact, and reason of what the connectors' hosts reported."""
+    found = played.findings
+    return {(one[0], one[3].rpartition("/")[2], one[4]) for one in found if one[3].startswith("connector/")}
+
+
+@pytest.mark.parametrize(("payer", "payee"), [("greenbank", "bluebank"), ("bluebank", "greenbank")])
+def test_1_a_transfer_completes(story: Story, payer: str, payee: str) -> None:
+    payment = story.lab.pay(payer, payee)
+    assert payment.state == "COMPLETED", payment.answer
+    assert payment.forwarded == EXPECTED
+    assert payment.signatures == 5
+    assert payment.ilp_holds
+
+
+def test_2_the_switch_refuses_what_did_not_pass_the_hubs_gateway(story: Story) -> None:
+    before = story.lab.counts()["refused"].get("not-through-gateway", 0)
+    status, answer = story.lab.around_the_gateway()
+    assert (status, answer["errorInformation"]["errorDescription"]) == (403, "not-through-gateway")
+    assert story.lab.counts()["refused"]["not-through-gateway"] == before + 1
+
+
+def test_3_a_second_run_changes_nothing(story: Story) -> None:
+    second = story.done("onboard.yml")
+    assert (second.changed, _reasons(second)) == ([], set())
+    assert [result["restarts"] for result in second.of("connector")] == [0, 0]
+
+
+def test_4_a_wrong_peer_key_is_named_before_the_payment_and_replaced_without_a_restart(story: Story) -> None:
+    processes = story.processes()
+    keys = story.connector("bluebank") / "peer-keys"
+    staged = keys / ".staged"
+    staged.write_bytes((keys / "switch.pem").read_bytes())
+    staged.replace(keys / "greenbank.pem")
+    assert _reasons(story.play("status.yml")) == {("bluebank", "greenbank.pem", "peer-key-differs")}
+    assert story.lab.pay("greenbank", "bluebank").state != "COMPLETED"
+    assert _reasons(story.done("onboard.yml")) == {("bluebank", "greenbank.pem", "peer-key-differs")}
+    assert story.lab.pay("greenbank", "bluebank").state == "COMPLETED"
+    assert story.processes() == processes
+
+
+def test_5_a_wrong_secret_is_named_before_the_payment(story: Story) -> None:
+    file = story.connector("greenbank") / "current" / "connector.env"
+    right = file.read_bytes()
+    lines = [b"OAUTH_CLIENT_SECRET=wrong" if line.startswith(b"OAUTH_CLIENT_SECRET=") else line for line in right.splitlines()]
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    found = _reasons(story.play("status.yml"))
+    assert found == {("greenbank", "connector.env", "differs"), ("greenbank", "OAUTH_CLIENT_SECRET", "token-refused")}
+    assert _reasons(story.done("onboard.yml")) == {("greenbank", "connector.env", "differs")}
+    assert file.read_bytes() == right
+    assert _reasons(story.done("status.yml")) == set()
+
+
+def test_6_changed_settings_restart_this_connector_alone(story: Story) -> None:
+    before = story.processes()
+    file = story.lab.folder / "participants" / "greenbank.yml"
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("kind: sdk\n", "kind: sdk\n  settings: {EXPIRY_SECONDS: '45'}\n"), encoding="utf-8"
+    )
+    planned = story.play("onboard.yml", "--check")
+    assert _reasons(planned) == {("greenbank", "connector.env", "differs")}
+    assert planned.findings == story.done("onboard.yml").findings
+    after = story.processes()
+    assert {name for name, process in after.items() if process != before[name]} == {"greenbank-gateway"}
+    assert story.lab.pay("greenbank", "bluebank").state == "COMPLETED"
+
+
+def test_7_what_was_delivered_is_private(story: Story) -> None:
+    folders = [story.connector(bank) for bank in ("greenbank", "bluebank")]
+    found = [path for folder in folders for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
+    assert len(found) > 12
+    assert [str(path) for path in found if path.stat().st_mode & 0o077] == []
