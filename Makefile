@@ -15,7 +15,7 @@ PREPARE := $(if $(AREA),$(or $(filter prepare-$(AREA),$(PREPARATIONS)),venv),$(P
 # Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
 PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-transfer bench docs format lock clean $(PREPARATIONS)
+.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-kubernetes demo-transfer bench docs format lock clean $(PREPARATIONS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -98,6 +98,9 @@ test-deep: pytest ## all tests that `make test` only samples (every point of int
 
 demo: system venv node ## raise the lab on this machine, onboard, verify, remove it (KEEP=1 leaves it running)
 	@tests/tools/demo
+
+demo-kubernetes: prepare-cluster ## plan, make, make again and remove the environments of a hub and two participants on a Kubernetes API of this machine
+	@PYTHONPATH=tests python tests/tools/demo_kubernetes.py
 
 demo-transfer: venv prepare-connector ## two banks with the real Mojaloop SDK pay each other in a lab (KEEP=1 leaves it running)
 	@tests/tools/demo_transfer
