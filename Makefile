@@ -48,6 +48,7 @@ prepare-gateway: system node scanner
 prepare-hostile: system
 prepare-integration: system node scanner
 prepare-interruption: system node
+prepare-lab: system node scanner
 prepare-ledger: venv
 	@tests/lab/ledger/prepare
 prepare-molecule: system node

@@ -95,12 +95,12 @@ TABLE: dict[str, tuple[Act, Act, Act]] = {
 ELSEWHERE = {
     "firewall": "test_module_states_hosts.py",
     "gateway": "test_module_states_hosts.py",
-    "lab": "test_module_states_lab.py",
+    "lab": "lab/test_module_states_lab.py",
     "ledger_hub": "../ledger/test_module_states_ledger.py",
     "ledger_participants": "../ledger/test_module_states_ledger.py",
     "oauth_clients": "test_module_states_oauth.py",
     "onboarding_status": "test_module_states_status.py",
-    "verification": "test_module_states_verification.py",
+    "verification": "lab/test_changes_in_the_lab.py",
 }
 
 

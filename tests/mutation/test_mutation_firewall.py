@@ -15,4 +15,4 @@ from tools.firewall_network import why_not
 @pytest.mark.timeout(7200)
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 def test_every_rule_of_the_packet_filter_is_missed(tmp_path: Path) -> None:
-    judged("firewall rules", "mutants_nftables", tmp_path, every=4)
+    judged("firewall rules", "mutants_nftables", tmp_path, every=8)

@@ -7,14 +7,13 @@ import json
 import secrets as random
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 from integration.test_oauth_authorization_server import Server
-from support.leaks import Leak, Secrets, contents, search, search_state, secrets_of_state
-from support.playbooks import ROOT, Played, play
-from support.watching import Processes
+from support.leaks import Secrets, secrets_of_state
+from support.playbooks import ROOT
+from support.watched import Watched, play_watched
 
 SCRIPT = ROOT / "tests/lab/openssl_participant.sh"
 BREAKER = Path(__file__).with_name("breaking")
@@ -152,34 +151,8 @@ class Environment:
 
     def play(self, playbook: str, *arguments: str, environment: dict[str, str] | None = None) -> Watched:
         """Play with everything that Ansible can be made to say and to leave behind."""
-        traces = self.folder / f"traces-{random.token_hex(4)}"
-        (traces / "home").mkdir(parents=True)
-        record = traces / "record.jsonl"
-        watcher = Processes(str(record), traces / "local")
-        variables = {
-            "HOME": str(traces / "home"),
-            "ANSIBLE_LOCAL_TEMP": str(traces / "local"),
-            "ANSIBLE_REMOTE_TEMP": str(traces / "remote"),
-            "ANSIBLE_KEEP_REMOTE_FILES": "1",
-            "ANSIBLE_LOG_PATH": str(traces / "log"),
-            "ANSIBLE_DISPLAY_TRACEBACK": "always",
-            "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
-            "PYTHONPATH": str(BREAKER),
-            **self.variables,
-        }
-        with watcher.watched():
-            everything = {**variables, **(environment or {})}
-            played = play(
-                playbook,
-                self.description / "hosts.yml",
-                "-vvvv",
-                "--diff",
-                *self.limit,
-                *arguments,
-                record=record,
-                environment=everything,
-            )
-        return Watched(self, traces, played, watcher)
+        variables = {"PYTHONPATH": str(BREAKER), **self.variables, **(environment or {})}
+        return play_watched(self, playbook, *self.limit, *arguments, environment=variables)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -197,26 +170,3 @@ class Environment:
         for path in sorted((self.folder / "redbank").glob("*.key")):
             found.add_key(f"redbank's {path.name}", path.read_bytes())
         return found
-
-
-@dataclass
-class Watched:
-    """A run, and every trace it left."""
-
-    environment: Environment
-    traces: Path
-    played: Played
-    processes: Processes
-
-    def places(self) -> dict[str, bytes]:
-        """All that the run said, left behind, or showed while it lasted."""
-        places = {"output": self.played.output.encode()}
-        places |= {f"arguments {number}": each for number, each in enumerate(sorted(self.processes.arguments))}
-        places |= {f"environment {number}": each for number, each in enumerate(sorted(self.processes.environments.values()))}
-        places |= {name: content for name, content in contents(self.traces) if not name.endswith(".zip")}
-        return places | self.processes.files
-
-    def leaks(self) -> set[Leak]:
-        """Every secret in any trace, and in the state folder outside the file where it is at home."""
-        secrets = self.environment.secrets
-        return search(secrets, self.places()) | search_state(secrets, self.environment.state)

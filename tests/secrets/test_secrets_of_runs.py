@@ -16,8 +16,9 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 from support.leaks import contents, search
+from support.watched import Watched
 
-from .environment import STEPS, Environment, Watched, playbook, task
+from .environment import STEPS, Environment, playbook, task
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -6,6 +6,7 @@ A group (``pytest.mark.xdist_group("keycloak")``) is for tests of several files,
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
 from collections.abc import Generator
@@ -26,6 +27,10 @@ CACHE_KEY = "onboarding/cpu_seconds"
 
 _seconds: defaultdict[str, float] = defaultdict(float)
 """CPU seconds of each area; complete in the process that prints."""
+_dear: defaultdict[str, float] = defaultdict(float)
+"""CPU seconds of each test."""
+MOST = 15
+"""As many of the dearest tests are printed."""
 _read: list[float] = [0.0]
 """The CPU seconds of this process and its children when they were last read."""
 
@@ -45,6 +50,12 @@ def _order(item: pytest.Item) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Dear areas first."""
     items.sort(key=_order)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported and collected stays: garbage collections, and processes forked from this one, need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 class _GroupsOrFiles(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
@@ -82,7 +93,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add up."""
     path = PurePath(report.nodeid.split("::", maxsplit=1)[0])
     if path.parts[0] == TESTS.name:
-        _seconds[area_of(path.relative_to(TESTS.name))] += getattr(report, "cpu_seconds", 0.0)
+        seconds = getattr(report, "cpu_seconds", 0.0)
+        _seconds[area_of(path.relative_to(TESTS.name))] += seconds
+        _dear[report.nodeid] += seconds
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -108,6 +121,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         _seconds["(collection)"] = max(workers - tests, 0.0)
     if not tests:
         return
+    terminalreporter.section("CPU seconds of the dearest tests")
+    for name, seconds in sorted(_dear.items(), key=lambda row: -row[1])[:MOST]:
+        terminalreporter.write_line(f"{seconds:8.1f} {name}")
     terminalreporter.section("CPU seconds of areas")
     for area, seconds in sorted(_seconds.items(), key=lambda row: -row[1]):
         terminalreporter.write_line(f"{seconds:8.1f} {area}")

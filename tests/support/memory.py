@@ -65,6 +65,7 @@ def _begin() -> int:
 
 def _tell(work: Callable[[], Any], warm: Callable[[], Any], writer: int) -> None:
     try:
+        gc.freeze()  # or the collection below would look at, and so copy, all that the parent has
         warm()
         gc.collect()
         # What is free already would not count when it is used again.

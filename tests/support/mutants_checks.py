@@ -63,7 +63,7 @@ def _all() -> tuple[list[Mutant], list[Mark]]:
             counted[mutant.name] += 1
             number = counted[mutant.name]
             unique = mutant if number == 1 else replace(mutant, name=f"{mutant.name} #{number}")
-            made.append(unique)
+            made.append(replace(unique, origin=inspect.getsource(module)))
             marks.append(replace(mark, name=unique.name))
     return made, marks
 

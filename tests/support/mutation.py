@@ -11,6 +11,7 @@ nearest to it calls for a case of its own), ``SURVIVORS`` (pattern of mutants' n
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import json
@@ -29,7 +30,7 @@ from typing import Any, Protocol
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-AREA, RESULTS, EVERY, ONLY = "MUTATION_AREA", "MUTATION_RESULTS", "MUTATION_EVERY", "MUTATION_ONLY"
+AREA, RESULTS, EVERY, ONLY, KNOWN = "MUTATION_AREA", "MUTATION_RESULTS", "MUTATION_EVERY", "MUTATION_ONLY", "MUTATION_KNOWN"
 LONGEST_CASE = 180
 """Seconds for one case: a mutant may make it wait for ever."""
 
@@ -46,6 +47,17 @@ class Mutant:
     """The cases that meet it, in the order in which to try them; with those in ``DEAR`` behind, no others are tried."""
     seen: Callable[[], bool] = field(default=lambda: True, repr=False)
     """Whether the case that ran met the mutated rule at all."""
+    origin: str = field(default="", repr=False)
+    """The file that the rule stands in, where the rule is more than its words: with another file it is another mutant."""
+
+    @property
+    def key(self) -> str:
+        """How a mutant is named in the list of those that a deep run has judged."""
+        return hashlib.sha256(f"{self.name}\n{self.words}\n{self.origin}".encode()).hexdigest()[:12]
+
+    def in_sample(self, every: int) -> bool:
+        """Whether it is one of the mutants, one in ``every``, that are judged again in each run: always the same ones."""
+        return int(hashlib.sha256(self.name.encode()).hexdigest()[:8], 16) % every == 0
 
 
 @dataclass(frozen=True)
@@ -188,25 +200,26 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _examine(area: Area, bench: Bench) -> dict[str, object]:
-    from support.depth import sample  # noqa: PLC0415 -- a plugin itself: pytest wants to be the first to import it
-
     whole = list(area.mutants(bench))
     every = [mutant for mutant in whole if re.match(os.environ[ONLY], mutant.name)]
     listed = {mutant.name: reason for mutant in every for pattern, reason in area.SURVIVORS.items() if re.fullmatch(pattern, mutant.name)}
     step = int(os.environ[EVERY])
-    tried = list(sample([mutant for mutant in every if mutant.name not in listed], step)) if step else every
+    listing = Path(os.environ[KNOWN])
+    known = set(listing.read_text(encoding="ascii").split()) if listing.exists() else {mutant.key for mutant in whole}
+    tried = [one for one in every if not step or (one.name not in listed and (one.in_sample(step) or one.key not in known))]
     outcomes = [bench.judge(mutant) for mutant in tried]
     bench.control(dict.fromkeys(outcome.case for outcome in outcomes if outcome.case))
     unused = [pattern for pattern in area.SURVIVORS if not any(re.fullmatch(pattern, mutant.name) for mutant in whole)]
     doubled = [name for name, count in Counter(mutant.name for mutant in whole).items() if count > 1]
-    return {"all": len(every), "listed": listed, "unused": unused, "doubled": doubled, "outcomes": [asdict(one) for one in outcomes]}
+    keys = {mutant.name: mutant.key for mutant in every}
+    return {"all": keys, "listed": listed, "unused": unused, "doubled": doubled, "outcomes": [asdict(one) for one in outcomes]}
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What came out of an area. ``known``: mutants that no case can kill, with the reason; ``unused``: reasons for none."""
+    """What came out of an area. ``everything``: names and keys; ``known``: why no case can kill; ``unused``: reasons for no mutant."""
 
-    everything: int
+    everything: dict[str, str]
     known: dict[str, str]
     unused: tuple[str, ...]
     doubled: tuple[str, ...]
@@ -234,16 +247,16 @@ class Judgement:
             yield f"{outcome.mutant}  ->  {outcome.case or reason} {f'({outcome.tried} cases)' if outcome.tried > 1 else ''}".rstrip()
 
 
-def run_area(area: str, folder: Path, *, every: int, cases: Collection[str], only: str = "") -> Judgement:
+def run_area(area: str, folder: Path, *, every: int, cases: Collection[str], known: Path, only: str = "") -> Judgement:
     """The outcome of the module ``support.<area>``; AssertionError with its log.
 
-    ``every`` n-th mutant is tried, in a deep run all, those that are listed as survivors too; the cases are the same short ones in
-    both. ``only``: pattern for the beginning of the names of the mutants that are this run's share.
+    In a deep run all mutants are tried, those that are listed as survivors too; else one in ``every``, and those whose keys are not in the
+    file ``known``: new rules, and rules of changed files. ``only``: pattern for the beginning of the names of this run's mutants.
     """
     from support.depth import DEEP, VARIABLE  # noqa: PLC0415 -- as above
 
     results, log = folder / "results.json", folder / "log.txt"
-    settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(0 if DEEP else every), ONLY: only}
+    settings = {AREA: f"support.{area}", RESULTS: str(results), EVERY: str(0 if DEEP else every), ONLY: only, KNOWN: str(known)}
     settings |= {"PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
     options = [
         "-p",

@@ -22,7 +22,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.holder imp
 
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None or shutil.which("node") is None, reason="needs haproxy and node")
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # The module in a process of its own: it forks into namespaces, which is not for a process with threads.
 DRIVER = """
 import json, sys

@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("haproxy") is None or shutil.which("node") is None, reason="needs haproxy and node"),
 ]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOBODY = 65534
 DRIVER = """
 import json, sys
@@ -128,25 +128,25 @@ def _discard(lab: Lab) -> None:
     shutil.rmtree(lab.folder)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["root", "user"])
-def raised(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    lab = _new_lab(root=request.param)
+@pytest.fixture(scope="module")
+def raised() -> Iterator[Lab]:
+    lab = _new_lab(root=os.geteuid() == 0)
     lab.run("present")
-    yield lab
-    _discard(lab)
-
-
-@pytest.fixture(params=[True, False], ids=["root", "user"])
-def fresh(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    lab = _small(_new_lab(root=request.param))
     yield lab
     _discard(lab)
 
 
 @pytest.fixture
 def small() -> Iterator[Lab]:
-    """For what is the same for every user."""
     lab = _small(_new_lab(root=os.geteuid() == 0))
+    yield lab
+    _discard(lab)
+
+
+@pytest.fixture
+def of_a_user() -> Iterator[Lab]:
+    """An ordinary user's, whoever runs the tests."""
+    lab = _small(_new_lab(root=False))
     yield lab
     _discard(lab)
 
@@ -309,6 +309,22 @@ def test_entering_costs_less_than_ten_milliseconds(raised: Lab) -> None:
     assert cost([*vantage.enter_command(raised.state, "hub-gateway"), "/bin/true"]) - cost(["/bin/true"]) < 0.010
 
 
+def test_an_ordinary_user_raises_uses_and_removes_a_lab(of_a_user: Lab) -> None:
+    made = of_a_user.run("present")
+    assert [machine["name"] for machine in made["machines"] if not machine["running"]] == []
+    assert made["awaiting"] == []
+    assert of_a_user.run("present")["changed"] is False
+    assert _reaches(of_a_user, "hub-gateway", "203.0.113.11", ("203.0.113.40", 8443))
+    denied = of_a_user.enter("hub-gateway", "/bin/sh", "-c", "echo x >> /etc/passwd")
+    assert (denied.returncode != 0, "Permission denied" in denied.stderr) == (True, True)
+    assert {folder.stat().st_mode & 0o777 for folder in (of_a_user.state, of_a_user.state / "lab")} == {0o700}
+    members = of_a_user.members()
+    assert of_a_user.run("absent", purge=True)["changed"]
+    assert [process for process in members if alive(*process)] == []
+    assert not of_a_user.state.exists()
+    assert of_a_user.run("absent", purge=True)["changed"] is False
+
+
 def test_an_unknown_machine_is_named(raised: Lab) -> None:
     with pytest.raises(LabError, match=r"has no machine nowhere\. Run playbooks/lab\.yml"):
         vantage.enter_command(raised.state, "nowhere")
@@ -332,23 +348,23 @@ def test_check_mode_tells_and_makes_nothing(small: Lab) -> None:
     assert small.run("absent", purge=True)["differences"] == gone["differences"]
 
 
-def test_removed_without_a_trace(fresh: Lab) -> None:
-    fresh.run("present")
-    members = fresh.members()
+def test_removed_without_a_trace(small: Lab) -> None:
+    small.run("present")
+    members = small.members()
     assert len(members) > 7
-    result = fresh.run("absent", purge=True)
+    result = small.run("absent", purge=True)
     assert result["changed"]
     assert [process for process in members if alive(*process)] == []
-    assert not fresh.state.exists()
-    assert fresh.run("absent", purge=True)["changed"] is False
+    assert not small.state.exists()
+    assert small.run("absent", purge=True)["changed"] is False
 
 
-def test_a_lab_whose_folder_is_removed_ends(fresh: Lab) -> None:
-    fresh.run("present")
-    members = fresh.members()
-    shutil.rmtree(fresh.state)
+def test_a_lab_whose_folder_is_removed_ends(small: Lab) -> None:
+    small.run("present")
+    members = small.members()
+    shutil.rmtree(small.state)
     assert wait_until(lambda: not any(alive(*process) for process in members), 20)
-    assert fresh.run("absent", purge=True)["changed"] is False
+    assert small.run("absent", purge=True)["changed"] is False
 
 
 def test_no_zombies_stay(raised: Lab) -> None:
@@ -361,38 +377,38 @@ def test_no_zombies_stay(raised: Lab) -> None:
     assert wait_until(lambda: zombies() == [], 10)
 
 
-def test_a_lab_whose_holder_is_killed_is_gone_and_comes_back(fresh: Lab) -> None:
-    fresh.run("present")
+def test_a_lab_whose_holder_is_killed_is_gone_and_comes_back(small: Lab) -> None:
+    small.run("present")
     rules = 'table inet probe { comment "kept"; }'
-    fresh.enter("hub-gateway", "/bin/sh", "-c", "cat > /etc/nftables.d/probe.nft", given=rules)
-    members, holder = fresh.members(), fresh.holder
+    small.enter("hub-gateway", "/bin/sh", "-c", "cat > /etc/nftables.d/probe.nft", given=rules)
+    members, holder = small.members(), small.holder
     os.kill(holder.pid, signal.SIGKILL)
     assert wait_until(lambda: not any(alive(*process) for process in members), 10)
     with pytest.raises(LabError, match="the lab is not up"):
-        vantage.enter_command(fresh.state, "hub-gateway")
-    assert "lab: lab-down" in fresh.run("present")["differences"]
-    assert "kept" in fresh.enter("hub-gateway", "nft", "list", "ruleset").stdout  # as a computer loads its filter when it starts
-    assert fresh.run("present")["changed"] is False
+        vantage.enter_command(small.state, "hub-gateway")
+    assert "lab: lab-down" in small.run("present")["differences"]
+    assert "kept" in small.enter("hub-gateway", "nft", "list", "ruleset").stdout  # as a computer loads its filter when it starts
+    assert small.run("present")["changed"] is False
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.1, 0.4])
-def test_a_run_that_is_killed_is_finished_by_the_next(fresh: Lab, moment: float) -> None:
-    with subprocess.Popen(fresh.command("present"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        assert wait_until(lambda: find_holder(fresh.state) is not None, 30)
+def test_a_run_that_is_killed_is_finished_by_the_next(small: Lab, moment: float) -> None:
+    with subprocess.Popen(small.command("present"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        assert wait_until(lambda: find_holder(small.state) is not None, 30)
         time.sleep(moment)
         run.kill()
-    fresh.run("present")
-    assert fresh.run("present")["changed"] is False
+    small.run("present")
+    assert small.run("present")["changed"] is False
 
 
-def test_a_run_that_is_killed_leaves_what_can_be_removed(fresh: Lab) -> None:
-    with subprocess.Popen(fresh.command("present"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        assert wait_until(lambda: find_holder(fresh.state) is not None, 30)
-        members = fresh.members()
+def test_a_run_that_is_killed_leaves_what_can_be_removed(small: Lab) -> None:
+    with subprocess.Popen(small.command("present"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        assert wait_until(lambda: find_holder(small.state) is not None, 30)
+        members = small.members()
         run.kill()
-    fresh.run("absent", purge=True)
+    small.run("absent", purge=True)
     assert wait_until(lambda: not any(alive(*process) for process in members), 10)
-    assert not fresh.state.exists()
+    assert not small.state.exists()
 
 
 def test_a_new_participant_adds_its_machine_only(small: Lab) -> None:
