@@ -26,5 +26,6 @@ def judged(what: str, area: str, folder: Path, *, every: int, only: str = "") ->
     assert made.unused == ()
     assert made.doubled == ()
     if DEEP:
+        known.parent.mkdir(exist_ok=True)
         known.write_text("".join(f"{key}\n" for key in sorted(made.everything.values())), encoding="ascii")
     return made
