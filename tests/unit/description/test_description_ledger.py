@@ -62,6 +62,10 @@ def test_a_ledger_that_is_refused(folder: Folder, url: str, currencies: str, mor
         ('net_debit_cap: {EUR: "1"}', "net_debit_cap.EUR: found the currency 'EUR'; allowed: the participant's currencies"),
         ('opening_funds: {USD: "0"}', "opening_funds.USD: found '0'; allowed: an amount of at most 15 digits, above zero"),
         ('opening_funds: {EUR: "1"}', "opening_funds.EUR: found the currency 'EUR'; allowed: the participant's currencies"),
+        (
+            'opening_funds: {KES: "1"}',
+            "opening_funds.KES: found opening funds in KES; allowed: a net_debit_cap in the same currency beside it",
+        ),
         ("alarm_percentage: 110", "alarm_percentage: found the number 110; allowed: a whole number from 1 to 100"),
         ("notification_addresses: [here]", "notification_addresses[0]: found 'here'; allowed: an e-mail address"),
     ],

@@ -75,6 +75,8 @@ def lint_participant_ledger(side: SideText, around: Circumstances) -> Iterator[P
         for currency, amount in (side.get(name) or {}).items():
             if currencies is not None and currency not in currencies:
                 yield side.problem(f"{name}.{currency}", f"the currency {shown(currency)}", "the participant's currencies")
+            elif currency not in (side.get("net_debit_cap") or {}):
+                yield side.problem(f"{name}.{currency}", f"opening funds in {currency}", "a net_debit_cap in the same currency beside it")
             if amount is not None and not _kept(amount, least=0 if name == "net_debit_cap" else 1):
                 yield side.problem(f"{name}.{currency}", shown(amount), f"an amount of at most {DIGITS} digits{_above_zero(name)}")
 

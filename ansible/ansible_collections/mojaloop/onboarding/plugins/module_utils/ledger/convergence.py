@@ -62,26 +62,26 @@ class Convergence(Generic[State]):
     def _planned(self) -> Iterator[Difference]:
         observed = self.observe()
         for stage in self.stages:
-            yield from stage(observed)
+            waiting, acting = _parted(stage(observed))
+            yield from (*waiting, *acting)
+            if _has_fault(waiting):
+                return
 
     def _carried_out(self) -> Iterator[Difference]:
-        """A stage that fails ends it: later ones may need it."""
+        """A stage with a fault ends it: later ones may need it."""
         observed = self.observe()
         for stage in self.stages:
-            found = stage(observed)
-            yield from (each for each in found if not each.orders)
-            acting = [each for each in found if each.orders]
-            if not acting:
-                continue
+            waiting, acting = _parted(stage(observed))
+            yield from waiting
             failures = {each: self._sent(each.orders) for each in acting}
-            observed = self.observe()
-            left = {each.artefact for each in stage(observed)}
+            observed = self.observe() if acting else observed
+            left = {each.artefact for each in stage(observed)} if acting else set()
             yield from (each for each in acting if each.artefact not in left)
             undone = [each for each in acting if each.artefact in left]
             yield from (_failed(each, failures[each]) for each in undone)
             if any(isinstance(failures[each], Unknown) and not _status(failures[each]) for each in undone):
                 raise NoAnswer("did not answer a request in time", remedy="Look into its log and at its message broker; then run again.")
-            if undone:
+            if undone or _has_fault(waiting):
                 return
 
     def _sent(self, orders: Sequence[Order]) -> RemoteError | None:
@@ -95,6 +95,15 @@ class Convergence(Generic[State]):
                 if not _status(error):
                     break
         return first
+
+
+def _parted(found: Sequence[Difference]) -> tuple[list[Difference], list[Difference]]:
+    """What waits for a person, and what a run changes."""
+    return [each for each in found if not each.orders], [each for each in found if each.orders]
+
+
+def _has_fault(found: Sequence[Difference]) -> bool:
+    return any(each.disposition is Disposition.FAULT for each in found)
 
 
 def _status(error: RemoteError | None) -> int:
