@@ -45,7 +45,7 @@ class RealLedger:
         return [tuple(line.split("\t")) for line in answer.stdout.splitlines()]
 
     def broker(self, order: str) -> None:
-        """Have the broker go ``down``, ``up``, or be ``slow <ms>``."""
+        """Have the broker go ``down``, ``up``, be ``slow <ms>``, or ``send <topic> <text>``."""
         process = self.processes["broker"]
         assert process.stdin
         assert process.stdout
