@@ -228,7 +228,7 @@ def test_a_token_key_counts_as_one_whatever_its_name(model: GatewayModel, kid: s
     there = render(door_with(model, tokens=tokens))
     observed = {**NOTHING, "running": "x", "maps": there.maps, "files": {**there.digests, f"tokens/{kid}.pem": "0" * 64}}
     found = plan(door_with(model, tokens=tokens), there, observed).findings
-    assert {(one.step, one.reason) for one in found if one.artefact.endswith("/tokens")} == {("oauth", "configuration-differs")}
+    assert {(one.step, one.reason) for one in found if one.artefact.endswith(f"/tokens/{kid}.pem")} == {("oauth", "configuration-differs")}
 
 
 def test_a_release_is_hashed_once_however_many_files_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

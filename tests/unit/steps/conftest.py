@@ -93,9 +93,10 @@ class Site:
         rekey: Sequence[str] = (),
         check: bool = False,
         steps: Sequence[Step] = TABLE,
+        plan: str = "",
     ) -> list[Finding]:
         """All steps, as the playbooks run them."""
-        request = Request(str(self.root / "description"), str(self.state), sides, participants, rekey, check, now)
+        request = Request(str(self.root / "description"), str(self.state), sides, participants, rekey, check, now, plan)
         return list(run(request, steps).findings)
 
     def step(self, name: str, **options: Any) -> list[Finding]:  # noqa: ANN401 -- those of ``run``

@@ -14,7 +14,15 @@ from unit.steps.conftest import NOW, RENEWAL, Site, changes, faults, marks, pend
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError, LeaseHeld
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import GENERATE, PUBLISH, RECEIVE, REGISTER, SIGN, steps_of
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import (
+    GENERATE,
+    PUBLISH,
+    RECEIVE,
+    REGISTER,
+    SIGN,
+    TABLE,
+    steps_of,
+)
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.lease import lease
 
 PROFILES = pytest.mark.parametrize("profile", ["mojaloop", "mojaloop-scheme-ca"])
@@ -73,6 +81,16 @@ def alone(made: Site, role: str, now: datetime) -> list[Finding]:
     assert changes(again) == []
     assert sorted(again) == sorted(f for f in found if f.disposition is not Disposition.CHANGE)
     return [finding for finding in found if finding.disposition is Disposition.CHANGE]
+
+
+@PROFILES
+def test_tasks_of_a_dry_run_go_on_from_what_those_before_have_planned(tmp_path: Path, profile: str) -> None:
+    made, plan = site(tmp_path, "bluebank", "greenbank", profile=profile), str(tmp_path / "plan")
+    planned = [made.run(check=True, plan=plan, steps=[step]) for step in TABLE[:4]]
+    assert not made.state.exists()
+    assert planned == [made.run(steps=[step]) for step in TABLE[:4]]
+    # Control: on its own, a later step finds nothing to work on.
+    assert site(tmp_path / "alone", "bluebank", "greenbank", profile=profile).run(check=True, steps=[SIGN]) != planned[3]
 
 
 def test_what_is_awaited_and_what_is_wrong_is_reported_once(tmp_path: Path) -> None:

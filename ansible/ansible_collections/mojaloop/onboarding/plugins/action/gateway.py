@@ -19,7 +19,7 @@ from ..module_utils.gateway.desired import gateway_model
 from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.haproxy_outbound import called_from
 from ..module_utils.gateway.model import GatewayModel, haproxy_of
-from ..module_utils.gateway.token_keys import authorization_facts, stand_in
+from ..module_utils.gateway.token_keys import authorization_facts
 from ..module_utils.host.releases import ARCHIVE, MEANWHILE
 from ..module_utils.oauth.doors import keep_accepted
 from ..module_utils.store.layout import accepted_path
@@ -96,11 +96,9 @@ class ActionModule(HostAction):
         return haproxy_of(found)
 
     def _model(self, description: Description, gateway: HaproxyGateway) -> GatewayModel:
-        """What the gateway must do; in check mode from a rehearsal of the steps on the store."""
+        """What the gateway must do."""
         side, tree = self._task.args["side"], self._tree
         facts = authorization_facts(description.hub.authorization_server if side == HUB else None, tree)
-        if self._task.check_mode and side == HUB and not facts.keys and description.hub.authorization_server:
-            facts = replace(facts, keys=(stand_in(),))
         return gateway_model(description, side, gateway, tree, facts)
 
     @cached_property

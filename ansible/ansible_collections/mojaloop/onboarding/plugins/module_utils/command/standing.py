@@ -9,7 +9,7 @@ from pathlib import Path
 from ..status.summary import Summary, summarise
 from ..steps.run import make_run
 from ..steps.sequence import Request, carry_out, clock
-from ..steps.table import TABLE
+from ..steps.table import CERTIFICATES, steps_of
 from ..store.tree import DiskTree
 from ..verification.evidence import latest_pages, latest_verdicts
 from .certificates import Listed, list_certificates
@@ -30,7 +30,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
         now=clock(request),
         rehearsal=True,
     )
-    findings = carry_out(replace(run, online=False), TABLE).findings
+    findings = carry_out(run, steps_of(CERTIFICATES)).findings
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
     summary = replace(summary, pages=latest_pages(tree))

@@ -179,8 +179,7 @@ def _file_findings(side: str, place: str, files: Mapping[str, str], there: Mappi
             reason, steps = _file_rule(name)
             detail = "to be removed" if name not in files else "missing" if name not in there else "differs"
             for step in steps:
-                artefact = "tokens" if name.startswith("tokens/") else name  # a key's name is not known before it is fetched
-                yield Finding(_owner(name) or side, step, side, f"{place}/{artefact}", reason, detail=detail)
+                yield Finding(_owner(name) or side, step, side, f"{place}/{name}", reason, detail=detail)
 
 
 def _map_findings(side: str, place: str, maps: Maps, there: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:

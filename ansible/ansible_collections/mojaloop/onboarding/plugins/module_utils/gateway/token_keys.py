@@ -49,9 +49,3 @@ def _public_pem(key: Mapping[str, str]) -> bytes:
 
 def _number(value: str) -> int:
     return int.from_bytes(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)), "big")
-
-
-def stand_in() -> tuple[str, bytes]:
-    """A key in the place of those that are not fetched yet: a rehearsal knows that there will be some, not which."""
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return "rehearsed", key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -68,7 +68,7 @@ class Summary:
     broken: tuple[str, ...]
     check: bool
     hosts_asked: bool = True
-    """Whether gateways and firewalls had a say."""
+    """Whether gateways, firewalls, the authorization server and the ledger were asked."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """Participant -> the page of its latest verification, in the state folder."""
 
@@ -129,7 +129,7 @@ def summarise(
     silent = dict(unheard)
     hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub) if description.for_the_hub else ())
     ledger = _ledger_steps(description)
-    unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS
+    unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS | ({"oauth"} if description.hub.authorization_server else set())
     absent_at_hub = frozenset(STEP_KEYS) - _HUB_ALONE - (ledger & {"backend-3"})
     own = {side.name for side in description.own_sides}
     rows = [_row(HUB, "active", found, shown=None, absent=absent_at_hub, unseen=unasked)] if HUB in own else []

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from ..description.model import HUB
 from ..findings import Disposition, Finding
-from ..oauth.onboarding import onboard_clients, rehearse_clients
+from ..oauth.onboarding import onboard_clients
 from ..oauth.signing_keys import follow_signing_keys
 from ..oauth.workplace import STEP
 from ..store import layout
@@ -15,20 +13,19 @@ from .run import Run
 
 
 def register_clients(run: Run) -> None:
-    """Keep one client for each chosen participant; rehearsed for a later step, the server is not asked at all."""
+    """Keep one client for each chosen participant, and follow the authorization server's signing keys. A dry run only reads there."""
     if HUB not in run.sides:
         return
-    ask = partial(onboard_clients, check=run.rehearsal) if run.online else rehearse_clients
-    for finding in ask(description=run.description, participants=run.chosen, tree=run.tree, now=run.now):
+    asked = onboard_clients(description=run.description, participants=run.chosen, tree=run.tree, now=run.now, check=run.rehearsal)
+    for finding in asked:
         run.note(finding)
-    _tell_forgotten(run)
-    if run.online:
-        with run.guarded(HUB, STEP, HUB, "signing-keys"):
-            for finding in follow_signing_keys(description=run.description, tree=run.tree):
-                run.note(finding)
+    _report_forgotten(run)
+    with run.guarded(HUB, STEP, HUB, "signing-keys"):
+        for finding in follow_signing_keys(description=run.description, tree=run.tree):
+            run.note(finding)
 
 
-def _tell_forgotten(run: Run) -> None:
+def _report_forgotten(run: Run) -> None:
     """A client whose participant nobody describes any more: a lost file takes no client away, and the next run would say nothing."""
     names = run.tree.names(layout.registrations_folder())
     known = {name.partition(".")[0] for name in names if name.endswith(".json") and not name.endswith(".intent.json")}

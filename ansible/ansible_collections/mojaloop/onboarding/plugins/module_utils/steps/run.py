@@ -56,8 +56,6 @@ class Run:
     now: datetime
     keys: KeyFactory
     rehearsal: bool = False
-    online: bool = True
-    """Whether other systems may be asked: not while earlier steps are rehearsed for a later one."""
     rekey: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     _elsewhere: dict[str, Tree] = field(default_factory=dict)
