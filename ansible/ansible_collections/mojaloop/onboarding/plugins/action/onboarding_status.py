@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.description.loading import load_description
 from ..module_utils.errors import OnboardingError, printable
-from ..module_utils.findings import Finding
+from ..module_utils.findings import Disposition, Finding
 from ..module_utils.status.summary import Summary, summarise
 from ..module_utils.status.text import render
 from ..module_utils.store.tree import DiskTree
@@ -91,11 +91,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def _gather(folder: PlaybookFolder, task_vars: dict[str, Any]) -> tuple[list[Finding], list[tuple[str, str]]]:
     """The findings of the tasks of this run, and the hosts without a result, each with what its task said when it failed."""
-    findings: list[Finding] = []
+    found: dict[tuple[str, str], list[Finding]] = {}
     ended: dict[tuple[str, str], str] = {}
     for kept in folder.kept():
-        findings += [Finding.from_dict(dict(finding)) for finding in kept.findings]
-        ended[kept.host, kept.action.rpartition(".")[2]] = kept.failed
+        task = (kept.host, kept.action.rpartition(".")[2])
+        # What a task awaited may have come when it ran again.
+        earlier = [finding for finding in found.get(task, ()) if finding.disposition is not Disposition.PENDING or kept.failed]
+        found[task] = [*earlier, *(Finding.from_dict(dict(finding)) for finding in kept.findings)]
+        ended[task] = kept.failed
+    findings = [finding for each in found.values() for finding in each]
     unheard = []
     for group in HOST_GROUPS:
         for host in task_vars.get("groups", {}).get(group, []):

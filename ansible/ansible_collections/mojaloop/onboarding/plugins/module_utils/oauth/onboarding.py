@@ -103,7 +103,7 @@ class _Step(Workplace):
         yield from renewal.finish()
         registration, intent = read_registration(self.tree, participant.name), read_intent(self.tree, participant.name)
         moving = registration is not None and registration.elsewhere(self.server)
-        if registration and not moving and not self.online:
+        if registration and not moving and not self.asks(registration):
             yield from renewal.carry_on()
             return
         observed = self.client.read(registration) if registration and not moving else None

@@ -144,12 +144,13 @@ class Renewal:
     def _looked_at(self, following: Registration) -> tuple[str | None, list[Finding]]:
         """The secret of a prepared client (empty: it is sealed already); None when it is good for nothing, and gone now."""
         observed: dict[str, object] | None = {}
-        if self.work.online:
+        asks = self.work.asks(following)
+        if asks:
             observed = self.work.client.read(following)
         if observed is None:
             self.work.forget(self.participant, NEXT)
             return None, [self._finding("client.next", "oauth-client-missing", "the server no longer knows it")]
-        if self.work.online:
+        if asks:
             following = self.work.follow(self.participant, following, observed, NEXT)
             changed = differences(desired_registration(self.work.description, self.participant), observed)
         else:

@@ -91,13 +91,17 @@ class Workplace:
         )
         return registration, str(found["client_secret"])
 
+    def asks(self, registration: Registration) -> bool:
+        """Whether the server can be asked about a client: not about one that an earlier task of a dry run has planned."""
+        return self.online and not registration.client_id.startswith(REHEARSED)
+
     def clients(self, participant: Participant) -> dict[str, Registration]:
         """The records that are kept: see ``read_clients``."""
         return read_clients(self.tree, participant.name)
 
     def delete(self, participant: Participant, registration: Registration, which: str = "") -> None:
         """Delete a client at the server, then what is kept of it; the record goes last, so that an interrupted run repeats it."""
-        if self.online and not registration.client_id.startswith(REHEARSED):
+        if self.asks(registration):
             observed = self.client.read(registration)
             if observed is not None:
                 registration = self.follow(participant, registration, observed, which)
