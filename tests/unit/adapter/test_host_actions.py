@@ -99,7 +99,7 @@ def test_a_host_whose_side_is_carried_out_here_is_asked(run: Run, name: str, sid
 
 @BOTH
 def test_sides_that_nobody_here_carries_out_are_an_error(run: Run, name: str) -> None:
-    with pytest.raises(AnsibleActionFail, match="a side that is not carried out here"):
+    with pytest.raises(AnsibleActionFail, match="a side that this installation does not act for"):
         run(name, sides="redbank")
 
 

@@ -77,8 +77,8 @@ def _shut_out_first(run: Run) -> list[Participant]:
 
 
 def _is_asked(run: Run) -> bool:
-    """Whether the hub's half is carried out here, and other systems may be asked."""
-    return HUB in run.sides and run.online
+    """Whether the hub's half is carried out here."""
+    return HUB in run.sides
 
 
 @contextmanager
