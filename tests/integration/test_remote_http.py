@@ -173,11 +173,12 @@ def test_without_a_connection_nothing_was_asked_so_that_a_change_may_be_asked_ag
         unused.request("POST", f"http://nowhere.test:{port}/", {}, b"{}")
 
 
-def test_a_server_that_wants_another_client_certificate_has_done_nothing(server: Scripted, tmp_path: Path) -> None:
+def test_a_server_that_refuses_the_client_certificate_gives_no_answer(server: Scripted, tmp_path: Path) -> None:
     certificate(tmp_path, "foreign.test")
     own = (str(tmp_path / "foreign.test.pem"), str(tmp_path / "foreign.test.key"))
     foreign = HttpClient(Route(str(tmp_path / f"{NAME}.pem"), *own, connect_address="127.0.0.1"))
-    with pytest.raises(Unreachable, match="no answer"):
+    # With TLS 1.3 the refusal comes after the request; where the connection is reset before it is read, nothing is known.
+    with pytest.raises((Unreachable, Unknown), match="no answer"):
         foreign.request("POST", url(server), {}, b"{}")
     assert server.asked == []
 
