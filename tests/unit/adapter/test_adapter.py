@@ -180,7 +180,8 @@ def test_a_missing_library_is_named() -> None:
 
 
 def case(verdict: Verdict) -> Result:
-    return Result("no-token", "no token", "to the hub", "greenbank", verdict, "401", "401", "202", "gateway")
+    sent = "> GET /" if verdict is Verdict.PASSED else ""
+    return Result("no-token", "no token", "to the hub", "greenbank", verdict, "401", "401", "202", "gateway", transcript=sent)
 
 
 @pytest.mark.parametrize("bad", [Verdict.FAILED, Verdict.ERROR])
@@ -188,7 +189,7 @@ def test_one_case_that_is_not_as_it_must_be_fails_the_task(monkeypatch: pytest.M
     found = [case(Verdict.PASSED), case(bad)]
     monkeypatch.setattr(adapter, "prove", lambda _request, **_options: found)
     result = call(verification.main)
-    assert (result["failed"], result["msg"]) == (True, "1 of 2 cases are not as they must be.")
+    assert (result["failed"], result["msg"]) == (True, "1 of 2 verification cases failed.")
     assert (result["counts"], [entry["verdict"] for entry in result["cases"]]) == ({"passed": 1, bad.value: 1}, ["passed", bad.value])
 
 
@@ -205,6 +206,15 @@ def test_proved_or_not_provable_is_no_failure_and_no_change(monkeypatch: pytest.
     assert asked == ["here.xml", "here.html"]
     assert "no token" in "\n".join(result["text"])
     assert result["text"][-1] == f"What was sent and received: evidence/verification.html in {call.state}"
+
+
+@pytest.mark.parametrize("found", [[], [case(Verdict.NOT_PROVABLE)]])
+def test_a_verification_that_proves_nothing_fails_the_task(monkeypatch: pytest.MonkeyPatch, call: Caller, found: list[Result]) -> None:
+    monkeypatch.setattr(adapter, "prove", lambda _request, **_options: found)
+    result = call(verification.main)
+    said = f"Nothing was proved: none of {len(found)} cases could be tried from where this run stands."
+    assert (result["failed"], result["msg"], result["proved"]) == (True, said, False)
+    assert result["text"][-1] == f"Nothing was sent; the cases, and why: evidence/verification.html in {call.state}"
 
 
 def test_check_mode_sends_no_traffic(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:

@@ -113,6 +113,15 @@ def test_the_verdict_is_that_of_the_cases(verdicts: list[Verdict], sentence: str
     assert sentence in Read(page(evidence(*(case(verdict, key=str(verdict)) for verdict in verdicts)))).words
 
 
+def test_the_page_claims_nothing_that_was_not_sent() -> None:
+    words = " ".join(Read(page(evidence(case(Verdict.NOT_PROVABLE, transcript="", control_transcript="")))).words.split())
+    assert "No request was sent." in words
+    assert "really sent" not in words
+    assert "what was sent and received" not in words
+    words = " ".join(Read(page(evidence(case(Verdict.PASSED), case(Verdict.NOT_PROVABLE, key="other")))).words.split())
+    assert "really sent; 1 of 2 cases were not tried, and each says why." in words
+
+
 @pytest.mark.parametrize("kind", SECRETS)
 def test_evidence_holds_no_secret(kind: str) -> None:
     def answer() -> Answer:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ try:
     from .steps.sequence import Request, run
     from .steps.table import steps_of
     from .verification.evidence import LATEST, counts
+    from .verification.model import Result
     from .verification.proving import prove
     from .verification.text import render
 
@@ -106,12 +107,21 @@ def verification_module() -> None:
         "changed": False,
         "cases": [result.as_dict() for result in results],
         "counts": dict(seen),
-        "text": [*render(results).split("\n"), f"What was sent and received: {Path(LATEST).with_suffix('.html')} in {request.state}"],
+        "text": [*render(results).split("\n"), f"{_kept(results)}: {Path(LATEST).with_suffix('.html')} in {request.state}"],
+        "proved": bool(seen["passed"]),
     }
     bad = seen["failed"] + seen["error"]
     if bad:
-        module.fail_json(msg=f"{bad} of {len(results)} cases are not as they must be.", **outcome)
+        module.fail_json(msg=f"{bad} of {len(results)} verification cases failed.", **outcome)
+    if not seen["passed"]:
+        module.fail_json(msg=f"Nothing was proved: none of {len(results)} cases could be tried from where this run stands.", **outcome)
     module.exit_json(**outcome)
+
+
+def _kept(results: Sequence[Result]) -> str:
+    """What the page shows, in words."""
+    sent = any(result.transcript or result.control_transcript for result in results)
+    return "What was sent and received" if sent else "Nothing was sent; the cases, and why"
 
 
 def _request(parameters: Mapping[str, Any], *, check: bool) -> Request:

@@ -12,6 +12,7 @@ description:
   - Carries out what must pass and what must be refused, from the places that this run can act from.
   - A refusal counts only beside its control, the same attempt with the one wrong fact made right, and only when the refuser names itself.
   - What cannot be proved from where the run stands is reported as such. An attempt that cannot reach its target is an error, not a pass.
+  - Fails when a case fails, and when no case at all could be proved.
   - Keeps the evidence in C(evidence/) of the state folder, as JSON and as one HTML page that loads and runs nothing.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
@@ -47,6 +48,10 @@ counts:
   returned: success
   type: dict
   sample: {passed: 84, not-provable-from-here: 1}
+proved:
+  description: Whether any case was proved.
+  returned: success
+  type: bool
 text:
   description: The cases as a table.
   returned: success

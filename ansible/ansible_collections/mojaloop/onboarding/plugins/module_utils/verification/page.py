@@ -77,6 +77,7 @@ def _numbers(cases: Sequence[Shown]) -> dict[str, Any]:
         "failed": seen.count(Verdict.FAILED.value),
         "error": seen.count(Verdict.ERROR.value),
         "open": seen.count(Verdict.NOT_PROVABLE.value),
+        "sent": sum(1 for case in cases if case["transcript"] or case["control_transcript"]),
         "pairs": sum(1 for case in cases if case["control"] and case["verdict"] == Verdict.PASSED.value),
         "seconds": sum(case["seconds"] for case in cases),
     }

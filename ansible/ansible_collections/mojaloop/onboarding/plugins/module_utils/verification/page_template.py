@@ -96,11 +96,14 @@ TEMPLATE = """\
 <main class="wide">
 <div class="verdict {{ verdict }}"><span class="sign">{{ {"passed": "&#10003;", "open": "&#9675;"}.get(verdict, "&#10007;")|safe }}</span>
 <div><b>{{ sentence }}</b>
-Every request below was really sent. A refusal counts only beside its control: the same attempt with the one wrong fact made right,
-accepted.{% if kept.left_out %} This run was not about {{ kept.left_out|join(", ") }}.{% endif %}</div></div>
+{% if numbers.sent %}The transcripts below are of requests that were really sent
+{%- if numbers.open %}; {{ numbers.open }} of {{ kept.cases|length }} cases were not tried, and each says why{% endif %}.
+A refusal counts only beside its control: the same attempt with the one wrong fact made right, accepted.
+{%- else %}No request was sent.{% endif %}
+{% if kept.left_out %} This run was not about {{ kept.left_out|join(", ") }}.{% endif %}</div></div>
 <ul class="tiles">
 <li><b>{{ kept.cases|length }}</b>cases</li>
-<li class="passed"><b>{{ numbers.passed }}</b>as they must be</li>
+<li class="passed"><b>{{ numbers.passed }}</b>as expected</li>
 <li class="passed"><b>{{ numbers.pairs }}</b>refusals beside their control</li>
 <li class="{{ 'failed' if numbers.failed }}"><b>{{ numbers.failed }}</b>failed</li>
 <li class="{{ 'error' if numbers.error }}"><b>{{ numbers.error }}</b>errors: nothing proved</li>
@@ -138,7 +141,7 @@ SHA-256 <code>{{ kept.material.get(name, "") }}</code></dd>
 </tbody></table></div>
 {% endfor %}
 
-<h2>Every case, with what was sent and received</h2>
+<h2>Every case{% if numbers.sent %}, with what was sent and received{% else %}; nothing was sent{% endif %}</h2>
 {% for table in tables %}{% for name in table.participants %}
 <h3>{{ name }} <small>{{ table.direction }}</small></h3>
 {% for case in table.cases if case.participant == name %}
