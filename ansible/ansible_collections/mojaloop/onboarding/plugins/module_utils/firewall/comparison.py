@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..description.model import HUB, Description, EnvironmentKind
+from ..document_steps import Phase
 from ..findings import Disposition, Finding
 from ..host.firewall_content import Content
 from .model import FirewallModel, firewall_model
 from .nftables import desired_content, observed_model, render, written_model
 from .sharing import narrowed
 
-STEP = "endpoints-1"
+STEP = Phase.ADDRESSES
 AT_BOOT = "include the file in /etc/nftables.conf, and enable the service nftables"
 
 Observation = Mapping[str, Any]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..document_steps import Phase
 from ..errors import GatewayError
 from ..findings import Disposition, Finding
 from .haproxy import Release, release_digest
@@ -20,22 +21,22 @@ from .haproxy_maps import SHARED, Maps, narrowed, owner_of, written
 from .model import GatewayModel
 
 _FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("tokens/*", "configuration-differs", ("oauth",)),
-    ("destinations/*/client.pem", "certificate-differs", ("tls-7",)),
-    ("destinations/*/ca.pem", "trust-differs", ("tls-3", "tls-8")),
-    ("destinations/*/backend.cfg", "configuration-differs", ("endpoints-2",)),
-    ("server.pem", "certificate-differs", ("tls-1",)),
-    ("callers-ca.pem", "trust-differs", ("tls-5",)),
-    ("token-ca.pem", "trust-differs", ("oauth",)),
-    ("*", "configuration-differs", ("tls-1",)),
+    ("tokens/*", "configuration-differs", (Phase.OAUTH,)),
+    ("destinations/*/client.pem", "certificate-differs", (Phase.CLIENT_INSTALLED,)),
+    ("destinations/*/ca.pem", "trust-differs", Phase.AUTHORITY_INSTALLED),
+    ("destinations/*/backend.cfg", "configuration-differs", (Phase.URLS,)),
+    ("server.pem", "certificate-differs", (Phase.SERVER_MADE,)),
+    ("callers-ca.pem", "trust-differs", (Phase.CALLER_ACCEPTED,)),
+    ("token-ca.pem", "trust-differs", (Phase.OAUTH,)),
+    ("*", "configuration-differs", (Phase.GATEWAY_MADE,)),
 )
 """By a file's whole name: reason, and the document steps it carries out; the first that fits counts."""
 _MAP_STEPS = {
-    "fingerprints": "tls-5", "sources": "tls-5", "networks": "endpoints-1", "allowed": "endpoints-1",
-    "shares": "endpoints-1", "clients": "oauth", "roles": "oauth", "destinations": "endpoints-2",
+    "fingerprints": Phase.CALLER_ACCEPTED, "sources": Phase.CALLER_ACCEPTED, "networks": Phase.ADDRESSES, "allowed": Phase.ADDRESSES,
+    "shares": Phase.ADDRESSES, "clients": Phase.OAUTH, "roles": Phase.OAUTH, "destinations": Phase.URLS,
 }  # fmt: skip
 
-ADDRESSES = "endpoints-1"
+ADDRESSES = Phase.ADDRESSES
 """The document step of address allowlists."""
 
 
@@ -99,7 +100,7 @@ def vanished(model: GatewayModel, observed: Mapping[str, Any], known: Collection
     owners |= {_owner(name) for name in observed["files"]}
     detail = "its file is gone: describe it again with state: offboarded, run onboard.yml, then remove its file"
     about = (model.side, f"gateway/{model.host}", "participant-unknown", Disposition.FAULT)
-    return [Finding(name, "endpoints-1", *about, detail=detail) for name in sorted(owners - {"", *known})]
+    return [Finding(name, Phase.ADDRESSES, *about, detail=detail) for name in sorted(owners - {"", *known})]
 
 
 def archive(made: Plan) -> bytes:
@@ -152,10 +153,12 @@ def _expect_kept(model: GatewayModel, observed: Mapping[str, Any], participants:
 
 def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest: str) -> Iterator[Finding]:
     if not observed["running"]:
-        yield Finding(side, "tls-1", side, place, "gateway-not-installed")
+        yield Finding(side, Phase.GATEWAY_MADE, side, place, "gateway-not-installed")
         return
     if observed["running"] != digest and release_digest(observed["files"]) == digest:
-        yield Finding(side, "tls-1", side, place, "running-config-stale", detail="the process runs another release than the one installed")
+        yield Finding(
+            side, Phase.GATEWAY_MADE, side, place, "running-config-stale", detail="the process runs another release than the one installed"
+        )
     for name in observed["stale"]:
         _reason, steps = _file_rule(name)
         yield Finding(_owner(name) or side, steps[0], side, f"{place}/{name}", "running-config-stale")
@@ -164,12 +167,12 @@ def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest
 def _egress_findings(side: str, place: str, absent: Iterable[str]) -> Iterator[Finding]:
     for address in absent:
         detail = f"the host has no address {address}, so every call from there fails: name what it has at the gateway, as egress_addresses"
-        yield Finding(side, "endpoints-1", side, place, "egress-address-absent", Disposition.FAULT, detail=detail)
+        yield Finding(side, Phase.ADDRESSES, side, place, "egress-address-absent", Disposition.FAULT, detail=detail)
 
 
 def _file_rule(name: str) -> tuple[str, tuple[str, ...]]:
     if name.startswith("maps/"):
-        return "running-config-stale", (_MAP_STEPS.get(name[len("maps/") : -len(".map")], "tls-1"),)
+        return "running-config-stale", (_MAP_STEPS.get(name[len("maps/") : -len(".map")], Phase.GATEWAY_MADE),)
     return next((reason, steps) for pattern, reason, steps in _FILES if fnmatchcase(name, pattern))
 
 

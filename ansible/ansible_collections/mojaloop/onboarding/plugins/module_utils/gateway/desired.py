@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from ..description.model import HUB, AuthorizationServer, Description, Gateway, Network, Participant, Side
 from ..description.trust import has_authority
+from ..document_steps import Phase
 from ..errors import GatewayError, OnboardingError, StoreError
 from ..findings import Disposition, Finding
 from ..guarding import OF_EVERYBODY, UNEXPECTED, unexpected
@@ -56,7 +57,9 @@ def gateway_model(
     """
     view = _View(description, description.side(side_name), gateway, tree, now or datetime.now(UTC))
     inbound = _inbound(view, facts or AuthorizationFacts())
-    outbound = Outbound(gateway.outbound, tuple(view.complete("tls-7", _destination, _with_doors(view))), routed=side_name == HUB)
+    outbound = Outbound(
+        gateway.outbound, tuple(view.complete(Phase.CLIENT_INSTALLED, _destination, _with_doors(view))), routed=side_name == HUB
+    )
     own, found, kept = haproxy_of(gateway), tuple(sorted(view.findings)), frozenset(view.kept)
     return GatewayModel(side_name, view.side.fspiop_id, gateway.name, inbound, outbound, own.log, own.stats_socket, found, kept)
 
@@ -156,7 +159,7 @@ class _View:
 
 def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
     identity, trusted, endpoint = view.identity("server"), view.own_authority(), view.side.endpoint
-    for there, step, artefact in ((identity, "tls-1", "server"), (trusted, "tls-1", "ca")):
+    for there, step, artefact in ((identity, Phase.SERVER_MADE, "server"), (trusted, Phase.AUTHORITY_MADE, "ca")):
         if there is None:
             view.awaited(view.side.name, step, artefact, view.side.name)
     if identity is None or trusted is None or endpoint is None:
@@ -167,7 +170,7 @@ def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
         proxy_protocol=view.gateway.source_address == "proxy-protocol",
         identity=identity,
         trusted=trusted,
-        callers=tuple(view.complete("tls-5", _caller, view.open_counterparts())),
+        callers=tuple(view.complete(Phase.CALLER_ACCEPTED, _caller, view.open_counterparts())),
         header_rule=HeaderRule.SOURCE if view.side.name == HUB else HeaderRule.DESTINATION,
         backend=view.gateway.inbound_backend,
         base_path=endpoint.base_path,
@@ -181,7 +184,7 @@ def _caller(view: _View, other: Side) -> Caller | None:
     participant = view.participant(other)
     certificates = view.fingerprints(other.name)
     if not certificates:
-        view.awaited(participant, "tls-5", f"client/{other.name}", other.name)
+        view.awaited(participant, Phase.CALLER_ACCEPTED, f"client/{other.name}", other.name)
         return None
     clients = _clients(view, other) if isinstance(other, Participant) and view.description.hub.authorization_server else ()
     roles = other.roles if isinstance(other, Participant) else ()
@@ -195,7 +198,7 @@ def _clients(view: _View, other: Participant) -> tuple[str, ...]:
     """
     accepted = accepted_clients(view.description, view.tree, other, view.now)
     if "" not in accepted:
-        view.awaited(other.name, "oauth", "token-client", HUB)
+        view.awaited(other.name, Phase.OAUTH, "token-client", HUB)
     ids = [rules.checked(rules.CLIENT, one.client_id, what="client id") for one in accepted.values()]
     return tuple(dict.fromkeys(ids))
 
@@ -203,13 +206,13 @@ def _clients(view: _View, other: Participant) -> tuple[str, ...]:
 def _tokens(view: _View, server: AuthorizationServer, facts: AuthorizationFacts) -> TokenRules:
     """Without a key every token is refused: the door stays shut rather than open."""
     if not facts.keys:
-        view.awaited(HUB, "oauth", "token-keys", HUB)
+        view.awaited(HUB, Phase.OAUTH, "token-keys", HUB)
     return TokenRules(server.issuer, server.audience, facts.keys, server.certificate_bound_tokens)
 
 
 def _token_endpoint(view: _View, server: AuthorizationServer, facts: AuthorizationFacts) -> TokenEndpoint | None:
     if facts.ca is None:
-        view.awaited(HUB, "oauth", "token-ca", HUB)
+        view.awaited(HUB, Phase.OAUTH, "token-ca", HUB)
         return None
     url = urlsplit(server.token_endpoint)
     host = url.hostname or ""
@@ -220,9 +223,9 @@ def _destination(view: _View, other: Side) -> Destination | None:
     participant = view.participant(other)
     identity, trusted, endpoint = view.identity("client", other.name), view.authority_of(other.name), other.endpoint
     if identity is None:
-        view.awaited(participant, "tls-7", f"client/{other.name}", other.name)
+        view.awaited(participant, Phase.CLIENT_INSTALLED, f"client/{other.name}", other.name)
     if trusted is None:
-        for step in ("tls-3", "tls-8"):
+        for step in Phase.AUTHORITY_INSTALLED:
             view.awaited(participant, step, f"ca/{other.name}", other.name)
     if identity is None or trusted is None or endpoint is None:
         return None

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..description.model import HUB, AuthorizationServer, Description, Participant, Rfc7591Server
+from ..document_steps import Phase
 from ..errors import AuthorizationServerError, StoreError
 from ..findings import OPERATOR, Disposition, Finding
 from ..remote.http import Http
@@ -35,7 +36,7 @@ from .records import (
     write_registration,
 )
 
-STEP = "oauth"
+STEP = Phase.OAUTH
 REHEARSED = "rehearsal-"
 """Prefix of the client ids that a rehearsal puts into its overlay."""
 

@@ -8,24 +8,23 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ..description.model import HUB, Description, Side, State
-from ..document_steps import STEP_KEYS
+from ..document_steps import STEP_KEYS, Phase
 from ..findings import Disposition, Finding
 
-TESTING = "testing"
-_WITHOUT_DOOR = frozenset({"tls-1", "tls-2", "endpoints-2"})
-HOST_STEPS = frozenset({"tls-3", "tls-7", "tls-8", "endpoints-1", "endpoints-2"})
+TESTING = Phase.TESTING
+_WITHOUT_DOOR = frozenset({Phase.SERVER_MADE, Phase.SERVER_SHARED, Phase.URLS})
+HOST_STEPS = frozenset({*Phase.AUTHORITY_INSTALLED, Phase.CLIENT_INSTALLED, Phase.ADDRESSES, Phase.URLS})
 """Steps that end in gateways and firewalls: the state folder alone cannot show that they are done."""
-LEDGER_STEPS = frozenset({"backend-3", "backend-5"})
+LEDGER_STEPS = frozenset({Phase.LEDGER_HUB, Phase.LEDGER_PARTICIPANT})
 """Steps that end in the hub's ledger, where one is described."""
-_HUB_ALONE = frozenset({"tls-1", "jws-1", "jws-2", "jws-3", "jws-4"})
+_HUB_ALONE = frozenset({Phase.AUTHORITY_MADE, Phase.JWS_MADE, Phase.JWS_SHARED, Phase.JWS_RECEIVED, Phase.JWS_INSTALLED})
 _NEEDS = (
-    ("tls-1", "tls-2"),
-    ("jws-1", "jws-2"),
-    ("tls-3", "tls-2"),
-    ("tls-8", "tls-2"),
-    ("tls-6", "tls-5"),
-    ("tls-7", "tls-6"),
-    ("jws-3", "jws-2"),
+    (Phase.SERVER_MADE, Phase.SERVER_SHARED),
+    (Phase.JWS_MADE, Phase.JWS_SHARED),
+    *((step, Phase.AUTHORITY_SHARED) for step in Phase.AUTHORITY_INSTALLED),
+    (Phase.CLIENT_RETURNED, Phase.CLIENT_SIGNED),
+    (Phase.CLIENT_INSTALLED, Phase.CLIENT_RETURNED),
+    (Phase.JWS_RECEIVED, Phase.JWS_SHARED),
 )
 """A step stands no better than what it needs; and that something was made is shown by its having been shared."""
 
@@ -129,14 +128,14 @@ def summarise(
     silent = dict(unheard)
     hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub) if description.for_the_hub else ())
     ledger = _ledger_steps(description)
-    unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS | ({"oauth"} if description.hub.authorization_server else set())
-    absent_at_hub = frozenset(STEP_KEYS) - _HUB_ALONE - (ledger & {"backend-3"})
+    unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS | ({Phase.OAUTH} if description.hub.authorization_server else set())
+    absent_at_hub = frozenset(STEP_KEYS) - _HUB_ALONE - (ledger & {Phase.LEDGER_HUB})
     own = {side.name for side in description.own_sides}
     rows = [_row(HUB, "active", found, shown=None, absent=absent_at_hub, unseen=unasked)] if HUB in own else []
     for participant in description.participants:
         if (wanted and participant.name not in wanted) or not {HUB, participant.name} & own:
             continue
-        absent = (_WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()) | (LEDGER_STEPS - ledger) | {"backend-3"}
+        absent = (_WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()) | (LEDGER_STEPS - ledger) | {Phase.LEDGER_HUB}
         if participant.probe:
             absent |= LEDGER_STEPS
         if participant.state is not State.ACTIVE:
@@ -161,8 +160,8 @@ def summarise(
 def _ledger_steps(description: Description) -> frozenset[str]:
     """The steps in the ledger and beside it, as far as the description names these systems."""
     hub = description.hub
-    of_the_hub = frozenset({"backend-3"} if hub.ledger or hub.account_lookup else ())
-    return of_the_hub | frozenset({"backend-5"} if hub.ledger else ())
+    of_the_hub = frozenset({Phase.LEDGER_HUB} if hub.ledger or hub.account_lookup else ())
+    return of_the_hub | frozenset({Phase.LEDGER_PARTICIPANT} if hub.ledger else ())
 
 
 def _hosts(side: Side) -> set[str]:
@@ -185,8 +184,8 @@ def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, 
     for step, needed in _NEEDS:
         if standings[needed] >= Standing.PENDING and step not in absent:
             standings[step] = max(standings[step], standings[needed])
-    if "jws-4" not in absent:
-        standings["jws-4"] = max(standings["jws-4"], standings["jws-1"])
+    if Phase.JWS_INSTALLED not in absent:
+        standings[Phase.JWS_INSTALLED] = max(standings[Phase.JWS_INSTALLED], standings[Phase.JWS_MADE])
     if standings[TESTING] is Standing.DONE:
         standings[TESTING] = {True: Standing.DONE, False: Standing.FAILED, None: Standing.NOT_SHOWN}[shown]
     standings.update({step: Standing.NOT_SHOWN for step in unseen if standings[step] is Standing.DONE})

@@ -8,6 +8,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from ..description.model import HUB
+from ..document_steps import Phase
 from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
 from ..exchange.publication import STEP_OF_FILE
 from ..findings import OPERATOR, Disposition, Finding
@@ -20,10 +21,10 @@ from ..store import layout
 from .run import Relation, Run
 
 ENDPOINTS = {
-    "fspiop_id": ("endpoints-1", "FSPIOP id"),
-    "egress_addresses": ("endpoints-1", "egress addresses"),
-    "addresses": ("endpoints-2", "addresses of the door"),
-    "url": ("endpoints-2", "url"),
+    "fspiop_id": (Phase.ADDRESSES, "FSPIOP id"),
+    "egress_addresses": (Phase.ADDRESSES, "egress addresses"),
+    "addresses": (Phase.URLS, "addresses of the door"),
+    "url": (Phase.URLS, "url"),
 }
 """The fields of ``endpoints.json``: the document step that each is for, and what it is called."""
 _HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -35,9 +36,9 @@ def tell_contact(run: Run, relation: Relation, reception: Reception) -> None:
     """Report a publication that is not accepted: it awaits a person, or is another than the one that was confirmed."""
     if reception.status is ContactStatus.REFUSED:
         detail = f"the publication's digest is {reception.digest}; the description confirms another one"
-        _note(run, relation, "tls-3", "publication", reception.reason, detail, Disposition.FAULT)
+        _note(run, relation, Phase.PUBLICATION_RECEIVED, "publication", reception.reason, detail, Disposition.FAULT)
         return
-    _await_approval(run, relation, "tls-3", "publication", _remedy(relation, reception.digest))
+    _await_approval(run, relation, Phase.PUBLICATION_RECEIVED, "publication", _remedy(relation, reception.digest))
 
 
 def hold_back(run: Run, relation: Relation, reception: Reception, *, automatic: bool) -> set[str]:

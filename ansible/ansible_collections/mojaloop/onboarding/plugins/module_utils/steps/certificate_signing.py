@@ -10,6 +10,7 @@ from cryptography import x509
 
 from ..description.model import Side
 from ..description.trust import Artefact
+from ..document_steps import Phase
 from ..errors import SigningRefused, StoreError
 from ..exchange.first_contact import read_contact
 from ..findings import Disposition, Finding
@@ -38,9 +39,9 @@ def sign_requests(run: Run) -> None:
                 with run.guarded(relation.participant, artefact.rule.steps[1], side.name, artefact.rule.name):
                     desk.answer(relation, artefact)
                     desk.end_replaced(relation, artefact)
-        with run.guarded(side.name, "tls-5", side.name, "issued"):
+        with run.guarded(side.name, Phase.CLIENT_SIGNED, side.name, "issued"):
             desk.compare_serials()
-        with run.guarded(side.name, "tls-5", side.name, "crl"):
+        with run.guarded(side.name, Phase.LIST_MADE, side.name, "crl"):
             # After the signatures: what was signed is known, and what it has replaced.
             keep_list(run, side, desk.signer)
 
@@ -106,7 +107,7 @@ class Desk:
             self._issued += [] if pem is None else read_certificates(pem)
         for fault in duplicate_serials(self._issued):
             side = self._side.name
-            self._run.note(Finding(side, "tls-5", side, "issued", fault.reason, Disposition.FAULT, detail=fault.detail))
+            self._run.note(Finding(side, Phase.CLIENT_SIGNED, side, "issued", fault.reason, Disposition.FAULT, detail=fault.detail))
 
     def _waiting(self) -> list[str]:
         """What an offline CA has been asked for."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..description.model import HUB, Side
+from ..document_steps import Phase
 from ..exchange.first_contact import read_contact
 from ..exchange.jws_list import JwsListing
 from ..findings import Disposition, Finding
@@ -26,7 +27,7 @@ class JwsKeys:
         """Bring a side's folder up to date: a participant's from the hub's signed list, the hub's from its own verified copies."""
         wanted = hub_keys(self._run) if side.name == HUB else self._listed(side)
         if not wanted:
-            self._run.note(Finding(side.name, "jws-3", side.name, "jws-keys", "awaiting-counterpart", Disposition.PENDING, HUB))
+            self._run.note(Finding(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys", "awaiting-counterpart", Disposition.PENDING, HUB))
             return
         folder = layout.jws_keys_folder(side.name)
         files: dict[str, bytes | None] = {f"{name}.pem": content for name, content in wanted.items()}
@@ -49,7 +50,7 @@ class JwsKeys:
     def _change(self, side: Side, differing: dict[str, tuple[str, bytes | None]], shared: set[str]) -> None:
         for reason in sorted({reason for reason, _content in differing.values()}):
             names = sorted(name.removesuffix(".pem") for name, (why, _content) in differing.items() if why == reason)
-            self._run.note(Finding(side.name, "jws-3", side.name, "jws-keys", reason, detail=", ".join(names)))
+            self._run.note(Finding(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys", reason, detail=", ".join(names)))
         if differing:
             contents = {name: content for name, (_reason, content) in sorted(differing.items())}
             # Single files: a backend that reads the folder at this moment finds every key.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import chain
 
 from ..description.model import HUB, AccountLookup, Ledger, Participant, State
+from ..document_steps import Phase
 from ..errors import RemoteError
 from ..findings import Disposition, Finding
 from ..ledger.account_lookup import AccountLookupClient, oracles_in_lookup
@@ -28,7 +29,7 @@ from .run import Run
 
 TIMEOUT = 10.0
 """Seconds for each answer; a ledger without its message broker gives none at all."""
-HUB_STEP, PARTICIPANT_STEP = "backend-3", "backend-5"
+HUB_STEP, PARTICIPANT_STEP = Phase.LEDGER_HUB, Phase.LEDGER_PARTICIPANT
 
 
 def keep_ledger_hub(run: Run) -> None:

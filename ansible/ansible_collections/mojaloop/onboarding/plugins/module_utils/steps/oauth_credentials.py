@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from ..description.model import HUB
+from ..document_steps import Phase
 from ..errors import OnboardingError
 from ..exchange.refusal import PublicationRefused
 from ..exchange.sealing import open_sealed
@@ -54,7 +55,7 @@ def install_credentials(run: Run, relation: Relation, content: bytes | None) -> 
     kept = run.tree.read(path) if content is not None else None
     if content is not None and kept != content:
         reason = "not-installed" if kept is None else "replaced"
-        run.note(Finding(relation.participant, "oauth", relation.side.name, "credentials", reason))
+        run.note(Finding(relation.participant, Phase.OAUTH, relation.side.name, "credentials", reason))
         run.tree.write(path, content)
 
 

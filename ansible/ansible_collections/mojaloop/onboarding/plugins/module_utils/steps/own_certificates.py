@@ -12,6 +12,7 @@ from cryptography import x509
 
 from ..description.model import HUB, Side
 from ..description.trust import SELF, Artefact, artefacts_of
+from ..document_steps import Phase
 from ..findings import Disposition, Finding
 from ..pki.artefacts import folder_faults
 from ..pki.certificates import read_certificate
@@ -41,7 +42,7 @@ from .run import Run, rekey_switch
 def make_own_certificates(run: Run) -> None:
     """Make and check what every side of this run makes by itself."""
     for side in run.own_sides():
-        with run.guarded(side.name, "tls-1", side.name, "journal"):
+        with run.guarded(side.name, Phase.STORE, side.name, "journal"):
             Workshop(run, side).make_all()
 
 
@@ -88,7 +89,7 @@ class Workshop:
         run, side, holds = self._run, self._side, set()
         usable = False
         self._check_store()
-        with run.guarded(side.name, "tls-1", side.name, "ca"):
+        with run.guarded(side.name, Phase.AUTHORITY_MADE, side.name, "ca"):
             usable = keep_authority(run, side, held="ca" in self._held)
             holds |= {"ca"} if usable and side.ca.kind in {"internal", "imported"} else set()
         for artefact in artefacts_of(run.description, side, run.counterparts(side)):
@@ -104,7 +105,7 @@ class Workshop:
         side = self._side.name
         for folder in ("journal", "store", f"store/{side}"):
             for fault in folder_faults(self._run.tree, folder):
-                self._run.note(Finding(side, "tls-1", side, folder, fault.reason, Disposition.FAULT, detail=fault.detail))
+                self._run.note(Finding(side, Phase.STORE, side, folder, fault.reason, Disposition.FAULT, detail=fault.detail))
 
     def _keep(self, artefact: Artefact) -> None:
         piece = self._piece(artefact)

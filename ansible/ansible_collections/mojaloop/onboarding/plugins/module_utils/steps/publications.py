@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..description.model import HUB, Side
 from ..description.trust import has_authority, issuer_of
+from ..document_steps import Phase
 from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
 from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, STEP_OF_FILE, Address, publish
@@ -28,11 +29,11 @@ def publish_all(run: Run) -> None:
     new one signed. A run that is killed in between leaves nobody with a list that a key of before signed.
     """
     if HUB in run.sides:
-        with run.guarded(HUB, "jws-2", HUB, "jws-list"):
+        with run.guarded(HUB, Phase.JWS_SHARED, HUB, "jws-list"):
             _publish_list(run)
     for side in run.own_sides():
         for relation in run.relations(side):
-            with run.guarded(relation.participant, "tls-2", side.name, "publication"):
+            with run.guarded(relation.participant, Phase.PUBLICATION_MADE, side.name, "publication"):
                 _publish(run, relation)
 
 
@@ -108,14 +109,14 @@ def _publish(run: Run, relation: Relation) -> None:
     found += [(name, "publication-differs") for name in files if before.get(name, files[name]) != files[name]]
     found += [(name, "publication-unwanted") for name in before if name not in files]
     for name, reason in sorted(found or [("manifest.json", "publication-differs")]):
-        run.note(Finding(relation.participant, STEP_OF_FILE.get(name, "tls-2"), side.name, name, reason))
+        run.note(Finding(relation.participant, STEP_OF_FILE.get(name, Phase.PUBLICATION_MADE), side.name, name, reason))
 
 
 def _publish_list(run: Run) -> None:
     """The hub vouches for every active side's key; participants outside this run keep their entries."""
     keys = hub_keys(run)
     if keys and publish_jws_list(run.tree, run.description.environment, keys, exchange_key(run, HUB)):
-        run.note(Finding(HUB, "jws-2", HUB, "jws-list", "publication-differs", detail=", ".join(sorted(keys))))
+        run.note(Finding(HUB, Phase.JWS_SHARED, HUB, "jws-list", "publication-differs", detail=", ".join(sorted(keys))))
 
 
 def _endpoints(side: Side) -> bytes:

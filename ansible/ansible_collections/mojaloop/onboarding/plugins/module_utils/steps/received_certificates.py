@@ -12,6 +12,7 @@ from cryptography import x509
 
 from ..description.model import HUB, Approval, Side
 from ..description.trust import has_authority, issuer_of
+from ..document_steps import Phase
 from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
 from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, STEP_OF_FILE, Address
@@ -45,7 +46,7 @@ from .oauth_credentials import SEALED, check_sealed, install_credentials, opened
 from .revocations import received_list
 from .run import Relation, Run
 
-STEP = "tls-3"
+STEP = Phase.PUBLICATION_RECEIVED
 
 
 FORMS: Mapping[str, Callable[[bytes], object]] = {
@@ -72,7 +73,7 @@ def receive_all(run: Run) -> None:
         for relation in run.relations(side):
             with run.guarded(relation.participant, STEP, side.name, "publication"):
                 reader.receive(relation)
-        with run.guarded(side.name, "jws-3", side.name, "jws-keys"):
+        with run.guarded(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys"):
             jws_keys.keep(side)
 
 

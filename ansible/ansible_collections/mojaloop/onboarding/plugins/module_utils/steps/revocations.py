@@ -21,6 +21,7 @@ from hashlib import sha256
 from cryptography import x509
 
 from ..description.model import HUB, Side, State
+from ..document_steps import Phase
 from ..errors import StoreError
 from ..findings import Finding
 from ..pki.certificates import CertificateUnreadable, fingerprint, read_certificate
@@ -84,7 +85,7 @@ def keep_list(run: Run, side: Side, signer: Callable[[], CertificateSigner]) -> 
     # Ahead of the list: a number that may have been seen is never used for anything else.
     SequenceJournal(run.tree).advance(number, Numbered(following, sha256(made).hexdigest()))
     run.tree.write(path, made)
-    run.note(Finding(side.name, "tls-5", side.name, "crl", reason, detail=f"number {following}, {len(revoked)} revoked"))
+    run.note(Finding(side.name, Phase.LIST_MADE, side.name, "crl", reason, detail=f"number {following}, {len(revoked)} revoked"))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..description.loading import load_description
 from ..description.model import HUB, Description
+from ..document_steps import Phase
 from ..errors import StoreError
 from ..findings import Disposition, Finding, changes, faults
 from ..pki.verification import stray_faults
@@ -90,7 +91,7 @@ def carry_out(run: Run, steps: Sequence[Step]) -> Outcome:
             found[step.name] = [*_earlier(found.get(step.name, ()), run.findings), *run.findings]
         if not due:
             break
-    unsettled = [Finding(HUB, "tls-1", HUB, name, "not-settled", Disposition.FAULT, detail=UNSETTLED) for name in sorted(due)]
+    unsettled = [Finding(HUB, Phase.STORE, HUB, name, "not-settled", Disposition.FAULT, detail=UNSETTLED) for name in sorted(due)]
     return Outcome(tuple(finding for findings in (*found.values(), unsettled) for finding in findings))
 
 
@@ -137,14 +138,14 @@ def _leased(request: Request, steps: Sequence[Step]) -> Iterator[Run]:
         made = _run(request, description, tree)
         _report_strays(made, strays)
         for error in failed:
-            made.note(Finding(HUB, "tls-1", HUB, error.where, "stray-temporary-file", Disposition.FAULT, detail=str(error)))
+            made.note(Finding(HUB, Phase.STORE, HUB, error.where, "stray-temporary-file", Disposition.FAULT, detail=str(error)))
         yield made
 
 
 def _report_strays(run: Run, found: list[str]) -> None:
     """Report what a killed run left behind; not the leases of runs that wait at this moment."""
     for fault in stray_faults(path for path in found if not path.startswith(LEASE_FOLDER)):
-        run.note(Finding(HUB, "tls-1", HUB, fault.file, fault.reason, detail=fault.detail))
+        run.note(Finding(HUB, Phase.STORE, HUB, fault.file, fault.reason, detail=fault.detail))
 
 
 def clock(request: Request) -> datetime:
