@@ -65,3 +65,11 @@ def test_host_code_calls_nothing_newer_than_python_3_8() -> None:
     ]
     judged = subprocess.run(command, capture_output=True, text=True, check=False)
     assert judged.returncode == 0, judged.stdout
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in CORE if "lab" not in path.relative_to(repository.MODULE_UTILS).parts], ids=repository.name
+)
+def test_production_code_imports_nothing_of_the_lab(path: Path) -> None:
+    depth = len(path.parent.relative_to(repository.MODULE_UTILS).parts)
+    assert [name for level, name in _imports(path) if level == depth + 1 and name.partition(".")[0] == "lab"] == []

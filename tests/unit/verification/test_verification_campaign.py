@@ -20,7 +20,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run impo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.campaign import all_cases, verify
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.elsewhere import WHY
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.elsewhere import WHY, Elsewhere
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.evidence import latest_verdicts
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.material import Material
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Case, Expected, Kind, Verdict
@@ -99,7 +99,7 @@ def test_who_has_ipv6_only_is_met_over_ipv6(tmp_path: Path) -> None:
 
 def test_outside_a_lab_every_case_is_named_and_none_is_tried(tmp_path: Path) -> None:
     run = run_of(tmp_path, bluebank=State.SUSPENDED)
-    results = verify(replace(run, description=replace(run.description, kind=EnvironmentKind.PRE_PRODUCTION)), tmp_path)
+    results = verify(replace(run, description=replace(run.description, kind=EnvironmentKind.PRE_PRODUCTION)), Elsewhere())
     assert {(result.verdict, result.detail) for result in results} == {(Verdict.NOT_PROVABLE, WHY)}
     assert {result.participant for result in results} == {one.name for one in LAB.participants}
     assert {result.direction for result in results} == {"to the hub", "from the hub", "end to end"}

@@ -12,13 +12,15 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 try:
+    from .description.model import Description, EnvironmentKind
     from .errors import OnboardingError
+    from .lab.site import LabSite
     from .steps.run import select_participants
     from .steps.sequence import Request, run
     from .steps.table import steps_of
     from .verification.evidence import LATEST, counts
-    from .verification.model import Result
-    from .verification.proving import prove
+    from .verification.model import Result, Site
+    from .verification.proving import elsewhere, prove
     from .verification.text import render
 
     MISSING: tuple[str, str] | None = None
@@ -101,7 +103,7 @@ def verification_module() -> None:
         if module.check_mode:
             select_participants(request.load(), list(request.participants))
             module.exit_json(changed=False, cases=[], counts={}, text=["Traffic is not sent in check mode."])
-        results = prove(request, junit_file=module.params["junit"], page_file=module.params["page"])
+        results = prove(request, site_of=_site_of, junit_file=module.params["junit"], page_file=module.params["page"])
     seen = counts(results)
     outcome = {
         "changed": False,
@@ -122,6 +124,11 @@ def _kept(results: Sequence[Result]) -> str:
     """What the page shows, in words."""
     sent = any(result.transcript or result.control_transcript for result in results)
     return "What was sent and received" if sent else "Nothing was sent; the cases, and why"
+
+
+def _site_of(description: Description, state: Path) -> Site:
+    """The lab's machines are here; of any other environment, this run stands at none."""
+    return LabSite(description, state) if description.kind is EnvironmentKind.LAB else elsewhere(description, state)
 
 
 def _request(parameters: Mapping[str, Any], *, check: bool) -> Request:

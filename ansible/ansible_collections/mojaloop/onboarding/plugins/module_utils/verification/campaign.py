@@ -5,12 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from ..description.model import HUB, EnvironmentKind, Participant
-from ..lab.site import LabSite
+from ..description.model import HUB, Participant
 from ..steps.run import Run
-from .elsewhere import Elsewhere
 from .flows import ring
 from .hub_door import HubDoor
 from .impostors import Impostors
@@ -21,9 +18,8 @@ from .running import run_cases
 from .shut_out import ShutOut
 
 
-def verify(run: Run, state: Path, *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
+def verify(run: Run, site: Site, *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
     """Prove what can be proved from here about the participants of a run; see ``evidence`` for keeping it."""
-    site = LabSite(run.description, state) if run.description.kind is EnvironmentKind.LAB else Elsewhere()
     return run_cases(all_cases(Material(run, site)), progress=progress)
 
 

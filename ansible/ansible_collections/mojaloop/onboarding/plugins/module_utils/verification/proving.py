@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from ..description.model import Description
@@ -12,18 +13,27 @@ from ..steps.sequence import Request, clock
 from ..store.lease import lease
 from ..store.tree import DiskTree
 from .campaign import verify
+from .elsewhere import Elsewhere
 from .evidence import digest_of_description, junit, write_evidence
-from .model import Result
+from .model import Result, Site
+
+SiteOf = Callable[[Description, Path], Site]
+"""The place to act from, for a description and its state folder: the caller knows it."""
 
 
-def prove(request: Request, *, junit_file: str = "", page_file: str = "") -> list[Result]:
+def elsewhere(_description: Description, _state: Path) -> Site:
+    """None of the sides' machines."""
+    return Elsewhere()
+
+
+def prove(request: Request, *, site_of: SiteOf = elsewhere, junit_file: str = "", page_file: str = "") -> list[Result]:
     """Verify the participants of a request, keep the evidence under the lease; JUnit XML and the page go to files that are named too."""
     description: Description = request.load()
     root, now = Path(request.state), clock(request)
     with lease(root, holder=f"verification on {socket.gethostname()}") as held:
         tree = DiskTree(root, guard=held.check)
         run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=now, rehearsal=False)
-        results = verify(run, root)
+        results = verify(run, site_of(description, root))
         digest = digest_of_description(Path(request.description))
         page = write_evidence(tree, results, now=now, description=description, description_digest=digest)
     if junit_file:
