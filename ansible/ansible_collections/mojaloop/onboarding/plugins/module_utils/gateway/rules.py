@@ -13,13 +13,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ..errors import GatewayError
+from ..identifiers import CLIENT_ID
 
 Pattern = re.Pattern[str]
 PARTICIPANT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 FSPIOP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
-CLIENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~:/=+@-]{0,254}")
-"""As authorization servers make them: base64url may begin with a hyphen."""
+CLIENT = CLIENT_ID
 RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
 KEY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.=-]{0,127}")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")

@@ -9,13 +9,12 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from ..errors import AuthorizationServerError
+from ..identifiers import CLIENT_ID
 from ..remote.http import Answer, Http, bearer, json_body
 from .records import Registration
 
 GONE = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
 """RFC 7592 section 2.1: a client that does not exist is answered with 401; some servers say 404."""
-CLIENT_ID = re.compile(r"[A-Za-z0-9._~@:-]{1,200}")
-"""Client ids go into gateway maps: nothing else may be in them."""
 ERROR_CODE = re.compile(r"[a-z_]{1,60}")
 """RFC 6749 section 5.2: error codes are plain words; anything else a server says is not repeated."""
 
