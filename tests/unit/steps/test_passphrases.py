@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import EnvironmentKind
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys, private_pem, read_own_key
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.passphrases import given_passphrase
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run, make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
@@ -25,26 +27,27 @@ LAB = Path(__file__).parents[3] / "inventories" / "lab"
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "passphrase"
     path.touch(0o600)
-    path.write_bytes(b"from a file\n")
+    path.write_bytes(b"the passphrase from a file\n")
     return path
 
 
 def test_a_sides_own_variable_counts_before_the_common_one() -> None:
-    given = {ALL: "common", f"{ALL}_GREEN_BANK": "own"}
-    assert (given_passphrase("green-bank", given), given_passphrase("hub", given)) == (b"own", b"common")
+    given = {ALL: "the common passphrase", f"{ALL}_GREEN_BANK": "the passphrase of its own"}
+    assert given_passphrase("green-bank", given) == b"the passphrase of its own"
+    assert given_passphrase("hub", given) == b"the common passphrase"
     assert given_passphrase("hub", {}) is None
     assert given_passphrase("hub", {ALL: ""}) is None
 
 
 def test_a_file_may_be_named_for_all_or_for_one_side(file: Path) -> None:
-    assert given_passphrase("hub", {FILE: str(file)}) == b"from a file"
-    assert given_passphrase("hub", {f"{FILE}_HUB": str(file), FILE: "/nowhere"}) == b"from a file"
-    assert given_passphrase("hub", {FILE: "/nowhere", ALL: "variable"}) == b"variable"
+    assert given_passphrase("hub", {FILE: str(file)}) == b"the passphrase from a file"
+    assert given_passphrase("hub", {f"{FILE}_HUB": str(file), FILE: "/nowhere"}) == b"the passphrase from a file"
+    assert given_passphrase("hub", {FILE: "/nowhere", ALL: "of the variable itself"}) == b"of the variable itself"
 
 
 def test_the_name_of_a_file_is_nobodys_passphrase(file: Path) -> None:
     # A participant may be called "file" or "file-hub".
-    assert given_passphrase("file", {FILE: str(file)}) == b"from a file"
+    assert given_passphrase("file", {FILE: str(file)}) == b"the passphrase from a file"
     assert given_passphrase("file-hub", {f"{FILE}_HUB": str(file)}) is None
 
 
@@ -54,7 +57,7 @@ def test_a_file_that_is_open_to_others_is_refused(file: Path, mode: int) -> None
     with pytest.raises(StoreError, match=f"open to others \\(mode {mode:04o}"):
         given_passphrase("hub", {FILE: str(file)})
     file.chmod(0o400)
-    assert given_passphrase("hub", {FILE: str(file)}) == b"from a file"
+    assert given_passphrase("hub", {FILE: str(file)}) == b"the passphrase from a file"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
@@ -70,6 +73,18 @@ def test_a_file_that_holds_no_passphrase_is_refused_without_showing_it(file: Pat
     with pytest.raises(StoreError, match="holds no passphrase") as caught:
         given_passphrase("hub", {FILE: str(file)})
     assert not content.strip() or content.decode().strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "taken"), [("x" * 14, False), ("x" * 15, True), ("ä" * 14, False), ("ä" * 15, True)])
+def test_a_short_passphrase_is_refused_without_showing_it(file: Path, given: str, *, taken: bool) -> None:
+    file.write_text(f"{given}\n", encoding="utf-8")
+    for environment in ({ALL: given}, {FILE: str(file)}):
+        if taken:
+            assert given_passphrase("hub", environment) == given.encode()
+            continue
+        with pytest.raises(StoreError, match="14 characters; allowed: 15 or more") as caught:
+            given_passphrase("hub", environment)
+        assert given not in str(caught.value)
 
 
 def test_pipes_folders_and_missing_files_are_errors(tmp_path: Path) -> None:
@@ -100,5 +115,17 @@ def test_a_real_run_outside_labs_needs_it(run: Run, monkeypatch: pytest.MonkeyPa
     real = replace(run, rehearsal=False, tree=run.tree.below)  # type: ignore[attr-defined]
     with pytest.raises(StoreError, match="is not given"):
         real.passphrase("hub")
-    monkeypatch.setenv(ALL, "given")
-    assert real.passphrase("hub") == b"given"
+    monkeypatch.setenv(ALL, "a passphrase that is given")
+    assert real.passphrase("hub") == b"a passphrase that is given"
+
+
+def test_a_key_under_a_persons_passphrase_is_derived_with_many_rounds(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = RehearsalKeys().make("ec-p256")
+    few, many = run.derivation_rounds("hub"), 600_000
+    monkeypatch.setenv(ALL, "a passphrase that is given")
+    assert (few, run.derivation_rounds("hub")) == (20_000, many)
+    for rounds in (few, many):
+        closed = private_pem(key, b"a passphrase that is given", rounds)
+        assert read_own_key(closed, b"a passphrase that is given").private_numbers() == key.private_numbers()
+        shown = subprocess.run(["openssl", "asn1parse"], input=closed, capture_output=True, check=True).stdout
+        assert f"INTEGER           :{rounds:06X}".encode() in shown or f":{rounds:04X}".encode() in shown

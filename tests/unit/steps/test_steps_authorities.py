@@ -72,7 +72,7 @@ def test_an_imported_ca_signs_and_is_kept_encrypted(tmp_path: Path, authority: P
     files = {"certificate_file": "ca.pem", "chain_file": "root.pem", "key_file": "key.pem"}
     made.hub["hub"]["ca"] = {"kind": "imported"} | {name: str(authority / file) for name, file in files.items()}
     made.describe()
-    monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_HUB", "another")
+    monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_HUB", "another passphrase")
     assert faults(made.step("generate", now=now(), sides=["hub"])) == [("hub", "ca", "key-passphrase-wrong")]
     assert not made.path("store/hub/ca").exists()
     monkeypatch.setenv("ONBOARDING_CA_PASSPHRASE_HUB", PASSPHRASE)

@@ -31,13 +31,14 @@ def printable(text: str) -> str:
 
 
 class OnboardingError(Exception):
-    """A failure a person can act on: ``where`` it is, ``what`` was found, the ``remedy``."""
+    """A failure a person can act on: ``where`` it is, ``what`` was found, the ``remedy``; ``reason`` is a stable code, or empty."""
 
-    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", reason: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.remedy = remedy
+        self.reason = reason
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -79,12 +80,15 @@ class ExchangeError(OnboardingError):
     """A publication is unreadable, out of sequence, or not signed by whom it should be."""
 
 
-class SigningRefused(OnboardingError):
-    """The signing policy refuses a request; ``reason`` is the stable code."""
+class Refusal(OnboardingError):
+    """An error that always has a reason code, which comes first."""
 
     def __init__(self, reason: str, what: str, *, where: str = "", remedy: str = "") -> None:
-        super().__init__(what, where=where, remedy=remedy)
-        self.reason = reason
+        super().__init__(what, where=where, remedy=remedy, reason=reason)
+
+
+class SigningRefused(Refusal):
+    """The signing policy refuses a request; ``reason`` is the stable code."""
 
 
 class LeaseHeld(OnboardingError):
@@ -105,10 +109,6 @@ class FirewallError(OnboardingError):
 
 class ConnectorError(HostError):
     """A connector's settings or files cannot be used, or its host could not be changed; ``reason`` is the stable code."""
-
-    def __init__(self, what: str, *, where: str = "", remedy: str = "", reason: str = "") -> None:
-        super().__init__(what, where=where, remedy=remedy)
-        self.reason = reason
 
 
 class RemoteError(OnboardingError):

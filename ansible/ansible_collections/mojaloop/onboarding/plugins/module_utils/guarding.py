@@ -28,7 +28,7 @@ def guarded(tell: Callable[[str, str], None]) -> Iterator[None]:
     except OF_EVERYBODY:
         raise
     except OnboardingError as error:
-        tell(getattr(error, "reason", "") or "error", str(error))
+        tell(error.reason or "error", str(error))
     except BaseException as error:  # noqa: BLE001 -- the PanicException of cryptography is no Exception
         tell(UNEXPECTED, unexpected(error))
 

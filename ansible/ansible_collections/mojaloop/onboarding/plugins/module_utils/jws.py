@@ -34,12 +34,14 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
+REMEDY = "Compare the sender's published JWS key with the one it signs with."
+
+
 class SignatureRefused(OnboardingError):
     """A received message is not signed as it must be; ``reason`` is the stable code."""
 
     def __init__(self, reason: str, what: str) -> None:
-        super().__init__(what, where="FSPIOP-Signature", remedy="Compare the sender's published JWS key with the one it signs with.")
-        self.reason = reason
+        super().__init__(what, where="FSPIOP-Signature", remedy=REMEDY, reason=reason)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-from ..errors import ExchangeError
+from ..errors import ExchangeError, Refusal
 
 
-class PublicationRefused(ExchangeError):
+class PublicationRefused(Refusal, ExchangeError):
     """A publication cannot be trusted; ``reason`` is the stable code (``file-altered``, ``manifest-signature`` …)."""
-
-    def __init__(self, reason: str, what: str, *, where: str = "", remedy: str = "") -> None:
-        super().__init__(what, where=where, remedy=remedy)
-        self.reason = reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import ExchangeError
+from ..errors import ExchangeError, Refusal
 
 KIBI = 1024
 LONGEST_SHOWN = 200
@@ -13,12 +13,8 @@ LONGEST_SHOWN = 200
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 
 
-class InputRefused(ExchangeError):
+class InputRefused(Refusal, ExchangeError):
     """A counterpart's file is refused; ``reason`` is the stable code (``private-key-received``, ``too-large`` …)."""
-
-    def __init__(self, reason: str, what: str, *, where: str = "", remedy: str = "") -> None:
-        super().__init__(what, where=where, remedy=remedy)
-        self.reason = reason
 
 
 def check_input(data: bytes, *, labels: tuple[str, ...], most: int, limit: int, where: str) -> None:

@@ -20,14 +20,16 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from ..errors import StoreError
+from ..errors import Refusal, StoreError
 from .inputs import KIBI, InputRefused, check_input
 
 PrivateKey = EllipticCurvePrivateKey | RSAPrivateKey
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 
 KDF_ROUNDS = 20_000
-"""The pack's passphrases are random (128 bits and more); the library's own choice for PKCS#8 is 2,048."""
+"""For passphrases that the pack makes, which are random (128 bits and more); the library's own choice for PKCS#8 is 2,048."""
+KDF_ROUNDS_FOR_PEOPLE = 600_000
+"""For passphrases that a person has chosen: OWASP Password Storage Cheat Sheet, PBKDF2-HMAC-SHA256."""
 EXPONENT = 65537
 _CURVES: dict[str, type[ec.EllipticCurve]] = {"ec-p256": ec.SECP256R1, "ec-p384": ec.SECP384R1}
 _CURVE_NAMES = {"secp256r1": "ec-p256", "secp384r1": "ec-p384", "secp521r1": "ec-p521", "secp224r1": "ec-p224", "secp192r1": "ec-p192"}
@@ -44,12 +46,12 @@ class KeyFactory(Protocol):
         """A new key pair; ValueError for any other kind."""
 
 
-class KeyUnusable(StoreError):
+class KeyUnusable(Refusal, StoreError):
     """A private key of our own store cannot be used; ``reason`` is the stable code (``key-damaged`` …)."""
 
     def __init__(self, reason: str, what: str, *, where: str = "", remedy: str = "") -> None:
-        super().__init__(what, where=where, remedy=remedy or "Restore the file from a backup; a new key pair needs a permitted re-key.")
-        self.reason = reason
+        remedy = remedy or "Restore the file from a backup; a new key pair needs a permitted re-key."
+        super().__init__(reason, what, where=where, remedy=remedy)
 
 
 class FreshKeys:
@@ -119,13 +121,13 @@ def signature_hash(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384:
     return hashes.SHA384() if key_kind(key.public_key()) == "ec-p384" else hashes.SHA256()
 
 
-def private_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:
-    """PKCS#8 in PEM, encrypted (PBES2: PBKDF2-HMAC-SHA256, AES-256-CBC) when a passphrase is given."""
+def private_pem(key: PrivateKey, passphrase: bytes | None = None, rounds: int = KDF_ROUNDS) -> bytes:
+    """PKCS#8 in PEM, encrypted (PBES2: PBKDF2-HMAC-SHA256, AES-256-CBC) when a passphrase is given; ``rounds`` of its derivation."""
     plain = serialization.NoEncryption()
     if passphrase is None:
         return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)
-    lines = base64.encodebytes(_encrypted_info(der, passphrase)).replace(b"\n", b"")
+    lines = base64.encodebytes(_encrypted_info(der, passphrase, rounds)).replace(b"\n", b"")
     body = b"\n".join(lines[start : start + 64] for start in range(0, len(lines), 64))
     return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + body + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"
 
@@ -232,15 +234,15 @@ def _coherent(numbers: rsa.RSAPrivateNumbers) -> bool:
     return d * e % math.lcm(p - 1, q - 1) == 1 and numbers.dmp1 == d % (p - 1) and numbers.dmq1 == d % (q - 1) and q * numbers.iqmp % p == 1
 
 
-def _encrypted_info(der: bytes, passphrase: bytes) -> bytes:
+def _encrypted_info(der: bytes, passphrase: bytes, kdf_rounds: int) -> bytes:
     """EncryptedPrivateKeyInfo (RFC 5958 section 3) with PBES2 (RFC 8018 section 6.2); the library offers no choice of rounds here."""
     salt, vector = os.urandom(16), os.urandom(16)
-    secret = PBKDF2HMAC(hashes.SHA256(), 32, salt, KDF_ROUNDS).derive(passphrase)
+    secret = PBKDF2HMAC(hashes.SHA256(), 32, salt, kdf_rounds).derive(passphrase)
     pad = padding.PKCS7(128).padder()
     encrypt = Cipher(algorithms.AES(secret), modes.CBC(vector)).encryptor()
     content = encrypt.update(pad.update(der) + pad.finalize()) + encrypt.finalize()
     hmac_sha256 = _der(0x30, _der(0x06, bytes.fromhex("2a864886f70d0209")), _der(0x05))
-    rounds = _der(0x02, KDF_ROUNDS.to_bytes(KDF_ROUNDS.bit_length() // 8 + 1, "big"))
+    rounds = _der(0x02, kdf_rounds.to_bytes(kdf_rounds.bit_length() // 8 + 1, "big"))
     kdf = _der(0x30, _der(0x06, bytes.fromhex("2a864886f70d01050c")), _der(0x30, _der(0x04, salt), rounds, hmac_sha256))
     aes = _der(0x30, _der(0x06, bytes.fromhex("60864801650304012a")), _der(0x04, vector))
     pbes2 = _der(0x30, _der(0x06, bytes.fromhex("2a864886f70d01050d")), _der(0x30, kdf, aes))

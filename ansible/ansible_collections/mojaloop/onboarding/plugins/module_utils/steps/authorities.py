@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..description.documents import LARGEST_FILE
 from ..description.model import HUB, Side
+from ..document_steps import Phase
 from ..errors import StoreError
 from ..findings import OPERATOR, Disposition, Finding
 from ..pki.authority import authority_faults, authority_record, import_authority, make_authority, read_chain
@@ -22,7 +23,7 @@ from ..store.journal import RevocationJournal
 from .registers import key_of
 from .run import Run, rekey_switch
 
-STEP = "tls-1"
+STEP = Phase.AUTHORITY_MADE
 OF_ANOTHER_CA = frozenset({"issuer-is-not-ours", "issuer-signature"})
 """Reason codes of a certificate that hangs on another CA than the one that is known now."""
 NOT_BEGUN = frozenset({"not-yet-valid", "authority-not-yet-valid"})
@@ -110,7 +111,7 @@ def pem_of(chain: Chain) -> bytes:
 def _make(run: Run, side: Side, folder: str) -> None:
     key = run.keys.make(side.ca.key)
     certificate = make_authority(key, side=side, rule=run.description.profile.authority, now=run.now)
-    _write(run, side, folder, private_pem(key, run.passphrase(side.name)), (certificate,))
+    _write(run, side, folder, private_pem(key, run.passphrase(side.name), run.derivation_rounds(side.name)), (certificate,))
 
 
 def _import(run: Run, side: Side, folder: str) -> None:
@@ -124,7 +125,7 @@ def _import(run: Run, side: Side, folder: str) -> None:
         now=run.now,
         where=ca.certificate_file,
     )
-    _write(run, side, folder, private_pem(authority.key, run.passphrase(side.name)), authority.chain)
+    _write(run, side, folder, private_pem(authority.key, run.passphrase(side.name), run.derivation_rounds(side.name)), authority.chain)
 
 
 def _another_given(run: Run, side: Side, folder: str) -> list[Fault]:

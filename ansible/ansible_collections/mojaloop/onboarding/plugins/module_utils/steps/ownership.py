@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..description.model import HUB
+from ..document_steps import Phase
 from ..errors import OnboardingError
 from ..exchange.publication import EXCHANGE_CERTIFICATE
 from ..findings import Disposition, Finding
@@ -24,12 +25,12 @@ def kept_elsewhere(tree: Tree, side: str, rekey: Collection[str], switch: str) -
             return None
         published = next((path for path in _publications(tree, side) if tree.status(path)), "")
     except OnboardingError as error:
-        return Finding(side, "tls-2", side, KEY, getattr(error, "reason", "") or "error", Disposition.FAULT, detail=str(error))
+        return Finding(side, Phase.EXCHANGE_KEY, side, KEY, error.reason or "error", Disposition.FAULT, detail=str(error))
     detail = (
         f"{published} is of an exchange key that this state folder never had: another installation acts for {side}. "
         f"Name the sides of this one in hosts.yml (installation). If the other one is gone, restore its backup, or: {switch}."
     )
-    return Finding(side, "tls-2", side, KEY, REASON, Disposition.FAULT, detail=detail) if published else None
+    return Finding(side, Phase.EXCHANGE_KEY, side, KEY, REASON, Disposition.FAULT, detail=detail) if published else None
 
 
 def _had(tree: Tree, side: str) -> bool:

@@ -15,6 +15,8 @@ from ..errors import StoreError
 
 VARIABLE = "ONBOARDING_CA_PASSPHRASE"
 FILE_VARIABLE = f"{VARIABLE}_FILE"
+SHORTEST = 15
+"""Characters of a passphrase that a person chooses: NIST SP 800-63B-4 section 3.1.1.2, for one that stands alone."""
 LONGEST = 1024
 """Bytes of a passphrase."""
 
@@ -22,15 +24,24 @@ LONGEST = 1024
 def given_passphrase(side: str, environment: Mapping[str, str]) -> bytes | None:
     """The passphrase given for a side's CA key, None when none is; a side's own variable counts before the common one.
 
-    StoreError when the file cannot be read, is empty, or is open to others.
+    StoreError when the file cannot be read, is empty, or is open to others, and when the passphrase is too short.
     """
     suffix = f"_{side.upper().replace('-', '_')}"
     for name in (f"{VARIABLE}{suffix}", VARIABLE):
         # A participant may be called file-something: a path is no passphrase.
         if environment.get(name) and not name.startswith(FILE_VARIABLE):
-            return environment[name].encode()
+            return _long_enough(environment[name].encode(), name)
     path = environment.get(f"{FILE_VARIABLE}{suffix}") or environment.get(FILE_VARIABLE)
-    return _read(path) if path else None
+    return _long_enough(_read(path), path) if path else None
+
+
+def _long_enough(passphrase: bytes, where: str) -> bytes:
+    """Threat: whoever has a copy of the store tries passphrases for as long as it takes."""
+    length = len(passphrase.decode("utf-8", "replace"))
+    if length < SHORTEST:
+        what = f"the passphrase of a CA key has {length} characters; allowed: {SHORTEST} or more"
+        raise StoreError(what, where=where, remedy="Choose a longer one, of several random words for example.")
+    return passphrase
 
 
 def not_given(side: str) -> StoreError:

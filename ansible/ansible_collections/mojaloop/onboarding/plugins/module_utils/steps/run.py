@@ -18,7 +18,7 @@ from ..errors import DescriptionError, Problem
 from ..findings import Disposition, Finding
 from ..guarding import guarded
 from ..pki.certificates import Chain
-from ..pki.keys import FreshKeys, KeyFactory, RehearsalKeys
+from ..pki.keys import KDF_ROUNDS, KDF_ROUNDS_FOR_PEOPLE, FreshKeys, KeyFactory, RehearsalKeys
 from ..store import layout
 from ..store.journal import Issuance
 from ..store.tree import DiskTree, Overlay, Tree
@@ -133,6 +133,10 @@ class Run:
         made = secrets.token_urlsafe(32).encode()
         self.tree.write(path, made)
         return made
+
+    def derivation_rounds(self, side: str) -> int:
+        """Rounds with which a CA key is encrypted: many where a person has chosen the passphrase."""
+        return KDF_ROUNDS if given_passphrase(side, os.environ) is None else KDF_ROUNDS_FOR_PEOPLE
 
     def note(self, finding: Finding) -> None:
         """Keep a finding."""
