@@ -369,33 +369,6 @@ def test_a_folder_is_seen_in_one_look(tree: DiskTree) -> None:
             each.folder("exchange/linked")
 
 
-def test_files_of_two_folders_become_one_file(tree: DiskTree) -> None:
-    tree.update_folder("a", {"x": b"1", "y": b"2"})
-    before = tree.folder("a")
-    for each in (Overlay(tree), tree):
-        each.update_folder("b", {"x": b"1", "y": b"other"}, twin="a", shared={"x"})
-        assert content(each, "b") == {"x": b"1", "y": b"other"}
-    assert tree.same_files("a", "b") == Overlay(tree).same_files("b", "a") == {"x"}
-    assert tree.same_files("a", "nothing") == set()
-    changed = Overlay(tree)
-    changed.write("b/x", b"1")
-    assert changed.same_files("a", "b") == set()
-    tree.write("b/x", b"3")
-    assert tree.same_files("a", "b") == set()
-    assert tree.folder("a") == before
-
-
-def test_a_file_system_without_hard_links_has_copies(tree: DiskTree, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object, **__: object) -> None:
-        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-    tree.update_folder("a", {"x": b"1"})
-    monkeypatch.setattr(os, "link", refused)
-    tree.update_folder("b", {"x": b"1"}, twin="a", shared={"x"})
-    assert content(tree, "b") == {"x": b"1"}
-    assert tree.same_files("a", "b") == set()
-
-
 def test_an_overlay_writes_nothing(tree: DiskTree) -> None:
     tree.write_folder("a/b", OLD)
     before = {path: (path.lstat().st_mtime_ns, path.lstat().st_ino) for path in tree.root.rglob("*")}

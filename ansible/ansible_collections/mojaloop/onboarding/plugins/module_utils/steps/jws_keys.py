@@ -9,19 +9,16 @@ from ..exchange.first_contact import read_contact
 from ..exchange.jws_list import JwsListing
 from ..findings import Disposition, Finding
 from ..store import layout
-from ..store.interface import contents
+from ..store.interface import MOST, contents
 from .run import Run
 
 
 class JwsKeys:
-    """Keeps the folders of all sides of a run: the hub's list is read once, equal folders are compared without reading."""
+    """Keeps the folders of all sides of a run; the hub's list is read once. Two sides share no file."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._listing: JwsListing | None = None
-        self._twin = ""
-        self._seen: dict[str, bytes] = {}
-        """What is in the folder ``_twin``."""
 
     def keep(self, side: Side) -> None:
         """Bring a side's folder up to date: a participant's from the hub's signed list, the hub's from its own verified copies."""
@@ -29,32 +26,25 @@ class JwsKeys:
         if not wanted:
             self._run.note(Finding(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys", "awaiting-counterpart", Disposition.PENDING, HUB))
             return
-        folder = layout.jws_keys_folder(side.name)
-        files: dict[str, bytes | None] = {f"{name}.pem": content for name, content in wanted.items()}
-        shared = {name for name, content in self._seen.items() if files.get(name) == content}
-        self._change(side, self._differing(folder, files, shared), shared)
-        self._twin, self._seen = folder, {name: content for name, content in files.items() if content is not None}
+        self._change(side, self._differing(side, {f"{name}.pem": content for name, content in wanted.items()}))
 
-    def _differing(self, folder: str, files: dict[str, bytes | None], shared: set[str]) -> dict[str, tuple[str, bytes | None]]:
-        """Reason and wanted content of each file that is not as it must be."""
-        tree = self._run.tree
-        right = tree.same_files(folder, self._twin) & shared if shared else set()
-        names = set(tree.names(folder))
-        found: dict[str, tuple[str, bytes | None]] = dict.fromkeys(names - set(files), ("unwanted", None))
-        for name in set(files) - right:
-            kept = tree.read(f"{folder}/{name}") if name in names else None
-            if kept != files[name]:
-                found[name] = ("not-installed" if kept is None else "replaced", files[name])
+    def _differing(self, side: Side, files: dict[str, bytes]) -> dict[str, tuple[str, bytes | None]]:
+        """Reason and wanted content of each file that is not right."""
+        there = self._run.tree.folder(layout.jws_keys_folder(side.name), most=max(MOST, 2 * len(files)))
+        found: dict[str, tuple[str, bytes | None]] = {name: ("unwanted", None) for name in there if name not in files}
+        for name, content in files.items():
+            if name not in there or there[name].content != content:
+                found[name] = ("replaced" if name in there else "not-installed", content)
         return found
 
-    def _change(self, side: Side, differing: dict[str, tuple[str, bytes | None]], shared: set[str]) -> None:
+    def _change(self, side: Side, differing: dict[str, tuple[str, bytes | None]]) -> None:
         for reason in sorted({reason for reason, _content in differing.values()}):
             names = sorted(name.removesuffix(".pem") for name, (why, _content) in differing.items() if why == reason)
             self._run.note(Finding(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys", reason, detail=", ".join(names)))
         if differing:
             contents = {name: content for name, (_reason, content) in sorted(differing.items())}
             # Single files: a backend that reads the folder at this moment finds every key.
-            self._run.tree.update_folder(layout.jws_keys_folder(side.name), contents, twin=self._twin, shared=shared & set(contents))
+            self._run.tree.update_folder(layout.jws_keys_folder(side.name), contents)
 
     def _listed(self, side: Side) -> dict[str, bytes]:
         contact = read_contact(self._run.tree, side.name, HUB)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from ..errors import StoreError
@@ -72,14 +72,8 @@ class Tree(Protocol):
         Files of more than ``largest`` bytes are not read. Of a folder of more than ``most`` names, ``most`` + 1 are told and none is read.
         """
 
-    def update_folder(self, path: str, files: Mapping[str, bytes | None], *, twin: str = "", shared: Collection[str] = ()) -> None:
-        """Replace or remove (None) single files, each atomically as by ``write``, so that none is missing for an instant.
-
-        Files named in ``shared`` stand with this content in the folder ``twin`` already: they become the same file on disk.
-        """
-
-    def same_files(self, path: str, twin: str) -> set[str]:
-        """Names that are one and the same file in both folders, so that their contents need no comparison."""
+    def update_folder(self, path: str, files: Mapping[str, bytes | None]) -> None:
+        """Replace or remove (None) single files, each atomically as by ``write``, so that none is missing for an instant."""
 
     def create(self, path: str, content: bytes) -> bool:
         """Make a file only when it does not exist; whether it was made."""

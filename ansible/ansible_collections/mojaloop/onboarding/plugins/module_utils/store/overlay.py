@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -141,7 +141,7 @@ class Overlay:
         many = len(entries) > most
         return {name: Entry(entry.status, None) if many else entry for name, entry in sorted(entries.items())}
 
-    def update_folder(self, path: str, files: Mapping[str, bytes | None], *, twin: str = "", shared: Collection[str] = ()) -> None:  # noqa: ARG002
+    def update_folder(self, path: str, files: Mapping[str, bytes | None]) -> None:
         """See ``Tree``."""
         for name in files:
             file = f"{path}/{''.join(split_path(name, levels=1))}"
@@ -151,11 +151,6 @@ class Overlay:
                 self.remove(f"{path}/{name}")
             else:
                 self.write(f"{path}/{name}", content)
-
-    def same_files(self, path: str, twin: str) -> set[str]:
-        """See ``Tree``."""
-        same = self.below.same_files(path, twin)
-        return {name for name in same if self._find(f"{path}/{name}") is _Below.BELOW is self._find(f"{twin}/{name}")}
 
     def commits(self) -> Iterator[tuple[str, dict[str, bytes]]]:
         """See ``Tree``: they are part of this tree already."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -120,9 +120,8 @@ class DiskTree:
                 write_new(f"{staged}/{''.join(split_path(name, levels=1))}", content)
             settle(staged, self._guard)
 
-    def update_folder(self, path: str, files: Mapping[str, bytes | None], *, twin: str = "", shared: Collection[str] = ()) -> None:
+    def update_folder(self, path: str, files: Mapping[str, bytes | None]) -> None:
         """See ``Tree``."""
-        like = self._path(f"{twin}/x").removesuffix("/x") if shared else ""
         with self._changing(f"{path}/x") as place, ExitStack() as stages:
             folder = os.path.dirname(place)
             targets = {f"{folder}/{''.join(split_path(name, levels=1))}": name for name in files}
@@ -133,19 +132,13 @@ class DiskTree:
             staged = {target: stages.enter_context(staging(target)) for target in targets}
             for target, name in targets.items():
                 content = files[name]
-                if content is not None and not (name in shared and _linked(f"{like}/{name}", staged[target])):
+                if content is not None:
                     write_new(staged[target], content)
             self._guard()
             for target, name in targets.items():
                 _replace(target, None if files[name] is None else staged[target])
             if os.path.isdir(folder):
                 sync(folder)
-
-    def same_files(self, path: str, twin: str) -> set[str]:
-        """See ``Tree``."""
-        device, files = self._inodes(path)
-        other, twins = self._inodes(twin)
-        return {name for name, inode in files.items() if twins.get(name) == inode} if device == other else set()
 
     def remove(self, path: str) -> None:
         """See ``Tree``."""
@@ -268,17 +261,6 @@ class DiskTree:
                 raise unreadable(path, "a symbolic link") from error
             raise _unavailable(path, error) from error
 
-    def _inodes(self, path: str) -> tuple[int, dict[str, int]]:
-        """The device of a folder, and the number of the file behind each of its names."""
-        handle = self._open_folder(path)
-        if handle is None:
-            return 0, {}
-        try:
-            with _reading(path), os.scandir(handle) as entries:
-                return os.fstat(handle).st_dev, {entry.name: entry.inode() for entry in entries}
-        finally:
-            os.close(handle)
-
     @contextmanager
     def _changing(self, path: str) -> Iterator[str]:
         target = self._path(path)
@@ -350,12 +332,3 @@ def _replace(target: str, staged: str | None) -> None:
         return
     with suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(target)
-
-
-def _linked(source: str, target: str) -> bool:
-    """Make a second name of a file; False where the file system knows no such thing."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
