@@ -218,7 +218,7 @@ def test_any_bytes_of_the_list_of_signing_keys(published: DiskTree, data: st.Dat
     tree.write(path, content)
     found = told(lambda: JwsListing(tree).keys("lab", "bluebank", [GREENS.exchange]))
     if isinstance(found, OnboardingError):
-        assert found.reason in {"list-unreadable", "list-signature", "file-altered", "private-key-received"}  # type: ignore[attr-defined]
+        assert found.reason in {"list-unreadable", "list-signature", "file-altered", "private-key-received"}
     else:
         assert found == {"greenbank": PUBLIC}
 
