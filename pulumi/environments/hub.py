@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pulumi
 
+from . import connection_manager
 from .components import HUB, Component
 from .egress import EgressGateway, EgressGatewayArgs
 from .gateway_workload import SELECTOR, GatewayWorkloadArgs, pod_port
@@ -80,10 +81,14 @@ def hub_namespaces(settings: HubSettings) -> list[GuardedNamespaceArgs]:
     }
     quotas = {SERVICES: Quota("32", "64Gi", 200)}
     of_a_gateway = Quota("8", "16Gi", 3 * settings.replicas)
-    return [
+    manager = settings.connection_manager
+    if manager:
+        openings[INTERNAL]["allow-to-connection-manager"] = Opening(Way.TO, connection_manager.NAMESPACE)
+    made = [
         GuardedNamespaceArgs(namespace, HUB, settings.mesh_namespace, quotas.get(namespace, of_a_gateway), ways)
         for namespace, ways in openings.items()
     ]
+    return [*made, connection_manager.namespace_args(manager, settings.mesh_namespace, INTERNAL)] if manager else made
 
 
 def external_gateway(settings: HubSettings, hub: HubFacts) -> IngressGatewayArgs:

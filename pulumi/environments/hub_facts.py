@@ -25,6 +25,7 @@ class HubFacts:
     """The hub's FSPIOP host, and what identity at its gateway stands on."""
 
     environment: str
+    fspiop_id: str
     host: str
     port: int
     token_issuer: TokenIssuer
@@ -44,6 +45,7 @@ def hub_facts(description: Description, *, where: str) -> HubFacts:
     server = hub.authorization_server
     return HubFacts(
         environment=description.environment,
+        fspiop_id=hub.fspiop_id,
         host=hub.endpoint.host,
         port=hub.endpoint.port,
         token_issuer=TokenIssuer(server.issuer, server.audience, server.jwks_url),

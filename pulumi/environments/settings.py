@@ -20,6 +20,8 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """A label of RFC 1123, as Kubernetes asks of most names."""
 DOMAIN = re.compile(r"(?=.{1,200}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 IMAGE = re.compile(r"[a-z0-9]+([._:/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?@sha256:[0-9a-f]{64}")
+_SERVICE = r"[a-z0-9-]+\.[a-z0-9-]+\.svc(\.[a-z0-9.-]+)?"
+"""A service in the cluster, by the name that its DNS gives it."""
 WIDEST = {4: 8, 6: 32}
 """The shortest prefix of a network that may be let in, by the version of IP."""
 
@@ -74,6 +76,23 @@ class ClusterSettings:
 
 
 @dataclass(frozen=True)
+class ConnectionManagerSettings:
+    """Where Connection Manager comes from, and the systems that it stands on, which are in the cluster already."""
+
+    api_image: str
+    ui_image: str
+    database: str
+    """Its MySQL: ``<service>.<namespace>.svc[…]:<port>``."""
+    vault: str
+    """Its Vault, by URL: ``http[s]://<service>.<namespace>.svc[…]:<port>``."""
+    openid_namespace: str
+    """Namespace of the OpenID provider, whose keys the API reads."""
+    variables: tuple[tuple[str, str], ...]
+    """Further variables of the API: every one that it reads and that follows from nothing else."""
+    ui_variables: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class HubSettings(ClusterSettings):
     """The hub's stack."""
 
@@ -83,6 +102,8 @@ class HubSettings(ClusterSettings):
     """Networks whose calls the internal gateway accepts; none: nothing passes."""
     release: str
     """Helm release of the Mojaloop services: the prefix of their names."""
+    connection_manager: ConnectionManagerSettings | None
+    """None: this hub has none."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +128,7 @@ def parse_hub_settings(values: Values, *, where: str) -> HubSettings:
         internal_domain=reader.matching("internalDomain", DOMAIN, "a domain name"),
         internal_sources=reader.networks("internalSources"),
         release=reader.matching("release", NAME, "the name of a Helm release"),
+        connection_manager=_connection_manager(reader),
     )
     reader.end(where)
     return settings
@@ -139,6 +161,22 @@ def _of_the_cluster(reader: _Reader) -> dict[str, Any]:
     }
 
 
+def _connection_manager(of_the_hub: _Reader) -> ConnectionManagerSettings | None:
+    given = of_the_hub.mapping("connectionManager")
+    if not given:
+        return None
+    reader = of_the_hub.inside("connectionManager", given, keys(ConnectionManagerSettings))
+    return ConnectionManagerSettings(
+        api_image=reader.image("apiImage"),
+        ui_image=reader.image("uiImage"),
+        database=reader.matching("database", re.compile(rf"{_SERVICE}:[0-9]+"), "<service>.<namespace>.svc:<port>"),
+        vault=reader.matching("vault", re.compile(rf"https?://{_SERVICE}:[0-9]+"), "http(s)://<service>.<namespace>.svc:<port>"),
+        openid_namespace=reader.matching("openidNamespace", NAME, "the name of a namespace"),
+        variables=tuple(sorted(reader.mapping("variables").items())),
+        ui_variables=tuple(sorted(reader.mapping("uiVariables").items())),
+    )
+
+
 def keys(settings: type) -> list[str]:
     """The configuration keys of a class of settings, as ``Pulumi.yaml`` spells them."""
     return [re.sub(r"_(.)", lambda hit: hit.group(1).upper(), field.name) for field in fields(settings)]
@@ -147,10 +185,10 @@ def keys(settings: type) -> list[str]:
 class _Reader:
     """Reads values by rule. A wrong value is noted and stood in for, so that the others are judged too."""
 
-    def __init__(self, values: Values, known: Iterable[str]) -> None:
-        self.values = values
+    def __init__(self, values: Values, known: Iterable[str], place: str = "") -> None:
+        self.values, self._place = values, place
         strangers = sorted(values.keys() - {*known})
-        self.problems = [f"{key}: is no key of this program; allowed: {', '.join(known)}" for key in strangers]
+        self.problems = [f"{place}{key}: is no key of this program; allowed: {', '.join(known)}" for key in strangers]
 
     def matching(self, key: str, pattern: re.Pattern[str], allowed: str) -> str:
         text = self.values.get(key) or ""
@@ -179,11 +217,28 @@ class _Reader:
         narrow = all(network.prefixlen >= WIDEST[network.version] for network in networks)
         return tuple(map(str, networks)) if narrow and len(networks) == len(listed) else self._refuse(key, allowed, ())
 
+    def mapping(self, key: str) -> dict[str, str]:
+        """The texts of an object, by name; other values as JSON."""
+        try:
+            found = json.loads(self.values.get(key) or "{}")
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            return self._refuse(key, "an object", {})
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
+
+    def inside(self, key: str, values: Values, known: Iterable[str]) -> _Reader:
+        """A reader of what an object holds; its problems are this one's."""
+        reader = _Reader(values, known, f"{self._place}{key}.")
+        self.problems += reader.problems
+        reader.problems = self.problems
+        return reader
+
     def end(self, where: str) -> None:
         if self.problems:
             raise SettingsError(self.problems, where=where)
 
     def _refuse(self, key: str, allowed: str, instead: _Value) -> _Value:
         found = self.values.get(key)
-        self.problems.append(f"{key}: found {'nothing' if found is None else repr(found)}; allowed: {allowed}")
+        self.problems.append(f"{self._place}{key}: found {'nothing' if found is None else repr(found)}; allowed: {allowed}")
         return instead

@@ -12,6 +12,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
+from .connection_manager import variables
 from .dfsp_facts import DfspFacts, read_dfsp_facts
 from .hub_facts import HubFacts, read_hub_facts
 from .settings import ClusterSettings, DfspSettings, HubSettings, keys, parse_dfsp_settings, parse_hub_settings
@@ -31,7 +32,10 @@ def read_hub_stack() -> tuple[HubSettings, HubFacts]:
     environment = pulumi.get_stack()
     with _readable_errors():
         settings = parse_hub_settings(_raw(HubSettings), where=_file())
-        return settings, read_hub_facts(_description(settings, environment))
+        hub = read_hub_facts(_description(settings, environment))
+        if settings.connection_manager:
+            variables(settings, settings.connection_manager, hub)
+        return settings, hub
 
 
 def read_dfsp_stack() -> tuple[DfspSettings, DfspFacts]:

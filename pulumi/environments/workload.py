@@ -54,6 +54,10 @@ class WorkloadArgs:
     scratch: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     memory: str = "512Mi"
+    prepare: tuple[str, ...] = ()
+    """Command that the same image runs, with the same variables, before it serves."""
+    kubernetes_token: bool = False
+    """Whether its pods get a token of their account, by which Vault knows them."""
     awaited: bool = True
     """Whether a run waits until it is ready; not where its Secrets are written only after that run."""
 
@@ -69,7 +73,9 @@ class Workload(Component):
     def __init__(self, name: str, args: WorkloadArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         named = metadata(args.name, args.owner, args.namespace)
-        kubernetes.core.v1.ServiceAccount(f"{name}-account", metadata=named, automount_service_account_token=False, opts=self.child)
+        kubernetes.core.v1.ServiceAccount(
+            f"{name}-account", metadata=named, automount_service_account_token=args.kubernetes_token, opts=self.child
+        )
         if args.settings:
             kubernetes.core.v1.ConfigMap(f"{name}-settings", metadata=named, data=dict(args.settings), opts=self.child)
         kubernetes.apps.v1.Deployment(
@@ -113,7 +119,7 @@ def pod_spec(args: WorkloadArgs) -> PodSpecArgsDict:
     scratch = {folder: f"scratch-{number}" for number, folder in enumerate(args.scratch)}
     return {
         "service_account_name": args.name,
-        "automount_service_account_token": False,
+        "automount_service_account_token": args.kubernetes_token,
         "security_context": {
             "run_as_non_root": True,
             "run_as_user": USER,
@@ -121,9 +127,18 @@ def pod_spec(args: WorkloadArgs) -> PodSpecArgsDict:
             "fs_group": USER,
             "seccomp_profile": {"type": "RuntimeDefault"},
         },
+        "init_containers": [_preparation(args, secrets, scratch)] if args.prepare else [],
         "containers": [_container(args, secrets, scratch)],
         "volumes": _volumes(secrets, scratch),
     }
+
+
+def _preparation(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[str, str]) -> ContainerArgsDict:
+    serving = _container(args, secrets, scratch)
+    kept = ("image", "env", "env_from", "resources", "security_context", "volume_mounts")
+    made: ContainerArgsDict = {"name": f"{args.name}-prepare", "command": list(args.prepare)}
+    made.update({key: serving[key] for key in kept if key in serving})  # type: ignore[literal-required, typeddict-item]
+    return made
 
 
 def _container(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[str, str]) -> ContainerArgsDict:

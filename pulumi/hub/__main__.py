@@ -6,11 +6,14 @@ from __future__ import annotations
 import pulumi
 
 from environments.cluster import ClusterTarget
-from environments.hub import HubGateways, HubNamespaces
+from environments.connection_manager import ConnectionManager
+from environments.hub import GATEWAYS, INTERNAL, HubGateways, HubNamespaces
 from environments.stack import export, read_hub_stack
 
 settings, hub = read_hub_stack()
 cluster = ClusterTarget("cluster", settings.context)
 namespaces = HubNamespaces("namespaces", settings, cluster.options)
-gateways = HubGateways("gateways", settings, hub, pulumi.ResourceOptions(provider=cluster.provider, depends_on=[namespaces]))
+inside = pulumi.ResourceOptions(provider=cluster.provider, depends_on=[namespaces])
+gateways = HubGateways("gateways", settings, hub, inside)
+manager = ConnectionManager("connection-manager", settings, hub, (INTERNAL, GATEWAYS[INTERNAL]), inside)
 export(gateways.outputs.exported())

@@ -22,6 +22,14 @@ SETTINGS = {
     "internalSources": ["198.51.100.0/24"],
     "proxyImage": f"registry.example/istio/proxyv2@{DIGEST}",
     "serviceType": "NodePort",
+    "connectionManager": {
+        "apiImage": f"registry.example/connection-manager-api@{DIGEST}",
+        "uiImage": f"registry.example/connection-manager-ui@{DIGEST}",
+        "database": "mysql.databases.svc:3306",
+        "vault": "http://vault.vault.svc:8200",
+        "openidNamespace": "keycloak",
+        "variables": {"LOG_LEVEL": "info"},
+    },
 }
 DRIFT = '[{"op": "replace", "path": "/spec/policyTypes", "value": ["Ingress"]}]'
 
