@@ -10,6 +10,7 @@ from .components import Component, metadata
 from .dfsp_facts import DfspFacts
 from .gateway_workload import SELECTOR, GatewayWorkloadArgs, pod_port
 from .ingress import ISTIO_NETWORKING, CallbackGateway, IngressGatewayArgs, gateway_outputs
+from .interop_routes import callback_routes
 from .namespaces import GuardedNamespace, GuardedNamespaceArgs, Quota
 from .openings import Opening, Way
 from .outputs import DfspOutputs
@@ -195,5 +196,5 @@ def callback_gateway(settings: DfspSettings, facts: DfspFacts) -> IngressGateway
         certificate=settings.server_certificate,
         routes_name=f"{facts.namespace}-connector-vs",
         routes_namespace=facts.namespace,
-        routes=[{"route": [{"destination": {"host": sdk_service(facts), "port": {"number": INBOUND}}}]}],
+        routes=callback_routes(sdk_service(facts), INBOUND, facts.base_path),
     )

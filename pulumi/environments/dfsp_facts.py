@@ -27,6 +27,7 @@ class DfspFacts:
     currencies: tuple[str, ...]
     host: str
     port: int
+    base_path: str
     hub_host: str
     hub_port: int
     hub_path: str
@@ -55,6 +56,7 @@ def read_dfsp_facts(folder: Path, exchange: Path, participant: str) -> DfspFacts
         currencies=found.currencies,
         host=own.host,
         port=own.port,
+        base_path=own.base_path,
         hub_host=hub.host,
         hub_port=hub.port,
         hub_path=hub.base_path,

@@ -101,7 +101,7 @@ def external_gateway(settings: HubSettings, hub: HubFacts) -> IngressGatewayArgs
         certificate=settings.server_certificate,
         routes_name="interop-vs",
         routes_namespace=SERVICES,
-        routes=interop_routes(settings.release, SERVICES),
+        routes=interop_routes(settings.release, SERVICES, hub.base_path),
     )
 
 

@@ -28,6 +28,8 @@ class HubFacts:
     fspiop_id: str
     host: str
     port: int
+    base_path: str
+    """Path in front of the resources of FSPIOP: empty, or ``/…`` without a slash at its end."""
     token_issuer: TokenIssuer
 
 
@@ -48,5 +50,6 @@ def hub_facts(description: Description, *, where: str) -> HubFacts:
         fspiop_id=hub.fspiop_id,
         host=hub.endpoint.host,
         port=hub.endpoint.port,
+        base_path=hub.endpoint.base_path,
         token_issuer=TokenIssuer(server.issuer, server.audience, server.jwks_url),
     )

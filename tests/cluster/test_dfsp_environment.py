@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from support.kubernetes import Cluster
 from support.published import publish
-from support.pulumi_runs import PASSPHRASE, Stack, new_stack
+from support.pulumi_runs import PASSPHRASE, Ended, Stack, new_stack
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.environments.stack_outputs import stack_outputs
 
 pytestmark = pytest.mark.xdist_group("cluster")
 IMAGE = "registry.example/app@sha256:" + "2" * 64
-NAMES = ("greenbank", "bluebank")
+NAMES, FAILING = ("greenbank", "bluebank"), "redbank"
 CANARY = "canary-of-a-client-secret"
 
 
@@ -27,25 +29,35 @@ class Raised:
     before: set[str]
     stacks: dict[str, Stack]
     previewed: dict[str, dict[str, list[str]]]
+    fleet: list[Ended] = field(default_factory=list)
+    """How the run of all stacks together ended."""
 
 
 @pytest.fixture(scope="module")
 def dfsps(cluster: Cluster, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raised]:
-    """Both made, one after the other."""
+    """Both made together, with a third whose stack fails."""
     folder = tmp_path_factory.mktemp("dfsps")
     raised = Raised(cluster, cluster.objects(), {}, {})
-    for name in NAMES:
+    first = new_stack(folder, repository / "pulumi/dfsp", cluster, f"lab.{NAMES[0]}")
+    for name in (*NAMES, FAILING):
         exchange = publish(folder / "exchange", name)
-        stack = new_stack(folder / name, repository / "pulumi/dfsp", cluster, f"lab.{name}")
+        stack = first if name == NAMES[0] else first.beside(f"lab.{name}")
         images = dict.fromkeys(("connectorImage", "cacheImage", "backendImage", "proxyImage"), IMAGE)
         places = {"description": str(repository / "inventories/lab"), "exchange": str(exchange), "context": "lab"}
         stack.configure("mojaloop-dfsp", {**places, **images, "serviceType": "NodePort", "replicas": 1})
-        raised.previewed[name] = stack.previewed()
-        stack.run("up", "--yes", "--skip-preview")
-        raised.stacks[name] = stack
+        if name != FAILING:
+            raised.stacks[name] = stack
+            raised.previewed[name] = stack.previewed()
+    raised.fleet.append(first.run_python("environments.fleet", "up", "lab", *NAMES, FAILING, *_description(repository)))
     yield raised
     for stack in raised.stacks.values():
         stack.run("destroy", "--yes", "--skip-preview", check=False)
+
+
+def test_one_stack_that_fails_stops_no_other(dfsps: Raised) -> None:
+    [ended] = dfsps.fleet
+    assert ended.code == 1, ended.text
+    assert f"2 of 3 stacks done; failed: lab.{FAILING}" in ended.text
 
 
 def test_each_has_what_its_preview_named_and_nothing_of_the_other(dfsps: Raised) -> None:
@@ -53,6 +65,13 @@ def test_each_has_what_its_preview_named_and_nothing_of_the_other(dfsps: Raised)
     green, blue = (set(dfsps.previewed[name]["create"]) for name in NAMES)
     assert green & blue == set()
     assert dfsps.cluster.objects() - dfsps.before == green | blue
+
+
+def test_the_outputs_say_whose_they_are_and_which_secrets_are_awaited(dfsps: Raised) -> None:
+    printed = dfsps.stacks["bluebank"].run("stack", "output", "--json").text
+    found = stack_outputs(printed.encode(), where="the participant's stack")
+    assert (found.side, found.values["callbackGateway"]["host"]) == ("bluebank", "fspiop.bluebank.lab")
+    assert sorted(found.values["secrets"]) == ["client", "ilp", "jwsKey", "oauth", "peerKeys"]
 
 
 def test_the_connectors_secrets_come_from_elsewhere_and_stay_there(dfsps: Raised) -> None:
@@ -71,3 +90,7 @@ def test_removing_one_removes_all_of_it_and_nothing_of_the_other(dfsps: Raised) 
     assert dfsps.cluster.objects() - dfsps.before == set(dfsps.previewed["bluebank"]["create"])
     dfsps.stacks["bluebank"].run("destroy", "--yes", "--skip-preview")
     assert dfsps.cluster.objects() - dfsps.before == set()
+
+
+def _description(repository: Path) -> list[str]:
+    return ["--description", str(repository / "inventories/lab")]

@@ -14,6 +14,8 @@ import yaml
 from support.kubernetes import Cluster
 from support.pulumi_runs import OFFICIAL_IS_HERE, PASSPHRASE, Stack, new_stack
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.environments.stack_outputs import stack_outputs
+
 pytestmark = pytest.mark.xdist_group("cluster")
 DIGEST = "sha256:" + "1" * 64
 SETTINGS = {
@@ -135,8 +137,9 @@ def test_no_secret_stands_in_state_or_logs(hub: Raised) -> None:
 
 
 def test_the_outputs_are_those_that_the_playbooks_read(hub: Raised) -> None:
-    outputs = hub.stack.run("stack", "output", "--json").json
-    assert (outputs["format"], outputs["environment"]) == (1, "lab")
+    printed = hub.stack.run("stack", "output", "--json").text
+    found = stack_outputs(printed.encode(), where="the hub's stack")
+    assert (found.side, found.environment) == ("hub", "lab")
     fspiop = {
         "namespace": "istio-ingress-ext",
         "gateway": "ext-gateway",
@@ -144,7 +147,7 @@ def test_the_outputs_are_those_that_the_playbooks_read(hub: Raised) -> None:
         "host": "api.hub.lab",
         "port": 8443,
     }
-    assert outputs["fspiopGateway"] == {**fspiop, "certificate": "vault-tls-cert", "addresses": []}
+    assert found.values["fspiopGateway"] == {**fspiop, "certificate": "vault-tls-cert", "addresses": []}
 
 
 def test_destroy_leaves_nothing(hub: Raised) -> None:

@@ -55,14 +55,27 @@ class Stack:
         kept = {**(kept or {}), "config": {f"{project}:{key}": value for key, value in values.items()}}
         path.write_text(yaml.safe_dump(kept), encoding="utf-8")
 
+    def beside(self, name: str) -> Stack:
+        """Another stack of the same program, in the same folder."""
+        stack = Stack(self.folder, self.cluster, name, self.logs)
+        stack.run("stack", "init", name)
+        return stack
+
     def run(self, *arguments: str, check: bool = True) -> Ended:
         """Run a command of Pulumi; an AssertionError with its output where it fails and must not."""
-        command = [str(_programs() / "pulumi"), "--non-interactive", "--color=never", *arguments]
+        return self._ended([str(_programs() / "pulumi"), "--non-interactive", "--color=never", *arguments], check=check)
+
+    def run_python(self, module: str, *arguments: str) -> Ended:
+        """Run a Python module in the program's folder, where Pulumi finds the same as in a run of its own."""
+        return self._ended([sys.executable, "-m", module, *arguments], check=False)
+
+    def _ended(self, command: list[str], *, check: bool) -> Ended:
+        arguments = command[1:]
         place = {**_environment(self.folder.parent, self.cluster), "PULUMI_STACK": self.name}
         ended = subprocess.run(command, cwd=self.folder, env=place, capture_output=True, text=True, check=False, timeout=LIMIT)
         self.logs.append(ended.stdout + ended.stderr)
         if check and ended.returncode:
-            raise AssertionError(f"pulumi {' '.join(arguments)} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
+            raise AssertionError(f"{' '.join(arguments)} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
         return Ended(ended.returncode, ended.stdout if "--json" in arguments else ended.stdout + ended.stderr)
 
     def previewed(self, *arguments: str) -> dict[str, list[str]]:

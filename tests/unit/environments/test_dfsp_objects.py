@@ -81,6 +81,12 @@ def test_no_run_waits_for_secrets_that_come_later(dfsp: Recording) -> None:
     assert dfsp.find("Deployment", SDK)["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
 
 
+@pytest.mark.parametrize(("stack", "prefix", "rewrite"), [("lab.greenbank", "/", None), ("lab.bluebank", "/fspiop/", {"uri": "/"})])
+def test_the_connector_sees_no_base_path(run_dfsp: Run, stack: str, prefix: str, rewrite: object) -> None:
+    [route] = run_dfsp(stack).find("VirtualService")["spec"]["http"]
+    assert (route["match"], route.get("rewrite")) == ([{"uri": {"prefix": prefix}}], rewrite)
+
+
 def test_a_changed_setting_starts_the_pods_anew(run_dfsp: Run, tmp_path: Path, repository: Path) -> None:
     def digest(found: Recording) -> str:
         return str(found.find("Deployment", SDK)["spec"]["template"]["metadata"]["annotations"]["onboarding.mojaloop.io/settings"])

@@ -10,6 +10,7 @@ import pytest
 from support.pulumi_mocks import Recording
 
 from environments.gateway_identity import allow_networks_spec
+from environments.interop_routes import interop_routes
 
 from .conftest import IMAGE, Run
 
@@ -126,6 +127,14 @@ def test_the_internal_gateway_opens_to_the_named_networks_and_to_none_by_default
 def test_a_rule_without_a_network_is_never_written() -> None:
     with pytest.raises(ValueError, match="everything"):
         allow_networks_spec({"istio": "int-gateway"}, [])
+
+
+def test_the_services_see_no_base_path() -> None:
+    routes = [each for each in interop_routes("moja", "mojaloop", "/v1") if "quoting" in str(each["route"])][:2]
+    assert [(each["match"], each["rewrite"]) for each in routes] == [
+        ([{"uri": {"exact": "/v1/quotes"}}], {"uri": "/quotes"}),
+        ([{"uri": {"prefix": "/v1/quotes/"}}], {"uri": "/quotes/"}),
+    ]
 
 
 def test_the_hubs_services_know_only_hosts_that_are_registered(hub: Recording) -> None:
