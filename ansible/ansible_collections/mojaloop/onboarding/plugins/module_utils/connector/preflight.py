@@ -209,7 +209,7 @@ def _peer_keys(view: _View) -> Iterator[Fault]:
 def _ilp(view: _View) -> Iterator[Fault]:
     secret = view.installed.variables.get("ILP_SECRET", "")
     if not secret or secret in DEFAULT_ILP_SECRETS:
-        yield Fault("ilp-secret-default", "is the published default: anybody can fulfil transfers", "ILP_SECRET")
+        yield Fault("ilp-secret-default", "is the published default: everyone can make its fulfilments", "ILP_SECRET")
     elif len(secret) < SHORTEST_ILP_SECRET:
         yield Fault("ilp-secret-short", f"has {len(secret)} characters; allowed: {SHORTEST_ILP_SECRET} and more", "ILP_SECRET")
     if not view.on("CHECK_ILP", "true"):

@@ -164,7 +164,7 @@ def _tls_files(material: Material) -> dict[str, bytes]:
 
 
 def _signing_key(pem: bytes) -> bytes:
-    """An EC key in SEC1: the library takes one in PKCS#8 for RSA, and nobody accepts what it then signs."""
+    """An EC key in SEC1: the library takes one in PKCS#8 for RSA, and no side accepts the signature."""
     try:
         key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
     except (TypeError, ValueError):

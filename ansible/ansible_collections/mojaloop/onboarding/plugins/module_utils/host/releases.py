@@ -142,7 +142,7 @@ def link(folder: str, digest: str) -> None:
 
 
 def prune(folder: str, keep: list[str]) -> None:
-    """Remove all releases but these; what is no folder is somebody else's."""
+    """Remove all releases but these; what is no folder is not ours."""
     for path in (Path(folder) / "releases").iterdir():
         if path.name not in keep and path.is_dir() and not path.is_symlink():
             shutil.rmtree(str(path))

@@ -73,7 +73,7 @@ def credentials_path(participant: str, which: str = "") -> str:
 
 
 def ilp_secret_path(participant: str) -> str:
-    """The secret from which the participant's connector makes ILP fulfilments; known to nobody else, the hub included."""
+    """The secret from which the participant's connector makes ILP fulfilments. It never leaves its side."""
     return f"store/{participant}/ilp/secret"
 
 
