@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     about.add_argument("--participants", default="", metavar="A,B", help="only these participants")
     archive = argparse.ArgumentParser(add_help=False)
     archive.add_argument("file", type=Path, metavar="FILE", help="the archive")
+    made_for = argparse.ArgumentParser(add_help=False)
+    made_for.add_argument("participant", metavar="ID", help="the participant's id")
+    made_for.add_argument("folder", type=Path, metavar="FOLDER", help="a new folder for the kit")
     parser = argparse.ArgumentParser(
         prog="mojaloop-onboarding",
         description="Shows where an onboarding stands, checks its description, backs its state up.",
@@ -88,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("check", _check, "Every problem of the description, with file and line.", about)
     verb("lint", _lint, "What of the certificates here is not as the scheme's own documents ask, with rule, source and remedy.")
     verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
+    verb("kit", _kit, "What a participant needs for its own half: hub's chain, addresses, keys, settings, commands. No secret.", made_for)
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
     return parser
 
@@ -169,6 +173,28 @@ def _restore(chosen: argparse.Namespace) -> Answer:
     lines.append("Run playbooks/onboard.yml before the exchange travels again: it publishes anew what differs.")
     data: dict[str, object] = {"outcome": "done", "environment": environment, "at": done.at, "files": done.files}
     return DONE, {**data, "newer": list(done.newer), "raised": list(done.raised)}, "\n".join(lines)
+
+
+def _kit(chosen: argparse.Namespace) -> Answer:
+    from ..description.loading import load_description  # noqa: PLC0415 -- read when needed
+    from ..errors import DescriptionError, Problem  # noqa: PLC0415
+    from ..kit.files import kit_files  # noqa: PLC0415
+    from ..store.tree import DiskTree  # noqa: PLC0415
+
+    folder, state, environment = _place(chosen)
+    description = load_description(folder, state=str(state))
+    if chosen.participant not in {participant.name for participant in description.participants}:
+        raise DescriptionError(
+            [Problem(str(folder), 0, "participants", f"no participant {chosen.participant!r}", "an id of participants/")]
+        )
+    files = kit_files(description, description.participant(chosen.participant), DiskTree(state))
+    chosen.folder.mkdir(parents=True)
+    for name, content in files.items():
+        place = chosen.folder / name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(content)
+    said = f"The kit of {chosen.participant} for {environment} is in {chosen.folder}: {len(files)} files, no secret. README.md comes first."
+    return DONE, {"outcome": "done", "files": sorted(files)}, said
 
 
 def _place(chosen: argparse.Namespace) -> tuple[Path, Path, str]:
