@@ -38,7 +38,7 @@ class Hub(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         right = self.headers["Authorization"] == self.expected
-        good = (200, {}, json.dumps({"access_token": "a", "expires_in": 300}).encode())
+        good: tuple[int, dict[str, str], bytes] = (200, {}, json.dumps({"access_token": "a", "expires_in": 300}).encode())
         self._send(*((self.answer or good) if right else (401, {}, b'{"error": "invalid_client"}')))
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
