@@ -6,6 +6,7 @@ The tests of this file are the acts of one story and run in their order.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,10 @@ class Story:
 
     def connector(self, bank: str) -> Path:
         return self.lab.state / "lab" / "machines" / f"{bank}-gateway" / "etc" / "mojaloop" / "connector"
+
+    @property
+    def hub_services(self) -> Path:
+        return self.lab.state / "lab" / "machines" / "hub-gateway" / "etc" / "mojaloop" / "hub"
 
     def processes(self) -> dict[str, int]:
         """The process of each connector (ids inside the lab)."""
@@ -82,7 +87,7 @@ def test_2_the_switch_refuses_what_did_not_pass_the_hubs_gateway(story: Story) -
 def test_3_a_second_run_changes_nothing(story: Story) -> None:
     second = story.done("onboard.yml")
     assert (second.changed, _reasons(second)) == ([], set())
-    assert [result["restarts"] for result in second.of("connector")] == [0, 0]
+    assert [result["restarts"] for result in second.of("connector")] == [0, 0, 0]
 
 
 def test_4_a_wrong_peer_key_is_named_before_the_payment_and_replaced_without_a_restart(story: Story) -> None:
@@ -125,7 +130,18 @@ def test_6_changed_settings_restart_this_connector_alone(story: Story) -> None:
 
 
 def test_7_what_was_delivered_is_private(story: Story) -> None:
-    folders = [story.connector(bank) for bank in ("greenbank", "bluebank")]
+    folders = [*(story.connector(bank) for bank in ("greenbank", "bluebank")), story.hub_services]
     found = [path for folder in folders for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
     assert len(found) > 12
     assert [str(path) for path in found if path.stat().st_mode & 0o077] == []
+
+
+def test_8_the_hubs_services_have_its_key_and_everyone_elses_in_the_form_that_they_read(story: Story) -> None:
+    security = json.loads((story.hub_services / "current" / "endpoint-security.json").read_text(encoding="utf-8"))
+    assert security["HUB_PARTICIPANT"] == {"ID": 1, "NAME": "switch"}
+    jws = security["ENDPOINT_SECURITY"]["JWS"]
+    machine = story.hub_services.parents[2]
+    key = machine / jws["JWS_SIGNING_KEY_PATH"].lstrip("/")
+    assert key.read_bytes() == (story.lab.state / "store" / "hub" / "jws" / "key.pem").read_bytes()
+    folder = machine / jws["JWS_VERIFICATION_KEYS_DIRECTORY"].lstrip("/")
+    assert {path.name for path in folder.iterdir()} == {"bluebank.pem", "greenbank.pem", "switch.pem"}

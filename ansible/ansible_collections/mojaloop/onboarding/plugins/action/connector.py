@@ -10,8 +10,9 @@ from typing import Any
 
 from ..module_utils.connector.comparison import ConnectorPlan, plan_connector, release_of
 from ..module_utils.connector.desired import connector_model, live_finding
+from ..module_utils.connector.hub_services import hub_settings
 from ..module_utils.connector.model import Settings
-from ..module_utils.description.model import Description, EnvironmentKind, Participant, SdkConnector
+from ..module_utils.description.model import HUB, Description, EnvironmentKind, SdkConnector
 from ..module_utils.errors import ConnectorError
 from ..module_utils.findings import Finding, faults
 from ..module_utils.host.releases import ARCHIVE
@@ -31,23 +32,36 @@ class ActionModule(HostAction):
     def carry_out(self, description: Description) -> dict[str, Any]:
         """See the base."""
         side = self._task.args["side"]
+        if side == HUB:
+            return self._hub(description)
         if side not in self._chosen(description):
             return self.result((), changed=False)
         participant = description.participant(side)
         sdk = participant.sdk
         if sdk is None or not participant.active:
             return self.result((), changed=False)
-        self._refuse_escalation(f"{self._host()}:{sdk.folder}")
         settings, findings = connector_model(description, participant, sdk, self._tree(), write=not self._task.check_mode)
+        return self._compared(side, settings, findings, self._place(description, sdk))
+
+    def _hub(self, description: Description) -> dict[str, Any]:
+        """The hub's own services: their keys, and no variables to try."""
+        services = description.hub.services
+        if services is None:
+            return self.result((), changed=False)
+        settings, findings = hub_settings(description, services, self._tree())
+        service = "" if description.kind is EnvironmentKind.LAB else services.service
+        return self._compared(HUB, settings, findings, {"folder": services.folder, "service": service, "account": "", "port": 0})
+
+    def _compared(self, side: str, settings: Settings | None, findings: list[Finding], order: dict[str, Any]) -> dict[str, Any]:
+        self._refuse_escalation(f"{self._host()}:{order['folder']}")
         if settings is None:
             return self.result(findings, changed=any(finding.pending_on == "" for finding in findings))
-        result = self._compare(description, participant, sdk, settings)
+        result = self._compare(side, settings, order)
         return {**result, **self._counted([*findings, *(Finding.from_dict(one) for one in result["findings"])])}
 
-    def _compare(self, description: Description, participant: Participant, sdk: SdkConnector, settings: Settings) -> dict[str, Any]:
-        order = self._place(description, sdk)
+    def _compare(self, side: str, settings: Settings, order: dict[str, Any]) -> dict[str, Any]:
         observation = self._order({**order, "do": "observe"})["observation"]
-        plan = plan_connector(participant.name, self._host(), settings, observation, starts=bool(order["service"]))
+        plan = plan_connector(side, self._host(), settings, observation, starts=bool(order["service"]))
         changed = plan.release or plan.keys or plan.start
         result = self.result(plan.findings, changed=changed)
         if self._task.diff:
@@ -55,8 +69,8 @@ class ActionModule(HostAction):
             result["diff"] = {"before": _lines(before), "after": _lines(release_of(settings).digests)}
         if changed and not self._task.check_mode:
             result["restarts"] = self._change(settings, plan, {**order, "installed": observation["installed"]})
-        if observation["installed"] or not self._task.check_mode:
-            live = [live_finding(participant.name, self._host(), fault) for fault in self._order({**order, "do": "check"})["faults"]]
+        if settings.variables and (observation["installed"] or not self._task.check_mode):
+            live = [live_finding(side, self._host(), fault) for fault in self._order({**order, "do": "check"})["faults"]]
             result |= self._counted([*plan.findings, *live])
         return result
 

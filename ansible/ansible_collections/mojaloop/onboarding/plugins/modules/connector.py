@@ -12,6 +12,7 @@ description:
   - Makes the complete settings of the SDK scheme adapter, brings them and the keys to its host as private files, and restarts exactly this
     connector when something changed that it reads at its start. The keys of the other sides are put in place without a restart.
   - Checks what the SDK itself does not check before it starts. Every fault is a finding with a reason code.
+  - For the hub, brings its signing key and the participants' keys to its own services, with their configuration that names them.
   - Runs on the controller, where description and store are, and on the host of the connector.
   - A connector that does not come up with new settings is put back to the ones before by the host itself.
 options:
@@ -34,7 +35,7 @@ options:
     elements: str
     default: [all]
   side:
-    description: The participant whose connector this is.
+    description: The participant whose connector this is, or V(hub).
     type: str
   host:
     description: Inventory host of the connector; the one that the task runs for unless given.

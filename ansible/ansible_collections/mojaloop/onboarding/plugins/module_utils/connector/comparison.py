@@ -15,6 +15,8 @@ from .model import Settings
 from .settings import environment_file, loopback_script
 
 _STEPS = {
+    "jwsSigningKey.key": "jws-4",
+    "endpoint-security.json": "jws-3",
     model.SIGNING_KEY: "jws-4",
     model.SERVER: "tls-1",
     model.SERVER_KEY: "tls-1",
@@ -66,6 +68,8 @@ class ConnectorPlan:
 
 def release_of(settings: Settings) -> ConnectorRelease:
     """The files of these settings."""
+    if not settings.variables:
+        return ConnectorRelease(settings.files)
     fixed = {model.ENVIRONMENT: environment_file(settings), model.LOOPBACK: loopback_script(settings.public_ports)}
     return ConnectorRelease({**fixed, **settings.files})
 

@@ -20,6 +20,7 @@ from .model import (
     Gateway,
     HaproxyGateway,
     Hub,
+    HubServices,
     KeyChoices,
     Ledger,
     Listener,
@@ -68,6 +69,7 @@ def build_hub(values: Values, *, folder: str, state: str) -> Hub:
         authorization_server=_authorization_server(server, folder, state) if server else None,
         ledger=_ledger(ledger, folder, state) if ledger else None,
         account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
+        services=HubServices(**hub["services"]) if "services" in hub else None,
         first_publications=tuple(sorted(hub["first_publications"].items())),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .model import Description, Gateway, Participant, Side
+from .model import Description, Gateway, Hub, Participant, Side
 
 CONNECTORS = "connectors"
 
@@ -60,12 +60,19 @@ def _both(path: Path) -> tuple[Path, Path]:
 
 
 def _hosts(side: Side) -> Iterable[GatewayHost]:
-    connector = side.connector_host if isinstance(side, Participant) else ""
+    connector = _connector_host(side)
     for gateway in side.gateways:
         groups = (*_groups(side, gateway), *((CONNECTORS,) if gateway.name == connector else ()))
         yield GatewayHost(gateway.name, side.name, groups, gateway.host)
     if connector and all(gateway.name != connector for gateway in side.gateways):
         yield GatewayHost(connector, side.name, (CONNECTORS,), connector)
+
+
+def _connector_host(side: Side) -> str:
+    """The entry of the host of a participant's connector, or of the hub's services; empty when there is none."""
+    if isinstance(side, Participant):
+        return side.connector_host
+    return side.services.host if isinstance(side, Hub) and side.services else ""
 
 
 def _groups(side: Side, gateway: Gateway) -> tuple[str, ...]:

@@ -294,12 +294,22 @@ class AccountLookup:
 
 
 @dataclass(frozen=True)
+class HubServices:
+    """Where the hub's own services read JWS keys: ``host`` is an inventory entry, ``service`` the systemd unit to restart (empty: none)."""
+
+    host: str
+    folder: str = "/etc/mojaloop/hub"
+    service: str = ""
+
+
+@dataclass(frozen=True)
 class Hub(Side):
     """The hub's side."""
 
     authorization_server: AuthorizationServer | None = None
     ledger: Ledger | None = None
     account_lookup: AccountLookup | None = None
+    services: HubServices | None = None
     first_publications: tuple[tuple[str, str], ...] = ()
     """Digests of the hub's first publication for each participant, as confirmed at the participant's site."""
 

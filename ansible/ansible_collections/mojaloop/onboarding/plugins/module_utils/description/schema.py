@@ -18,6 +18,7 @@ from .systems import (
     CONNECTOR_DEFAULT,
     FIREWALL,
     GATEWAY,
+    HUB_SERVICES,
     LEDGER,
     TRANSPORT,
     TRANSPORT_DEFAULT,
@@ -97,6 +98,7 @@ _HUB = Record(
         ),
         Field("ledger", LEDGER, "The hub's ledger."),
         Field("account_lookup", ACCOUNT_LOOKUP, "The hub's account lookup service."),
+        Field("services", HUB_SERVICES, "Where the hub's services read JWS keys."),
     ),
 )
 

@@ -7,7 +7,17 @@ A kind is added with one row here, one class in ``model`` and one row in ``build
 from __future__ import annotations
 
 from .addresses import HIGHEST_PORT
-from .model import AuthorizationServer, Gateway, HaproxyGateway, Ledger, NftablesFirewall, Oracle, SdkConnector, SettlementModel
+from .model import (
+    AuthorizationServer,
+    Gateway,
+    HaproxyGateway,
+    HubServices,
+    Ledger,
+    NftablesFirewall,
+    Oracle,
+    SdkConnector,
+    SettlementModel,
+)
 from .spec import Field, Flag, Many, Record, Table, Text, Variant, Whole
 from .texts import (
     ADDRESS,
@@ -155,6 +165,15 @@ _PLACE = Text("<host>:<port>", r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1
 _CONNECTOR_PATH = Text("an absolute path of letters, digits and . _ @ - /", r"(/[A-Za-z0-9_@-][A-Za-z0-9_@.-]*)+", longest=200)
 _VERSION = Text("18.0.2, or 24.x.y", r"18\.0\.2|24\.[0-9]{1,3}\.[0-9]{1,3}", longest=12)
 _ACCOUNT = Text("an account of the host", r"[a-z_][a-z0-9_-]{0,31}", longest=32)
+
+HUB_SERVICES = Record(
+    "The hub's own services (account lookup, quoting, transfers), which sign errors as the hub and validate signatures.",
+    (
+        Field("host", HOST, "Their host.", required=True),
+        Field("folder", _CONNECTOR_PATH, "Folder of their keys on the host.", default=HubServices.folder),
+        Field("service", Text("a unit", r"[a-z0-9@_.-]+\.(service|target)", longest=100), "Systemd unit to restart for a new signing key."),
+    ),
+)
 
 CONNECTOR_DEFAULT = "direct"
 CONNECTOR = Variant(

@@ -37,7 +37,7 @@ class Place:
     service: str
     account: str
     port: int
-    """A port at which the running connector accepts connections on loopback."""
+    """A port at which the running connector accepts connections on loopback; 0: none is tried."""
 
 
 def observe(place: Place) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def observe(place: Place) -> dict[str, Any]:
         "installed": releases.current(place.folder),
         "files": digests(Path(place.folder) / "current"),
         "peer_keys": _peer_keys(place),
-        "running": _active(place.service) if place.service else _answers(place.port),
+        "running": _active(place.service) if place.service else bool(place.port) and _answers(place.port),
     }
 
 
@@ -140,7 +140,9 @@ def _restart(place: Place, before: str) -> int:
 
 
 def _install_unit(place: Place) -> None:
-    """Let systemd know the unit of the release in force, and start it at boot."""
+    """Let systemd know the unit of the release in force, and start it at boot; without one the unit is the operator's."""
+    if not (Path(place.folder) / "current" / UNIT).is_file():
+        return
     content, path = (Path(place.folder) / "current" / UNIT).read_bytes(), UNITS / place.service
     if path.is_file() and path.read_bytes() == content:
         return
@@ -151,7 +153,7 @@ def _install_unit(place: Place) -> None:
 
 def _await(place: Place) -> None:
     deadline = time.monotonic() + STARTING
-    while not _answers(place.port):
+    while not (_answers(place.port) if place.port else _active(place.service)):
         if time.monotonic() > deadline or not _active(place.service):
             remedy = f"See journalctl -u {place.service} on the host; it may hold secrets."
             raise ConnectorError("does not accept connections after its start", where=place.service, remedy=remedy, reason="not-started")
