@@ -82,7 +82,8 @@ def _settings(description: Description, participant: Participant, version: str) 
     made = environment_file(sdk_settings(description, participant, connector, material)).decode()
     lines = [
         f"# Settings of the Mojaloop SDK {version} for {participant.fspiop_id}: replace '{_FIRST}', and give the file mode 0600.",
-        "# ILP_SECRET: openssl rand -base64 32. OAUTH_CLIENT_KEY and OAUTH_CLIENT_SECRET: client_id and client_secret of credentials.json.",
+        "# ILP_SECRET: the output of openssl rand -base64 32.",
+        "# OAUTH_CLIENT_KEY, OAUTH_CLIENT_SECRET: client_id and client_secret of credentials.json.",
     ]
     return "\n".join([*lines, made]).encode()
 
