@@ -4,6 +4,7 @@
 #   openssl_participant.sh publish FOLDER EXCHANGE ID HOST ORGANISATION   makes keys, CA, certificates, request; publishes them
 #   openssl_participant.sh sign    FOLDER EXCHANGE ID                     signs the hub's request for its client certificate
 #   openssl_participant.sh collect FOLDER EXCHANGE ID                     takes what the hub published, opens the sealed secret
+#   openssl_participant.sh digest  FOLDER EXCHANGE ID                     prints the digests to compare with the hub's by telephone
 #
 # FOLDER is the participant's own (private), EXCHANGE the folder it shares with the hub. Every verb may be repeated: what is
 # there stays. What is still awaited from the hub is told, and is no error. Private keys in FOLDER:
@@ -11,7 +12,7 @@
 set -eu
 umask 077
 
-[ $# -ge 4 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 4 ] || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 verb=$1 folder=$2 out=$3/$4/participant in=$3/$4/hub shared=$3 id=$4
 mkdir -p "$folder" "$out"
 
@@ -96,6 +97,25 @@ collect() {
     for key in "$shared"/jws/*.pem; do [ ! -s "$key" ] || put "jws-keys/${key##*/}" <"$key"; done
 }
 
+# The digest of the publication in folder $1: one line for each certificate and key, sorted.
+digest_of() {
+    line() { sha256sum | sed "s/ .*/  $1/"; }
+    {
+        [ ! -s "$1/ca.pem" ] || awk '/-----BEGIN/ { pem = "" } { pem = pem $0 "\n" } /-----END/ { printf "%s", pem | each; close(each) }' \
+            each="openssl x509 -outform DER | sha256sum | sed 's/ .*/  ca/'" "$1/ca.pem"
+        for name in client server; do
+            [ ! -s "$1/$name.csr" ] || openssl req -in "$1/$name.csr" -noout -pubkey | openssl pkey -pubin -outform DER | line "$name-key"
+        done
+        [ ! -s "$1/jws.pem" ] || openssl pkey -pubin -in "$1/jws.pem" -outform DER | line jws-key
+        [ ! -s "$1/exchange.pem" ] || openssl x509 -in "$1/exchange.pem" -noout -pubkey | openssl pkey -pubin -outform DER | line exchange-key
+    } | LC_ALL=C sort | sha256sum | sed 's/ .*//; s/^/sha256:/'
+}
+
+digest() {
+    echo "$id for hub: $(digest_of "$out")"
+    if [ -s "$in/ca.pem" ]; then echo "hub for $id: $(digest_of "$in")"; else awaited 'its publication'; fi
+}
+
 # Paths are used after a change of directory.
 folder=$(cd "$folder" && pwd) out=$(cd "$out" && pwd) shared=$(cd "$shared" && pwd)
 in=$shared/$id/hub
@@ -103,5 +123,6 @@ case $verb in
     publish) [ $# -eq 6 ] || { echo 'publish needs HOST and ORGANISATION' >&2; exit 2; }; publish "$5" "$6" ;;
     sign) sign ;;
     collect) collect ;;
+    digest) digest ;;
     *) echo "unknown verb $verb" >&2; exit 2 ;;
 esac

@@ -15,6 +15,7 @@ from ansible.utils.display import Display
 
 from ..module_utils.description.loading import load_description
 from ..module_utils.errors import OnboardingError, printable
+from ..module_utils.exchange.digests import awaited_digests
 from ..module_utils.findings import Disposition, Finding
 from ..module_utils.status.summary import Summary, summarise
 from ..module_utils.status.text import render
@@ -86,7 +87,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             forget_void(state, description)
         verdicts = latest_verdicts(tree, description)
         summary = summarise(description, findings, verdicts, chosen=chosen, unheard=unheard, check=check)
-        return replace(summary, pages=latest_pages(tree))
+        sent = tuple(awaited_digests(tree, description, summary.pending))
+        return replace(summary, pages=latest_pages(tree), sent=sent)
 
 
 def _gather(folder: PlaybookFolder, task_vars: dict[str, Any]) -> tuple[list[Finding], list[tuple[str, str]]]:

@@ -80,15 +80,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def verb(name: str, carry_out: Callable[[argparse.Namespace], Answer], summary: str, *parents: argparse.ArgumentParser) -> None:
+    def verb(
+        name: str, carry_out: Callable[[argparse.Namespace], Answer], summary: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
         made = verbs.add_parser(name, parents=[*parents, common], help=summary, description=summary, epilog=_CODES)
         made.formatter_class = argparse.RawDescriptionHelpFormatter
         made.set_defaults(carry_out=carry_out)
         if archive in parents:
             made.add_argument("--replace", action="store_true", help="permit the replacement of what is there")
+        return made
 
     verb("status", _status, "Where every participant stands, who is awaited, when what ends. No host is asked.", about)
     verb("check", _check, "Every problem of the description, with file and line.", about)
+    digest = verb("digest", _digest, "The digests of what a participant and the hub have sent each other, to compare by telephone.")
+    digest.add_argument("participant", metavar="ID", help="the participant")
     verb("lint", _lint, "What of the certificates here is not as the scheme's own documents ask, with rule, source and remedy.")
     verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
     verb("kit", _kit, "What a participant needs for its own half: hub's chain, addresses, keys, settings, commands. No secret.", made_for)
@@ -129,6 +134,19 @@ def _check(chosen: argparse.Namespace) -> Answer:
     said = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}; {count} participants are in order."
     data: dict[str, object] = {"outcome": "done" if right else "failed", "problems": problems, "notes": notes, "participants": count}
     return (DONE if right else FAILED), data, "\n".join([*problems, *notes, said])
+
+
+def _digest(chosen: argparse.Namespace) -> Answer:
+    from ..store.tree import DiskTree  # noqa: PLC0415 -- read when needed
+    from .digest import compared  # noqa: PLC0415
+
+    folder, state, _environment = _place(chosen)
+    found, text = compared(DiskTree(state), folder, state, chosen.participant)
+    standings = [each.standing for each in found]
+    outcome = "failed" if "differs" in standings else "done" if len(found) == len(("sent", "received")) else "pending"
+    outcome = "pending" if outcome == "done" and "unconfirmed" in standings else outcome
+    data: dict[str, object] = {"outcome": outcome, "digests": [each.as_dict() for each in found]}
+    return {"failed": FAILED, "done": DONE}.get(outcome, OPEN), data, text
 
 
 def _lint(chosen: argparse.Namespace) -> Answer:

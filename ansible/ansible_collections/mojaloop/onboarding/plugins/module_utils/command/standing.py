@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from ..exchange.digests import awaited_digests
 from ..status.summary import Summary, summarise
 from ..steps.run import make_run
 from ..steps.sequence import Request, carry_out, clock
@@ -33,7 +34,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
     findings = carry_out(run, steps_of(CERTIFICATES)).findings
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
-    summary = replace(summary, pages=latest_pages(tree))
+    summary = replace(summary, pages=latest_pages(tree), sent=tuple(awaited_digests(tree, run.description, summary.pending)))
     certificates, clients = list_certificates(tree, run.description, run.now), list_clients(tree, run.description)
     if request.participants:
         chosen = {participant.name for participant in run.chosen}

@@ -9,6 +9,7 @@ from enum import IntEnum
 
 from ..description.model import HUB, Description, Side, State
 from ..document_steps import STEP_KEYS, Phase
+from ..exchange.digests import ExchangedDigest
 from ..findings import Disposition, Finding
 
 TESTING = Phase.TESTING
@@ -68,6 +69,8 @@ class Summary:
     check: bool
     hosts_asked: bool = True
     """Whether gateways, firewalls, the authorization server and the ledger were asked."""
+    sent: tuple[ExchangedDigest, ...] = ()
+    """What was sent to counterparts that have not answered yet."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """Participant -> the page of its latest verification, in the state folder."""
 
@@ -106,6 +109,7 @@ class Summary:
             "unreached_hosts": list(self.unreached),
             "failed_hosts": list(self.refusals),
             "broken_files": list(self.broken),
+            "sent_digests": [sent.as_dict() for sent in self.sent],
         }
 
 

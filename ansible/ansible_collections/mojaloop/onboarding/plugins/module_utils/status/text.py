@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from ..description.model import HUB, State
 from ..document_steps import DOCUMENT_STEPS, DocumentStep
+from ..exchange.digests import ExchangedDigest, place_of
 from ..findings import Finding
 from .summary import LEDGER_STEPS, Row, Standing, Summary
 
@@ -40,6 +41,7 @@ def render(summary: Summary) -> str:
     """The table, then what is awaited from whom, then what failed, then the outcome in one line."""
     lines = list(_table(summary) if len(summary.rows) <= WIDE else _list(summary))
     lines += _section("Awaited", [_awaited(finding) for finding in summary.pending])
+    lines += _section("Sent, to be compared over another channel", [_sent(digest) for digest in summary.sent])
     disproved = [_disproved(name, summary.pages.get(name, "")) for name in summary.disproved]
     lines += _section("Failed", [*(_failed(finding) for finding in summary.failed), *disproved, *summary.refusals])
     lines += _section("Not reached", [f"{host}: its state is unknown" for host in summary.unreached])
@@ -106,6 +108,10 @@ def _marks(row: Row, steps: Iterable[DocumentStep]) -> str:
 def _awaited(finding: Finding) -> str:
     detail = f" ({finding.detail})" if finding.detail else ""
     return f"{finding.participant} {finding.step}: {finding.artefact} {finding.reason}, awaited from {finding.pending_on}{detail}"
+
+
+def _sent(sent: ExchangedDigest) -> str:
+    return f"{sent.digest} (short form {sent.short}): {sent.receiver} writes it into its {place_of(sent.sender, sent.receiver)}"
 
 
 def _failed(finding: Finding) -> str:
