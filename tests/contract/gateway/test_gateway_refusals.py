@@ -288,7 +288,9 @@ def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> No
     for changed in ({"name": "other.hub.test"}, {"ca": hub.authority("Other CA").pem}):
         hub.install(replace(hub.model, inbound=replace(hub.door, token_endpoint=replace(hub.door.token_endpoint, **changed))))
         assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 503
+        assert "L6RSP" in hub.driver.observe(hub.place)["token_endpoint"]
         hub.install(right)
+        assert hub.driver.observe(hub.place)["token_endpoint"] == ""
     assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 200
     assert len(hub.authorization.seen) == 1
 

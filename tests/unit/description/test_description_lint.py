@@ -261,6 +261,14 @@ def test_urls_to_private_addresses_are_for_the_hubs_own_network(folder: Folder) 
     assert folder.problems() == []
 
 
+def test_the_token_endpoint_has_a_name_outside_labs(folder: Folder) -> None:
+    folder.edit("hub.yml", "https://auth.switch.example/token", "https://10.1.0.20:9443/token")
+    (found,) = folder.problems()
+    assert found.startswith("hub.yml:26: hub.authorization_server.token_endpoint: found the address '10.1.0.20'; allowed: a host name")
+    folder.edit("hub.yml", "kind: production", "kind: lab")
+    assert folder.problems() == []
+
+
 def test_callbacks_to_this_machine_are_for_labs(folder: Folder) -> None:
     folder.edit(REDBANK, "https://fspiop.redbank.example", "https://localhost")
     assert own(folder, REDBANK) == [

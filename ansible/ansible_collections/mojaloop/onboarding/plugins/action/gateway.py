@@ -14,7 +14,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..module_utils.description.model import HUB, Description, HaproxyGateway
 from ..module_utils.errors import GatewayError
 from ..module_utils.findings import Finding, faults
-from ..module_utils.gateway.comparison import Plan, archive, plan, plan_addresses, readable, vanished
+from ..module_utils.gateway.comparison import Plan, archive, plan, plan_addresses, readable, tried, vanished
 from ..module_utils.gateway.desired import gateway_model
 from ..module_utils.gateway.haproxy import render
 from ..module_utils.gateway.haproxy_outbound import called_from
@@ -73,14 +73,18 @@ class ActionModule(HostAction):
         if made.changes and not self._task.check_mode:
             result["reloads"], observation = self._change(model, made, {**order, "installed": observation["installed"]})
             self._expect_nothing_left(compared(model, release, observation, scope))
+        if not (made.changes and self._task.check_mode):
+            result.update(self._told((*made.findings, *tried(model, observation))))
         if model.side == HUB:
             self._keep_accepted(model.host, (made.maps if self._task.check_mode else observation["maps"]).get("clients", {}))
         return result
 
     def result(self, findings: Sequence[Finding], *, changed: bool) -> dict[str, Any]:
         """The result of a task that found this, before any reload."""
-        told = [finding.as_dict() for finding in findings]
-        return {"changed": changed, "findings": told, "faults": len(faults(findings)), "reloads": 0}
+        return {"changed": changed, **self._told(findings), "reloads": 0}
+
+    def _told(self, findings: Sequence[Finding]) -> dict[str, Any]:
+        return {"findings": [finding.as_dict() for finding in findings], "faults": len(faults(findings))}
 
     def _addresses_only(self) -> bool:
         return bool(boolean(self._task.args.get("addresses_only") or False))

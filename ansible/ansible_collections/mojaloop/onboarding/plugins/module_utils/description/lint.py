@@ -102,7 +102,7 @@ def hub_side(hub_file: Checked) -> SideText:
 def lint_hub(hub_file: Checked) -> list[Problem]:
     """Every fault of hub.yml beyond its schema."""
     around = circumstances(hub_file)
-    problems = list(_rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls, _client_overlap)))
+    problems = list(_rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls, _token_host, _client_overlap)))
     if around.exposed and around.approval is Approval.AUTOMATIC:
         problems.append(hub_file.problem("approval", "'automatic'", "manual (automatic approval is for kind: lab)"))
     problems += _roles(SideText(hub_file, "", hub_file.values), around, "defaults.roles")
@@ -227,6 +227,16 @@ def _hub_urls(side: SideText, around: Circumstances) -> Iterator[Problem]:
         url = side.get(key)
         if isinstance(url, Url) and around.exposed and forbidden_target(url):
             yield side.problem(key, f"the host {shown(url.host)}", "a host that is not this machine or a metadata service")
+
+
+def _token_host(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    """HAProxy holds the DNS names of a certificate against the host, and no addresses: every token request would be answered 503."""
+    url = side.get("authorization_server.token_endpoint")
+    if around.exposed and isinstance(url, Url) and url.address:
+        found = f"the address {shown(url.host)}"
+        yield side.problem(
+            "authorization_server.token_endpoint", found, "a host name: a gateway verifies the names in a certificate, no addresses"
+        )
 
 
 def _client_overlap(side: SideText, _around: Circumstances) -> Iterator[Problem]:

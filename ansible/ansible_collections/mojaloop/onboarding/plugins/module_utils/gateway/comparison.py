@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..description.model import HUB
 from ..document_steps import Phase
 from ..errors import GatewayError
 from ..findings import Disposition, Finding
@@ -101,6 +102,20 @@ def vanished(model: GatewayModel, observed: Mapping[str, Any], known: Collection
     detail = "its file is gone: describe it again with state: offboarded, run onboard.yml, then remove its file"
     about = (model.side, f"gateway/{model.host}", "participant-unknown", Disposition.FAULT)
     return [Finding(name, Phase.ADDRESSES, *about, detail=detail) for name in sorted(owners - {"", *known})]
+
+
+def tried(model: GatewayModel, observed: Mapping[str, Any]) -> list[Finding]:
+    """A fault where the gateway itself gets no connection to the authorization server: every token request would be answered 503."""
+    why = str(observed.get("token_endpoint") or "")
+    if not why:
+        return []
+    detail = (
+        f"the gateway cannot connect to the authorization server ({why}). HAProxy holds the certificate's DNS names, or its CN where it "
+        "has none, against the host of token_endpoint, and no addresses; correct the certificate, ca_file or token_endpoint"
+    )
+    return [
+        Finding(HUB, Phase.OAUTH, HUB, f"gateway/{model.host}/token-endpoint", "token-endpoint-fails", Disposition.FAULT, detail=detail)
+    ]
 
 
 def archive(made: Plan) -> bytes:

@@ -124,6 +124,10 @@ def _roles(resources: tuple[str, ...], *, scoped: bool) -> list[str]:
     return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found } { var(txn.scoped) -m bool }", status=403)]
 
 
+WATCHED = "check inter 10s fall 1000000"
+"""A handshake as for a token, whose outcome the run reads; it never takes the server out, so that each request is tried still."""
+
+
 def _token_condition(base_path: str) -> str:
     """A participant without a token fetches one: certificate and address are enough, the server judges the rest."""
     return f"{{ method POST }} {{ url -m str {base_path}{TOKEN_PATH} }}"
@@ -132,7 +136,7 @@ def _token_condition(base_path: str) -> str:
 def _authorization_server(endpoint: TokenEndpoint) -> list[str]:
     place, name = host(endpoint.host), rules.checked(rules.HOST, endpoint.name, what="name of the authorization server")
     path = rules.checked(rules.BASE_PATH, endpoint.path, what="token path")
-    announced = "" if _ADDRESS.fullmatch(name) else f" sni str({name})"
+    announced, asked = ("", "") if _ADDRESS.fullmatch(name) else (f" sni str({name})", f" check-sni {name}")
     return [
         "backend authorization-server",
         f"    http-request set-uri {path or '/'}",
@@ -140,7 +144,7 @@ def _authorization_server(endpoint: TokenEndpoint) -> list[str]:
         "    http-request set-header x-client-certificate %[ssl_c_der,base64]",
         (
             f'    server authorization-server {place}:{endpoint.port} ssl verify required ca-file "{CURRENT}/token-ca.pem" '
-            f"verifyhost {name}{announced} {NO_RESUMPTION} init-addr last,libc,none"
+            f"verifyhost {name}{announced} {NO_RESUMPTION} init-addr last,libc,none {WATCHED}{asked}"
         ),
         "",
     ]

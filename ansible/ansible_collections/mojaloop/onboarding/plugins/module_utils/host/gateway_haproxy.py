@@ -29,6 +29,8 @@ SETTLE = 20.0
 """Seconds within which a new process must be in force."""
 STARTING = 3.0
 """Seconds for which a master that starts anew may be silent; what is silent for longer does not run."""
+CHECKED_WITHIN = 8.0
+"""Seconds for the first look of a new process at the authorization server: more than it takes to connect."""
 POLL = 0.1
 ADDRESSES = ("networks", "allowed")
 """Maps: the prefix that an address is looked up by, and who may come from it."""
@@ -84,7 +86,16 @@ def observe(place: Place, sources: Iterable[str] = ()) -> dict[str, Any]:
         "stale": _stale(place, files) if running else [],
         "undone": rollback.fired(_timers(place)),
         "absent": absent(sources),
+        "token_endpoint": _token_endpoint(place) if running else "",
     }
+
+
+def _token_endpoint(place: Place) -> str:
+    """Why no token can be had through this gateway; empty when one can, or it leads to no authorization server."""
+    deadline = time.monotonic() + CHECKED_WITHIN
+    while (found := sockets.last_check(place.stats_socket, "authorization-server")) == "INI" and time.monotonic() < deadline:
+        time.sleep(POLL)
+    return "" if found == "L6OK" else found
 
 
 def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:

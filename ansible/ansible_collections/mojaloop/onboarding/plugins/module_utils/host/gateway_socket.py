@@ -6,6 +6,7 @@ Source: HAProxy 2.6 Management Guide, sections 9.3 (unix socket commands) and 9.
 
 from __future__ import annotations
 
+import csv
 import re
 import socket
 import time
@@ -75,6 +76,22 @@ def worker(stats: str) -> str:
     except OSError:
         return ""
     return found.group(1) if found else ""
+
+
+def last_check(stats: str, backend: str) -> str:
+    """What the worker saw at its last check of a backend's only server: ``L6OK``, or a code with its words; empty: no such backend.
+
+    ``INI`` while the first check is still due. Source: HAProxy 2.6 Management Guide, section 9.1, columns check_status and last_chk.
+    """
+    lines = ask(stats, f"show stat {backend} 4 -1").splitlines()
+    if len(lines) < 2 or not lines[0].startswith("# "):  # noqa: PLR2004  a heading and one server
+        return ""
+    heading, row = list(csv.reader([lines[0][2:], lines[1]]))
+    found = dict(zip(heading, row))
+    status = found.get("check_status", "").replace("* ", "")
+    if found.get("status", "").startswith("MAINT"):
+        return "its name is not resolved on this host"
+    return status if status in {"L6OK", "INI", ""} else f"{status} {found.get('check_desc', '')}: {found.get('last_chk', '')}".strip(": ")
 
 
 def maps(stats: str, pattern: str) -> list[str]:

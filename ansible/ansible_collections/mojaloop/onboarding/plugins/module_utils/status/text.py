@@ -51,7 +51,9 @@ def render(summary: Summary) -> str:
         lines += ["", f"Outcome: {outcome}, as far as the state folder shows.", _NOT_ASKED]
         return "\n".join(lines)
     lines += ["", f"Outcome: {outcome}; {_complete(summary)}."]
-    if any(row.steps.get("testing") is Standing.NOT_SHOWN for row in summary.rows):
+    if untried := [row.name for row in summary.rows if row.steps.get("testing") is Standing.NOT_SHOWN]:
+        names = f"{', '.join(untried[:WIDE])}{', …' if len(untried) > WIDE else ''}"
+        lines.append(f"Installed, not tried: {names} must call and be called.")
         lines.append("Not shown by traffic yet: run playbooks/verify.yml; it says what cannot be tried from where it runs.")
     return "\n".join(lines)
 
