@@ -188,7 +188,7 @@ def test_a_state_folder_that_is_lost_books_nothing_again(
     assert anew.run() == []
     assert not proxy.changing()
     booked_once(ledger, anew, "lostbank")
-    # Settlements have moved the balance since: what was booked cannot be told from it any more.
+    # Settlements have moved the balance since: the balance shows no more what was booked.
     set_settlement(ledger, "lostbank", -4000)
     moved = Site(tmp_path_factory.mktemp("moved"), site.hub, site.participants)
     assert faults(moved.run()) == [("lostbank", "opening-funds/USD", "opening-funds-unclear")]

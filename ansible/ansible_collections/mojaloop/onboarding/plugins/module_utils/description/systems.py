@@ -259,7 +259,7 @@ LEDGER = Variant(
         Field(
             "callback_url",
             INTERNAL_URL,
-            "The hub's own outbound gateway, as its services reach it: base of all callback URLs; by default each participant's endpoint.",
+            "The hub's outbound gateway, base of all callback URLs; by default, each participant's own endpoint.",
         ),
         Field("notification_addresses", Many(EMAIL, most=5), "Whom the ledger's e-mails about the hub go to.", default=[]),
     ),
