@@ -61,6 +61,18 @@ def test_oracles_are_set_up_once_and_changed_where_they_differ(lookup: AccountLo
     assert faults(site.run_hub()) == [("hub", "oracle/MSISDN", "oracle-stays-default")]
 
 
+def test_the_token_of_the_listener_in_front_is_presented_and_kept_secret(way: Between, site: Site, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    site.hub["hub"]["account_lookup"]["token_file"] = str(token)
+    assert faults(site.run_hub()) == [("hub", "account-lookup", "error")]
+    token.write_text("secret-of-the-listener-1\n", encoding="ascii")
+    way.misbehave = lambda seen: BEFORE if seen.method != "GET" else PASS
+    found = site.run_hub()
+    assert len(faults(found)) == len(ALL)
+    assert "secret" not in str([each.detail for each in found])
+    assert {each.authorization for each in way.seen} == {"Bearer secret-of-the-listener-1"}
+
+
 def test_oracles_of_others_are_left_alone(lookup: AccountLookupStandIn, site: Site) -> None:
     lookup.create({"oracleIdType": "IBAN", "endpoint": {"value": "http://elsewhere.example", "endpointType": "URL"}})
     site.run_hub()

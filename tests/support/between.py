@@ -30,6 +30,7 @@ class Seen:
     ordinal: int
     method: str
     path: str
+    authorization: str = ""
 
 
 @dataclass
@@ -79,7 +80,7 @@ def _handler(proxy: Between, system: str) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            seen = Seen(len(proxy.seen), self.command, self.path)
+            seen = Seen(len(proxy.seen), self.command, self.path, self.headers.get("Authorization") or "")
             proxy.seen.append(seen)
             fate = proxy.misbehave(seen)
             if fate == TWICE:

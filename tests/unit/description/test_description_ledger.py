@@ -35,6 +35,7 @@ def test_plain_http_in_the_hubs_own_network(folder: Folder) -> None:
     ("url", "currencies", "more", "problem"),
     [
         ("http://10.0.0.9:3001", "USD, KES", "hub_name: Hub", "an https URL, or the key 'plain_http: accepted'"),
+        ("http://10.0.0.9:3001", "USD, KES", "plain_http: accepted, token_file: token", "a token that would travel in clear"),
         ("ftp://10.0.0.9", "USD, KES", CA, "found 'ftp://10.0.0.9'; allowed: https:// or http://<host>[:<port>][/<path>]"),
         ("not a url", "USD, KES", CA, "allowed: https:// or http://<host>"),
         ("http://user:word@10.0.0.9", "USD, KES", "plain_http: accepted", "found a URL with credentials or an @ (not shown)"),

@@ -158,7 +158,7 @@ def _ledger(values: Values, folder: str, state: str) -> Ledger:
         kind=values["kind"],
         url=values["url"].text.rstrip("/"),
         currencies=tuple(values["currencies"]),
-        ca_file=_ca_file(values, folder, state),
+        **_files(values, folder, state),
         hub_name=values["hub_name"],
         callback_url=values["callback_url"].text.rstrip("/") if "callback_url" in values else "",
         notification_addresses=tuple(values["notification_addresses"]),
@@ -168,8 +168,9 @@ def _ledger(values: Values, folder: str, state: str) -> Ledger:
 
 def _account_lookup(values: Values, folder: str, state: str) -> AccountLookup:
     oracles = tuple(Oracle(**{**oracle, "url": oracle["url"].text}) for oracle in values["oracles"])
-    return AccountLookup(values["kind"], values["url"].text.rstrip("/"), oracles, _ca_file(values, folder, state))
+    return AccountLookup(values["kind"], values["url"].text.rstrip("/"), oracles, **_files(values, folder, state))
 
 
-def _ca_file(values: Values, folder: str, state: str) -> str:
-    return located(values["ca_file"], folder=folder, state=state) if "ca_file" in values else ""
+def _files(values: Values, folder: str, state: str) -> dict[str, str]:
+    """The files of an administration API that are named."""
+    return {name: located(values[name], folder=folder, state=state) for name in ("ca_file", "token_file") if name in values}

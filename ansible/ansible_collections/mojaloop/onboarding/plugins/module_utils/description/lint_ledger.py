@@ -49,6 +49,8 @@ def _administration(side: SideText, system: str, around: Circumstances) -> Itera
         return
     if url.text.startswith("http://") and around.exposed and not side.get(f"{system}.plain_http"):
         yield side.problem(f"{system}.url", shown(url.text), "an https URL, or the key 'plain_http: accepted' (for the hub's own network)")
+    if url.text.startswith("http://") and around.exposed and side.get(f"{system}.token_file"):
+        yield side.problem(f"{system}.token_file", "a token that would travel in clear", "an https URL beside it")
     if url.text.startswith("https://") and not side.get(f"{system}.ca_file"):
         yield side.problem(f"{system}.ca_file", "no such key", "it is required with an https URL")
 

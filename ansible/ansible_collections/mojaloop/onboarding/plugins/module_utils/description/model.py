@@ -267,6 +267,8 @@ class Ledger:
     url: str
     currencies: tuple[str, ...]
     ca_file: str = ""
+    token_file: str = ""
+    """The bearer token that the listener in front of it demands; empty: none."""
     hub_name: str = "Hub"
     callback_url: str = ""
     notification_addresses: tuple[str, ...] = ()
@@ -291,6 +293,7 @@ class AccountLookup:
     url: str
     oracles: tuple[Oracle, ...]
     ca_file: str = ""
+    token_file: str = ""
 
 
 @dataclass(frozen=True)

@@ -225,6 +225,7 @@ TRANSPORT = Variant(
 _ADMINISTRATION = (
     Field("url", INTERNAL_URL, "Its administration API, which has no access control of its own.", required=True),
     Field("ca_file", FILE, "CA certificates that verify its TLS certificate (PEM); with an https URL."),
+    Field("token_file", FILE, "File with the bearer token that is presented to it, or to the listener in front of it."),
     Field("plain_http", choice("accepted"), "Accepts an http URL outside labs: the way to it is the hub's own network."),
 )
 _SETTLEMENT_MODEL = Record(

@@ -24,7 +24,8 @@ from ..ledger.model import DesiredParticipant, desired_hub, desired_participant
 from ..ledger.participants import ParticipantInLedger
 from ..remote.changes import Changes
 from ..remote.errors import Unreachable
-from ..remote.http import HttpClient, Route
+from ..remote.http import HttpClient, Route, bearer
+from ..remote.tokens import read_token
 from .run import Run
 
 TIMEOUT = 10.0
@@ -86,7 +87,7 @@ def _is_asked(run: Run) -> bool:
 def _changes(run: Run, system: Ledger | AccountLookup) -> Iterator[Changes]:
     http = HttpClient(Route(system.ca_file, internal=True), timeout=TIMEOUT)
     try:
-        yield Changes(http, dry_run=run.rehearsal)
+        yield Changes(http, dry_run=run.rehearsal, headers=lambda: bearer(read_token(system.token_file)) if system.token_file else {})
     finally:
         http.close()
 
