@@ -10,8 +10,9 @@ short_description: Sets up the hub in its ledger
 version_added: "0.1.0"
 description:
   - Keeps the hub's accounts for each currency, the recipients of its e-mails, and the settlement models.
+  - Keeps the oracles of the account lookup service, where C(hub.account_lookup) is described. Other oracles are left alone.
   - Reads, compares, sends one request for each difference, and reads again. A second run sends nothing but reads.
-  - Does nothing where C(hub.ledger) is not described.
+  - Does nothing where neither is described.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
   plan:
