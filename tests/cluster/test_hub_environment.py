@@ -15,6 +15,7 @@ from support.kubernetes import Cluster
 from support.pulumi_runs import OFFICIAL_IS_HERE, PASSPHRASE, Stack, new_stack
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.environments.stack_outputs import stack_outputs
+from environments.verdict import Verdict
 
 pytestmark = pytest.mark.xdist_group("cluster")
 DIGEST = "sha256:" + "1" * 64
@@ -98,11 +99,10 @@ def test_a_privileged_pod_is_refused_by_the_server_itself(hub: Raised) -> None:
 
 
 def test_a_hand_edit_is_seen_and_repaired(hub: Raised) -> None:
-    assert hub.stack.run("preview", "--refresh", "--expect-no-changes", check=False).code == 0
+    assert _verdict(hub) == Verdict.CLEAN
     hub.cluster.kubectl("--namespace=mojaloop", "patch", "networkpolicy", "default-deny", "--type=json", "--patch", DRIFT)
-    seen = hub.stack.run("preview", "--refresh", "--expect-no-changes", "--diff", check=False)
-    assert seen.code != 0
-    assert "default-deny" in seen.text
+    assert _verdict(hub) == Verdict.DRIFT
+    assert "default-deny" in hub.stack.logs[-1]
     hub.stack.run("up", "--yes", "--skip-preview", "--refresh")
     policy = hub.cluster.kubectl("--namespace=mojaloop", "get", "networkpolicy", "default-deny", "--output=json")
     assert json.loads(policy.stdout)["spec"]["policyTypes"] == ["Ingress", "Egress"]
@@ -110,6 +110,7 @@ def test_a_hand_edit_is_seen_and_repaired(hub: Raised) -> None:
 
 def test_a_changed_setting_touches_only_its_objects(hub: Raised) -> None:
     hub.configure(internalSources=["198.51.100.0/24", "203.0.113.0/24"])
+    assert _verdict(hub) == Verdict.CHANGE
     changes = hub.stack.previewed()
     changes.pop("same", None)
     assert changes == {"update": ["AuthorizationPolicy.security.istio.io istio-ingress-int/int-interop-gateway-sources"]}
@@ -121,10 +122,10 @@ def test_an_invalid_value_shows_the_servers_own_words_in_the_preview(hub: Raised
     kept = program.read_text(encoding="utf-8")
     broken = "from environments import openings\nopenings.ISTIOD_PORT = 70000\n"
     program.write_text(kept.replace("from environments.cluster", f"{broken}from environments.cluster"), encoding="utf-8")
-    refused = hub.stack.run("preview", check=False)
+    judged = _verdict(hub)
     program.write_text(kept, encoding="utf-8")
-    assert refused.code != 0
-    assert "must be between 1 and 65535" in refused.text
+    assert judged == Verdict.ERROR
+    assert "must be between 1 and 65535" in hub.stack.logs[-1]
 
 
 def test_no_secret_stands_in_state_or_logs(hub: Raised) -> None:
@@ -153,6 +154,11 @@ def test_the_outputs_are_those_that_the_playbooks_read(hub: Raised) -> None:
 def test_destroy_leaves_nothing(hub: Raised) -> None:
     hub.stack.run("destroy", "--yes", "--skip-preview")
     assert hub.cluster.objects() - hub.before == set()
+
+
+def _verdict(hub: Raised) -> int:
+    """What a pipeline would see."""
+    return hub.stack.run_python("environments.verdict", str(hub.stack.folder), hub.stack.name).code
 
 
 def _plain(inputs: dict[str, object]) -> dict[str, object]:
