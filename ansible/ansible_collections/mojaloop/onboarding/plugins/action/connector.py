@@ -49,8 +49,10 @@ class ActionModule(HostAction):
         if services is None:
             return self.result((), changed=False)
         settings, findings = hub_settings(description, services, self._tree())
-        service = "" if description.kind is EnvironmentKind.LAB else services.service
-        return self._compared(HUB, settings, findings, {"folder": services.folder, "service": service, "account": "", "port": 0})
+        if description.kind is EnvironmentKind.LAB:
+            services = replace(services, service="", account="")
+        order = {"folder": services.folder, "service": services.service, "account": services.account, "port": 0}
+        return self._compared(HUB, settings, findings, order)
 
     def _compared(self, side: str, settings: Settings | None, findings: list[Finding], order: dict[str, Any]) -> dict[str, Any]:
         self._refuse_escalation(f"{self._host()}:{order['folder']}")

@@ -303,6 +303,8 @@ class HubServices:
     host: str
     folder: str = "/etc/mojaloop/hub"
     service: str = ""
+    account: str = "mojaloop-hub"
+    """The account that the services run as: it alone reads the keys."""
 
 
 @dataclass(frozen=True)

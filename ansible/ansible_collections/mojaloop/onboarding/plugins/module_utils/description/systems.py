@@ -172,6 +172,7 @@ HUB_SERVICES = Record(
         Field("host", HOST, "Their host.", required=True),
         Field("folder", _CONNECTOR_PATH, "Folder of their keys on the host.", default=HubServices.folder),
         Field("service", Text("a unit", r"[a-z0-9@_.-]+\.(service|target)", longest=100), "Systemd unit to restart for a new signing key."),
+        Field("account", _ACCOUNT, "Account that they run as; it alone reads the keys.", default=HubServices.account),
     ),
 )
 
