@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
@@ -41,13 +42,7 @@ class Secrets:
 
     def add_key(self, name: str, pem: bytes, passphrase: bytes | None = None, home: str = "") -> None:
         """The private numbers of a key: whatever encoding the key leaks in, it holds them."""
-        key = load_pem_private_key(pem, passphrase)
-        assert isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey))
-        numbers = key.private_numbers()
-        if isinstance(numbers, ec.EllipticCurvePrivateNumbers):
-            found = {"scalar": numbers.private_value}
-        else:
-            found = {"exponent": numbers.d, "first prime": numbers.p, "second prime": numbers.q}
+        found = _private_numbers(pem, passphrase)
         for what, number in found.items():
             self.known.append(Secret(f"{name}, {what}", number.to_bytes((number.bit_length() + 7) // 8, "big"), home, str(number)))
         body = b"".join(pem.splitlines()[1:-1])
@@ -60,6 +55,17 @@ class Secrets:
     def needles(self) -> dict[bytes, Secret]:
         """Every form of every secret."""
         return {form: secret for secret in self.known for form in forms(secret)}
+
+
+@cache
+def _private_numbers(pem: bytes, passphrase: bytes | None) -> dict[str, int]:
+    """Read once for a whole test: to open an encrypted key, and to judge an RSA key, is dear."""
+    key = load_pem_private_key(pem, passphrase)
+    assert isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey))
+    numbers = key.private_numbers()
+    if isinstance(numbers, ec.EllipticCurvePrivateNumbers):
+        return {"scalar": numbers.private_value}
+    return {"exponent": numbers.d, "first prime": numbers.p, "second prime": numbers.q}
 
 
 def _middle(value: bytes, length: int = WINDOW) -> bytes:
