@@ -17,8 +17,8 @@ from support.labs import Lab
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("molecule")]
 HERE = Path(__file__).resolve().parent
 ROLES = (
-    "lab", "certificates", "certificate_signing", "exchange", "oauth_clients", "firewall", "gateway", "ip_allowlists",
-    "verification", "onboarding_status",
+    "lab", "certificates", "certificate_signing", "exchange", "oauth_clients", "firewall", "gateway", "verification",
+    "onboarding_status", "ip_allowlists",
 )  # fmt: skip
 ELSEWHERE = {"connector": "tests/connector", "ledger_hub": "tests/ledger", "ledger_participants": "tests/ledger"}
 """Roles on systems that other areas start, which run them, run them again, check and verify."""
