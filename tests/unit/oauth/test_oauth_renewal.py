@@ -15,11 +15,13 @@ from support.counting import record_count
 from unit.oauth.conftest import NOW, participant
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.clients import list_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.building import build_revoking
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, HaproxyGateway, Listener, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import desired
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import rehearse_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_maps import without_revoked
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients, keep_accepted
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients, rehearse_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients, read_registration
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unknown, Unreachable
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
@@ -563,6 +565,30 @@ def test_a_server_that_does_not_end_a_revoked_client_is_told_and_the_door_ends_i
     assert reasons(predicted(settled, DUE))[-1] == "oauth-client-retired"
     assert list(settled.server.clients) == list(let_in(settled, DUE)) == [used(settled)] != [first]
     assert predicted(settled, DUE) == []
+
+
+def test_a_file_that_is_wrong_still_ends_the_clients_that_it_revokes(settled: Bench) -> None:
+    """Nothing else of that participant is touched, at the server or at the gateway; the other one goes on as it is."""
+    name = "greenbank"
+    broken = build_revoking({"id": name, "oauth": {"revoke_before": DUE}})
+    people, tree, server = settled.description.participants, settled.tree, settled.server
+    clients = {client.client_id: one.name for one in people for client in read_clients(tree, one.name).values()}
+    kept = {client for client, owner in clients.items() if owner != name}
+    others = tuple(one for one in people if one.name != name)
+    settled.description = described = replace(settled.description, participants=others, revoking=(broken,))
+
+    def done(now: datetime) -> list[str]:
+        everybody = (*others, broken)
+        found = onboard_clients(description=described, participants=everybody, tree=tree, now=now, check=False, connect=lambda _: server)
+        return reasons([finding for finding in found if finding.participant == name])
+
+    assert done(DUE - DAY) == []
+    assert set(server.clients) == set(clients)
+    assert done(DUE) == ["oauth-client-retired"]
+    assert set(server.clients) & set(clients) == kept
+    left = {name: frozenset(one.client_id for one in accepted_clients(described, tree, broken, DUE).values())}
+    assert set(without_revoked({"clients": clients}, left)["clients"]) == kept
+    assert done(DUE) == []
 
 
 def test_a_revoked_client_ends_though_no_other_can_be_registered(settled: Bench) -> None:

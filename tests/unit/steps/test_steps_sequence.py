@@ -180,9 +180,12 @@ def test_a_narrowed_run_touches_its_participant_and_what_is_shared(finished: Sit
     assert {finding.participant for finding in found} == {"redbank", "hub"}
     after = marks(finished.state)
     changed = {name for name in before if after[name] != before[name] and not finished.path(name).is_dir()}
-    assert changed == {"exchange/jws/list.json", "journal/held/hub.json", "journal/sequences/published/hub/jws.json"} | {
-        f"exchange/jws/{name}.pem" for name in ("switch", "bluebank", "greenbank")
-    }
+    assert changed == {
+        "exchange/jws/list.json",
+        "journal/held/hub.json",
+        "journal/sequences/published/hub/jws.json",
+        "journal/claims.json",
+    } | {f"exchange/jws/{name}.pem" for name in ("switch", "bluebank", "greenbank")}
     # Whoever was left out catches up in the next run of all.
     assert {(f.side, f.artefact) for f in finished.run()} == {("bluebank", "jws-keys"), ("greenbank", "jws-keys")}
     assert finished.run() == []

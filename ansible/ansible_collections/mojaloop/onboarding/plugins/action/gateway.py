@@ -64,7 +64,9 @@ class ActionModule(HostAction):
         """Look, and change what differs; an error with ``MEANWHILE`` when somebody else changes it at the same time."""
         release, compared = render(model), plan_addresses if self._addresses_only() else plan
         observation = self._order({**order, "do": "observe"})["observation"]
-        if known is not None:
+        if known is None:
+            model = replace(model, clients_left={})
+        else:
             model = replace(model, findings=(*model.findings, *vanished(model, observation, known)))
         made = compared(model, release, observation, scope)
         result = self.result(made.findings, changed=made.changes)

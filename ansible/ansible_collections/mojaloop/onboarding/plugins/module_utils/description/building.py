@@ -108,6 +108,24 @@ def _connector(values: Values) -> Connector:
     return _CONNECTORS[values["kind"]](**{**values, **further})
 
 
+def build_revoking(values: Values) -> Participant:
+    """As much of a broken file's participant as the end of its OAuth clients needs: nothing new is made for it."""
+    return Participant(
+        name=values["id"],
+        fspiop_id=values["id"],
+        organisation="",
+        endpoint=None,
+        egress_addresses=(),
+        ca=CertificateAuthority("none", ""),
+        keys=KeyChoices("ec-p256", "rsa-2048", "rsa-3072"),
+        gateways=(),
+        firewall=Firewall("none", ()),
+        state=State.SUSPENDED,
+        hosting=values.get("hosting", "managed"),
+        oauth=ClientOrders(revoke_before=values["oauth"]["revoke_before"]),
+    )
+
+
 def _side(values: Values, ca: Values, folder: str, state: str) -> dict[str, Any]:
     endpoint = values.get("endpoint")
     gateways = tuple(_gateway(gateway) for gateway in values["gateways"])

@@ -13,14 +13,15 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import DescriptionError, Problem
-from .building import build_hub, build_participant
+from .building import build_hub, build_participant, build_revoking
+from .claims import read_claims
 from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .hosts_file import installation_of, lint_installation, listed_hosts, read_hosts_file
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
 from .lint_connector import lint_connector
 from .lint_hosts import lint_hosts
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
-from .lint_together import by_file, lint_together
+from .lint_together import by_file, claims_of, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant, State
 from .profiles import PROFILES
 from .schema import HUB_FILE, PARTICIPANT_FILE
@@ -61,10 +62,19 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False) -> 
         hub_problems += [*hosts_file.problems, *lint_installation(hosts_file, around, documents)]
     alone = [*strays, *_participant_problems(documents, around, listed_hosts(hosts_file))]
     faulty = frozenset(problem.file for problem in alone)
-    problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty)]
+    place = _state_folder(folder, state, hub_file)
+    problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty, read_claims(place) if place else {})]
     if hub_problems or (strict and problems):
         raise DescriptionError([*hub_problems, *problems])
-    return _description(folder, state, hub_file, documents, by_file(problems), around.installation)
+    return _description(folder, place, hub_file, documents, by_file(problems), around.installation)
+
+
+def _state_folder(folder: Path, state: str, hub_file: Checked) -> str:
+    """The state folder that is meant; empty while hub.yml names no environment."""
+    if state:
+        return os.path.normpath(Path(state).absolute())
+    environment = hub_file.values.get("environment")
+    return default_state(folder, environment) if environment else ""
 
 
 def _load(path: Path, record: Record) -> Checked:
@@ -127,7 +137,17 @@ def _name_of_folder(folder: Path, hub_file: Checked) -> list[Problem]:
 def _is_closed(document: Checked) -> bool:
     """Whether a file shuts its own participant out, whatever else is wrong with it. Another's name shuts nobody out."""
     closed = document.values.get("state") in {State.SUSPENDED, State.OFFBOARDED}
-    return closed and document.values.get("id") == Path(document.file).stem
+    return closed and _of_its_own(document)
+
+
+def _revokes(document: Checked) -> bool:
+    """Whether a file orders the end of its own participant's clients, whatever else is wrong with it."""
+    orders = document.values.get("oauth")
+    return isinstance(orders, dict) and orders.get("revoke_before") is not None and _of_its_own(document)
+
+
+def _of_its_own(document: Checked) -> bool:
+    return bool(document.values.get("id") == Path(document.file).stem)
 
 
 def _description(
@@ -140,7 +160,6 @@ def _description(
 ) -> Description:
     values = hub_file.values
     place = str(Path(folder).absolute())
-    state = os.path.normpath(Path(state).absolute()) if state else default_state(folder, values["environment"])
     profile = PROFILES[values["profile"]]
     roles = tuple(values["defaults"]["roles"])
     right = [document.values for document in documents if document.file not in problems]
@@ -159,4 +178,6 @@ def _description(
         installation=installation,
         broken=tuple((file, tuple(str(problem) for problem in problems[file])) for file in sorted(problems)),
         closed_names=frozenset(each.values["id"] for each in documents if each.file in problems and _is_closed(each)),
+        revoking=tuple(build_revoking(each.values) for each in documents if each.file in problems and _revokes(each)),
+        claims={each.values["id"]: claims_of(each) for each in documents if each.file not in problems},
     )

@@ -6,13 +6,14 @@ Text becomes these values in ``loading`` and nowhere else; every other part of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import PurePath
 
+from .claims import Claims
 from .profiles import Profile
 
 Network = IPv4Network | IPv6Network
@@ -405,6 +406,10 @@ class Description:
     broken: tuple[tuple[str, tuple[str, ...]], ...] = ()
     closed_names: frozenset[str] = frozenset()
     """The ids of those whose file is broken, but says that they are suspended or offboarded: that much is carried out."""
+    revoking: tuple[Participant, ...] = ()
+    """Those whose file is broken, but orders the end of their OAuth clients: that much is carried out; no more of them is known."""
+    claims: Claims = field(default_factory=dict, compare=False)
+    """What each of ``participants`` says is its alone (see ``claims``)."""
 
     @property
     def for_the_hub(self) -> bool:

@@ -18,7 +18,7 @@ from ..document_steps import Phase
 from ..errors import GatewayError
 from ..findings import Disposition, Finding
 from .haproxy import Release, release_digest
-from .haproxy_maps import SHARED, Maps, narrowed, owner_of, written
+from .haproxy_maps import SHARED, Maps, narrowed, owner_of, without_revoked, written
 from .model import GatewayModel
 
 _FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -68,6 +68,7 @@ def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], par
     files = {name: digest for name, digest in release.digests.items() if _in_scope(name, participants)}
     files.update({name: digest for name, digest in there.items() if not _in_scope(name, participants)})
     maps = release.maps if participants is None else narrowed(release.maps, observed["maps"], participants)
+    maps = without_revoked(maps, model.clients_left)
     digest = release_digest(files)
     place = f"gateway/{model.host}"
     found = [

@@ -6,7 +6,7 @@ Nobody is let in or called whose artefacts are not complete: he is left out and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -22,6 +22,7 @@ from ..errors import GatewayError, OnboardingError, StoreError
 from ..findings import Disposition, Finding
 from ..guarding import OF_EVERYBODY, UNEXPECTED, unexpected
 from ..oauth.doors import accepted_clients
+from ..oauth.records import Registration
 from ..store import layout
 from ..store.interface import Unavailable
 from ..store.tree import Tree
@@ -60,8 +61,9 @@ def gateway_model(
     outbound = Outbound(
         gateway.outbound, tuple(view.complete(Phase.CLIENT_INSTALLED, _destination, _with_doors(view))), routed=side_name == HUB
     )
+    left = {one.name: _accepted_ids(view, one) for one in description.revoking} if side_name == HUB else {}
     own, found, kept = haproxy_of(gateway), tuple(sorted(view.findings)), frozenset(view.kept)
-    return GatewayModel(side_name, view.side.fspiop_id, gateway.name, inbound, outbound, own.log, own.stats_socket, found, kept)
+    return GatewayModel(side_name, view.side.fspiop_id, gateway.name, inbound, outbound, own.log, own.stats_socket, found, kept, left)
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,14 @@ def _clients(view: _View, other: Participant) -> tuple[str, ...]:
     accepted = accepted_clients(view.description, view.tree, other, view.now)
     if "" not in accepted:
         view.awaited(other.name, Phase.OAUTH, "token-client", HUB)
+    return _ids(accepted)
+
+
+def _accepted_ids(view: _View, other: Participant) -> frozenset[str]:
+    return frozenset(_ids(accepted_clients(view.description, view.tree, other, view.now)))
+
+
+def _ids(accepted: Mapping[str, Registration]) -> tuple[str, ...]:
     ids = [rules.checked(rules.CLIENT, one.client_id, what="client id") for one in accepted.values()]
     return tuple(dict.fromkeys(ids))
 

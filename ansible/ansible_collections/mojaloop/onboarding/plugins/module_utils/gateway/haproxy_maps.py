@@ -86,6 +86,14 @@ def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participa
     return kept
 
 
+def without_revoked(entries: Maps, left: Mapping[str, Collection[str]]) -> Maps:
+    """The maps without clients that these participants no longer have; whatever else is installed of them stays."""
+    if not left or "clients" not in entries:
+        return entries
+    clients = {client: owner for client, owner in entries["clients"].items() if owner not in left or client in left[owner]}
+    return {**entries, "clients": clients}
+
+
 def owner_of(name: str, key: str, value: str) -> str:
     """The participant an entry belongs to; empty for the shared maps ``networks`` and ``shares``."""
     if name in {"fingerprints", "clients"}:

@@ -7,6 +7,7 @@ address, a token client or a role that is not in here does not pass.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -130,6 +131,8 @@ class GatewayModel:
     findings: tuple[Finding, ...] = ()
     kept: frozenset[str] = frozenset()
     """Participants about whom nothing could be concluded: what is installed of them stays as it is."""
+    clients_left: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of participants of whom no more is known than that: the OAuth clients that have not been revoked."""
 
 
 def haproxy_of(gateway: Gateway) -> HaproxyGateway:

@@ -86,10 +86,13 @@ class _Step(Workplace):
 
     def onboard(self, participant: Participant) -> Iterator[Finding]:
         """Findings of one participant, acted upon."""
+        renewal = Renewal(self, participant)
+        if participant in self.description.revoking:
+            yield from renewal.end_revoked()
+            return
         if participant.state is State.OFFBOARDED:
             yield from self._offboard(participant)
             return
-        renewal = Renewal(self, participant)
         try:
             yield from self._onboard(participant, renewal)
         except Exception:

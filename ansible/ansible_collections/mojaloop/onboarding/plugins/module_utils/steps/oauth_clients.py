@@ -16,7 +16,9 @@ def register_clients(run: Run) -> None:
     """Keep one client for each chosen participant, and follow the authorization server's signing keys. A dry run only reads there."""
     if HUB not in run.sides:
         return
-    asked = onboard_clients(description=run.description, participants=run.chosen, tree=run.tree, now=run.now, check=run.rehearsal)
+    revoking = run.description.revoking if len(run.chosen) == len(run.description.participants) else ()
+    everybody = (*run.chosen, *revoking)
+    asked = onboard_clients(description=run.description, participants=everybody, tree=run.tree, now=run.now, check=run.rehearsal)
     for finding in asked:
         run.note(finding)
     _report_forgotten(run)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..description.claims import PATH, read_claims, written_claims
 from ..description.loading import load_description
 from ..description.model import HUB, Description
 from ..document_steps import Phase
@@ -75,7 +76,17 @@ def run(request: Request, steps: Sequence[Step] = TABLE) -> Outcome:
     if request.check:
         return _dry_run(request, steps)
     with _leased(request, steps) as made:
-        return carry_out(made, steps)
+        outcome = carry_out(made, steps)
+        _note_claims(made, request.state)
+        return outcome
+
+
+def _note_claims(run: Run, state: str) -> None:
+    """Record what is in force of those whom the run was about: in a later conflict they keep it."""
+    kept = {name: found for name, found in read_claims(state).items() if name in run.description.known_names}
+    content = written_claims({**kept, **{each.name: run.description.claims[each.name] for each in run.chosen}})
+    if run.tree.read(PATH) != content:
+        run.tree.write(PATH, content)
 
 
 def carry_out(run: Run, steps: Sequence[Step]) -> Outcome:
