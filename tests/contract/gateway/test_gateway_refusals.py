@@ -21,6 +21,7 @@ import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_connections import SHARE
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_inbound import OWNED, OWNED_FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,12 @@ SUSPICIOUS = (
     "/parties/%zz", "/parties/%", "/parties/%4", "http://api.hub.test/parties/1", '/parties/1"', "/parties/%3b",
 )  # fmt: skip
 """Paths that another reader may understand differently."""
-OWNED = ("x-client-certificate", "X-Forwarded-For", "x-forwarded-client-cert", "x-refused-by", "x-ssl-client", "Forwarded", "x-real-ip")
+SPOOFED = (
+    *((name, "fspiop-source") for name in OWNED),
+    *((f"{family}x".title() if number % 2 else f"{family}x", "x") for number, family in enumerate(OWNED_FAMILIES)),
+    *((name, "x") for name in ("X-Forwarded-For", "x-forwarded-client-cert", "x-refused-by", "x-client-certificate", "X-Original-URL")),
+    *((name, "x") for name in ("X-HTTP-Method-Override", "X-Rewrite-URL", "CF-Connecting-IP", "x-envoy-original-path")),
+)
 """Headers in which a gateway speaks to what is behind it."""
 
 
@@ -61,6 +67,13 @@ def refused(
     assert (passed.status, passed.reason) == (200, "")
     assert len(bench.backend.seen) == before + 1
     assert f"refused={reason} " in log(bench, reason)
+
+
+def missing(bench: Bench, reason: str, wrong: list[tuple[str, str]], right: list[tuple[str, str]], *, caller: str) -> None:
+    """A message without its mandatory header gets FSPIOP's own code for that (3102)."""
+    refused(bench, reason, {"headers": wrong}, {"headers": right}, caller=caller)
+    answer = bench.connect(caller).ask(headers=wrong)
+    assert (answer.status, json.loads(answer.body)["errorInformation"]["errorCode"]) == (400, "3102")
 
 
 def log(bench: Bench, text: str) -> str:
@@ -175,8 +188,9 @@ def test_certificate_bound_token_of_the_other_participant(hub: Bench) -> None:
 def test_source_header(hub: Bench) -> None:
     bearer, source = hub.headers()
     name = "fspiop-source"
+    missing(hub, "source-missing", [bearer], [bearer, source], caller="greenbank")
     wrong = [
-        [bearer], [bearer, (name, "bluebank")], [bearer, source, source], [bearer, source, (name, "bluebank")],
+        [bearer, (name, "bluebank")], [bearer, source, source], [bearer, source, (name, "bluebank")],
         [bearer, (name, "bluebank"), source], [bearer, (name, "bluebank,greenbank")], [bearer, (name, "greenbank,bluebank")],
         [bearer, (name, "GreenBank")], [bearer, (name, "greenbank2")], [bearer, (name, "green")], [bearer, (name, "")],
     ]  # fmt: skip
@@ -243,9 +257,12 @@ def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
 
 
 def test_headers_of_the_gateway_cannot_be_brought_from_outside(hub: Bench) -> None:
-    spoofed = [(name, "x") for name in OWNED]
-    assert hub.connect("greenbank").ask(headers=[*hub.headers(), *spoofed]).status == 200
-    assert not any(hub.backend.header(name.lower()) for name, _value in spoofed)
+    connection = hub.connect("greenbank")
+    assert connection.ask(headers=[*hub.headers(), *SPOOFED]).status == 200
+    assert not any(hub.backend.header(name.lower()) for name, _value in SPOOFED)
+    assert hub.backend.header("fspiop-source") == ["greenbank"]
+    assert connection.ask(headers=[*hub.headers(), ("x-request-id", "x"), ("accept", "x")]).status == 200, "the connection is kept"
+    assert (hub.backend.header("x-request-id"), hub.backend.header("accept")) == (["x"], ["x"]), "the control: others pass"
     underscored = hub.connect("greenbank").ask(headers=[*hub.headers(), ("x_client_certificate", "x")])
     assert underscored.status in {400, 403}
 
@@ -298,8 +315,8 @@ def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> No
 def test_participants_door_wants_its_own_name(participants: Bench) -> None:
     assert participants.plan().findings == ()
     name = "fspiop-destination"
+    missing(participants, "destination-missing", [], TO_GREENBANK, caller="hub")
     for wrong in (
-        [],
         [(name, "bluebank")],
         [(name, "greenbank"), (name, "greenbank")],
         [(name, "greenbank"), (name, "bluebank")],
@@ -346,8 +363,8 @@ def test_participants_door_is_not_held_by_one_address(participants: Bench) -> No
 
 
 def test_participants_door_keeps_the_gateways_headers_to_itself(participants: Bench) -> None:
-    assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *((name, "x") for name in OWNED)]).status == 200
-    assert not any(participants.backend.header(name.lower()) for name in OWNED)
+    assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *SPOOFED]).status == 200
+    assert not any(participants.backend.header(name.lower()) for name, _value in SPOOFED)
 
 
 def ends_with_an_answer(bench: Bench, kept: Connection, headers: list[tuple[str, str]]) -> None:

@@ -73,12 +73,26 @@ def _path(base_path: str) -> list[str]:
     ]
 
 
+OWNED = (
+    "client-ip", "connection", "fastly-client-ip", "forwarded", "remote-user", "te", "trailer", "true-client-ip",
+    "x-client-ip", "x-cluster-client-ip", "x-real-ip", "x-user",
+)  # fmt: skip
+OWNED_FAMILIES = (
+    "cf-", "ssl-client-", "x-amzn-", "x-arr-", "x-auth-request-", "x-authenticated-", "x-client-cert", "x-consumer-", "x-credential-",
+    "x-envoy-", "x-forwarded-", "x-http-method", "x-jwt-", "x-method-", "x-ms-client-", "x-original-", "x-refused-", "x-remote-",
+    "x-rewrite-", "x-ssl-", "x-tls-", "x-wso2-",
+)  # fmt: skip
+"""What proxies and their services take as said by the proxy: who calls, from where, with what certificate, which URL or method is meant.
+
+Threat: ``connection`` may name any header of the request, FSPIOP-Source too, which the next proxy then drops (RFC 9110 section 7.6.1).
+"""
+
+
 def _own_headers() -> list[str]:
-    """Headers in which this gateway speaks: copies from outside are removed, and nobody behind it refuses in its name."""
-    owned = ("x-client-certificate", "x-real-ip", "forwarded")
+    """Headers in which a gateway speaks: copies from outside are removed, and nobody behind it refuses in its name."""
     return [
-        *(f"    http-request del-header {name}" for name in owned),
-        *(f"    http-request del-header {prefix} -m beg" for prefix in ("x-forwarded-", "x-refused-", "x-ssl-")),
+        *(f"    http-request del-header {name}" for name in OWNED),
+        *(f"    http-request del-header {prefix} -m beg" for prefix in OWNED_FAMILIES),
         "    http-response del-header x-refused- -m beg if { res.hdr(x-refused-by) -i gateway }",
     ]
 
@@ -88,6 +102,11 @@ def _header_once(name: str, variable: str) -> str:
     return f"{{ req.fhdr_cnt({name}) eq 1 }} {{ req.fhdr({name}),strcmp({variable}) eq 0 }}"
 
 
+def _there(header: HeaderRule, reason: str) -> list[str]:
+    """A message without its mandatory header is answered as FSPIOP has it (API Definition, section 3.2.1)."""
+    return refusal(reason, f"if {{ req.fhdr_cnt({header.value}) eq 0 }}", status=400, missing=True)
+
+
 def _source(door: Inbound) -> list[str]:
     optional = [("uri-header", "fspiop-uri", "txn.uri"), ("method-header", "fspiop-http-method", "txn.method")]
     base = door.base_path
@@ -95,6 +114,7 @@ def _source(door: Inbound) -> list[str]:
         f"    http-request set-var(txn.uri) pathq{f',bytes({len(base)})' if base else ''}",
         "    http-request set-var(txn.method) method",
         f'    http-request set-var(txn.fspiop) "var(txn.participant),map_str({map_file("sources")})"',
+        *_there(door.header_rule, "source-missing"),
         *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}", status=403),
     ]
     for reason, name, variable in optional:
@@ -106,6 +126,7 @@ def _destination(fspiop_id: str) -> list[str]:
     own = rules.checked(rules.FSPIOP_ID, fspiop_id, what="FSPIOP id")
     return [
         f"    http-request set-var(txn.fspiop) str({own})",
+        *_there(HeaderRule.DESTINATION, "destination-missing"),
         *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}", status=403),
     ]
 

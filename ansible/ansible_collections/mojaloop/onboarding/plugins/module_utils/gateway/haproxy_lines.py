@@ -31,7 +31,8 @@ _ANSWERS = {
     404: ("3002", "Unknown URI."),
     405: ("3000", "The API has no such method."),
 }
-"""FSPIOP error codes by status (API Definition, section 7.6): generic client error, malformed syntax, unknown URI."""
+_MISSING = ("3102", "A mandatory header is missing.")
+"""FSPIOP error codes by status (API Definition, section 7.6): generic client error, malformed syntax, unknown URI, missing element."""
 _PATH = r"^/[A-Za-z0-9/._~!$&()*+,=:@%-]*$"
 _DOTS = r"(^|/)\.\.?(/|$)"
 _ENCODED = r"%(2e|2f|5c|25|3b|7f|[01][0-9a-f]|$|.$|[^0-9a-f]|.[^0-9a-f])"
@@ -43,9 +44,9 @@ def log_format(facts: str) -> str:
     return f'    log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B {facts} server=%[bc_err_str] %[ssl_bc_err_str]"'
 
 
-def refusal(reason: str, *conditions: str, status: int) -> list[str]:
+def refusal(reason: str, *conditions: str, status: int, missing: bool = False) -> list[str]:
     """A line for each condition, with the reason for the log, and one for the answer with an FSPIOP error body."""
-    code, text = _ANSWERS[status]
+    code, text = _MISSING if missing else _ANSWERS[status]
     body = f'{{"errorInformation":{{"errorCode":"{code}","errorDescription":"{text} ({reason})"}}}}'
     closing = " hdr connection close" if reason in CLOSING else ""
     challenge = " hdr www-authenticate 'Bearer error=\"invalid_token\"'" if status == 401 else ""  # noqa: PLR2004

@@ -68,7 +68,10 @@ def identity_header(name: str, reason: str) -> tuple[Wrong, ...]:
         ("longer", "with one letter more", with_header(name, lambda value: f"{value}x")),
     )
     title = "FSPIOP-" + name.removeprefix("fspiop-").title()
-    return tuple(Wrong(f"{reason}-{key}", f"{title} {words}", expected, change) for key, words, change in changes)
+    missing = by_gateway(400, reason.replace("-header", "-missing"))
+    return tuple(
+        Wrong(f"{reason}-{key}", f"{title} {words}", missing if key == "missing" else expected, change) for key, words, change in changes
+    )
 
 
 def _another_amount(attempt: Attempt) -> Attempt:
