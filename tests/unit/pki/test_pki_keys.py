@@ -192,3 +192,25 @@ def test_a_modulus_with_the_roca_fingerprint_is_weak() -> None:
     sound = key("rsa-2048").public_key()
     assert isinstance(sound, rsa.RSAPublicKey)
     assert not weak_modulus(sound)
+
+
+def next_prime(number: int) -> int:
+    """The first probable prime from this number on."""
+    number |= 1
+    while any(number % small == 0 for small in (3, 5, 7, 11, 13, 17, 19, 23, 29)) or pow(2, number - 1, number) != 1:
+        number += 2
+    return number
+
+
+@pytest.mark.parametrize("apart", [None, 2, 8, 64, 128, 256, 400, 500])
+def test_a_modulus_of_equal_or_close_primes_is_weak(apart: int | None) -> None:
+    """``apart``: bits of the difference of the primes; a sound generator's differ in the first hundred bits (FIPS 186-5 section A.1.3)."""
+    p = rsa.generate_private_key(65537, 2048).private_numbers().p
+    q = p if apart is None else next_prime(p + 2**apart)
+    assert weak_modulus(rsa.RSAPublicNumbers(65537, p * q).public_key())
+
+
+@pytest.mark.parametrize("apart", [924, 1000])
+def test_primes_that_are_apart_are_not_close(apart: int) -> None:
+    p = rsa.generate_private_key(65537, 2048).private_numbers().p
+    assert not weak_modulus(rsa.RSAPublicNumbers(65537, p * next_prime(p + 2**apart)).public_key())

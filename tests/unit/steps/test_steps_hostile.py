@@ -195,6 +195,18 @@ def test_it_is_refused_with_its_reason_and_nothing_of_it_is_kept(hub: Site, atte
     assert hub.path("store/hub/issued/redbank/client.pem").exists()
 
 
+def test_a_request_with_the_key_of_its_senders_server_is_refused(hub: Site) -> None:
+    """One key for one purpose: whoever has the server's key must not call as the participant."""
+    key = ec_key()
+    server = pem(build(name("redbank.example"), AUTHORITY.certificate.subject, key.public_key(), AUTHORITY.key, host="redbank.example"))
+    publish(hub, good() | {"server.pem": server, "client.csr": request(key=key)})
+    assert faults(hub.run()) == [("hub", "client", "key-used-elsewhere")]
+    assert not hub.path("store/hub/issued/redbank").exists()
+    publish(hub, good() | {"server.pem": server})
+    assert faults(hub.run()) == []
+    assert hub.path("store/hub/issued/redbank/client.pem").exists()
+
+
 def test_a_link_into_the_store_is_not_followed(hub: Site) -> None:
     publish(hub, good())
     hub.path("exchange/redbank/participant/jws.pem").unlink()

@@ -36,6 +36,7 @@ _CURVE_NAMES = {"secp256r1": "ec-p256", "secp384r1": "ec-p384", "secp521r1": "ec
 _RSA_BITS = {"rsa-2048": 2048, "rsa-3072": 3072, "rsa-4096": 4096}
 _SMALL_PRIMES = tuple(n for n in range(3, 1000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
 _SMALL_FACTORS = 2 * math.prod(_SMALL_PRIMES)
+_FERMAT_STEPS = 100
 _ROCA_PRIMES = tuple(prime for prime in _SMALL_PRIMES if prime <= 167)  # noqa: PLR2004 - the fingerprint's last prime, see weak_modulus
 
 
@@ -109,11 +110,27 @@ def public_digest(public: PublicKeyTypes) -> str:
 
 
 def weak_modulus(public: RSAPublicKey) -> bool:
-    """Whether an RSA modulus has a small factor or the ROCA fingerprint (CVE-2017-15361: Nemec et al., CCS 2017, section 2)."""
+    """Whether an RSA modulus has a small factor, primes that are close together or equal (CVE-2022-26320), or the ROCA fingerprint.
+
+    ROCA is CVE-2017-15361 (Nemec et al., CCS 2017, section 2).
+    """
     modulus = public.public_numbers().n
-    if math.gcd(modulus, _SMALL_FACTORS) != 1:
+    if math.gcd(modulus, _SMALL_FACTORS) != 1 or _close_primes(modulus):
         return True
     return all(modulus % prime in _powers(prime) for prime in _ROCA_PRIMES)
+
+
+@lru_cache(maxsize=4096)
+def _close_primes(modulus: int) -> bool:
+    """Whether Fermat's method finds the factors at once: of a square, or of primes that follow one another."""
+    middle = math.isqrt(modulus)
+    if middle * middle == modulus:
+        return True
+    for half in range(middle + 1, middle + 1 + _FERMAT_STEPS):
+        rest = half * half - modulus
+        if math.isqrt(rest) ** 2 == rest:
+            return True
+    return False
 
 
 def signature_hash(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384:

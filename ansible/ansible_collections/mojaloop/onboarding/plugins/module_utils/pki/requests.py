@@ -55,7 +55,8 @@ def read_request(pem: bytes, *, where: str) -> Request:
 
     ``request-too-large`` (over 16 KiB), ``private-key-received``, ``request-unreadable``, ``request-too-many`` (several
     in one file), ``request-names-too-many`` (over 100), ``key-kind`` (neither EC nor RSA), ``request-hash`` (SHA-1 and
-    older), ``request-version``, ``request-signature``.
+    older), ``request-version``, ``request-key-form``,
+    ``request-signature``.
     """
     try:
         check_input(pem, labels=("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"), most=1, limit=16 * KIBI, where=where)
@@ -83,6 +84,11 @@ def _read(pem: bytes) -> Request:
         raise SigningRefused("request-unreadable", "is not a certificate request in PEM, or is damaged") from error
     if not isinstance(public, EllipticCurvePublicKey | RSAPublicKey):
         raise SigningRefused("key-kind", f"asks for a key of kind {key_kind(public)}; allowed: EC and RSA keys")
+    spki = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if spki not in request.tbs_certrequest_bytes:
+        # The certificate would be for another form of the key, which its holder's tools may not take for theirs.
+        what = "has its key in a form that no certificate here has; allowed: rsaEncryption, or an uncompressed point of a named curve"
+        raise SigningRefused("request-key-form", what)
     if len(names) > MOST_NAMES:
         raise SigningRefused("request-names-too-many", f"asks for {len(names):,} names; allowed: {MOST_NAMES}")
     _check_signature(request)

@@ -250,8 +250,16 @@ class Reader:
                 self._run.known_keys.claim(relation.counterpart.name, "ca", certificate_key(certificate)[1])
         if "jws.pem" in files and kept.get("jws.pem") != files["jws.pem"]:
             self._run.known_keys.claim(relation.counterpart.name, "jws", public_digest(read_public_key(files["jws.pem"], where="jws.pem")))
+        if "server.pem" in files and kept.get("server.pem") != files["server.pem"]:
+            self._claim_server_key(relation.counterpart.name, files["server.pem"])
         if "endpoints.json" in files:
             compare_endpoints(self._run, relation, files["endpoints.json"])
+
+    def _claim_server_key(self, name: str, pem: bytes) -> None:
+        """The signing policy then refuses a request for a client certificate with this key."""
+        digest = certificate_key(received_certificate(pem, where="server.pem"))[1]
+        if self._run.known_keys.owner(digest) is None:
+            self._run.known_keys.claim(name, "server", digest)
 
     def _end_replaced(self, relation: Relation, path: str) -> None:
         """As where this side signs: a key that a person has permitted to be replaced may be known to others."""
