@@ -36,7 +36,7 @@ ADDRESSES, EACH = 17, 500
 """Addresses of the participant that attacks, and connections from each: more than the process can have."""
 ROUNDS, REQUESTS = 4, 80
 PATIENCE = 10.0
-"""Seconds for one request of somebody else."""
+"""Seconds for one request of another participant."""
 PROXIED = pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxy-protocol"])
 
 
@@ -182,7 +182,7 @@ def of_bluebank() -> list[str]:
 @PROXIED
 @pytest.mark.usefixtures("patient")
 def test_all_addresses_of_one_participant_cannot_shut_the_others_out(bench: Bench, proxied: bool) -> None:  # noqa: FBT001
-    """With and without the attack by turns: nothing is lost, and the slowest of a hundred takes at most twice as long."""
+    """With and without the attack, alternately: nothing is lost, and the slowest of a hundred takes at most twice as long."""
     others = Others(attacked(bench, proxied=proxied))
     for _ in range(ROUNDS):
         others.ask(others.quiet)

@@ -105,7 +105,7 @@ def test_the_record_is_written_when_it_changes_and_by_no_dry_run(scheme: Site) -
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"participants": 7}', b'{"participants": {"greenbank": 7}}', b"\xff"])
-def test_a_record_that_cannot_be_read_gives_nobody_anything(scheme: Site, content: bytes) -> None:
+def test_a_record_that_cannot_be_read_gives_no_one_anything(scheme: Site, content: bytes) -> None:
     scheme.participants["bluebank"]["egress_addresses"] = scheme.participants["greenbank"]["egress_addresses"]
     scheme.path(PATH).write_bytes(content)
     assert described(scheme).broken_names == {"greenbank", "bluebank"}

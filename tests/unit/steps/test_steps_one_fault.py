@@ -86,10 +86,10 @@ def test_an_odd_file_is_its_senders_fault(hub: Site, what: str, file: str, conte
     publish(hub, {**good(), file: content})
     found = hub.run()
     others_go_on(hub, found)
-    told = [finding for finding in found if finding.disposition is Disposition.FAULT]
-    assert all(finding.reason != "unexpected" for finding in told), told
+    reported = [finding for finding in found if finding.disposition is Disposition.FAULT]
+    assert all(finding.reason != "unexpected" for finding in reported), reported
     if file == "client.csr" and what.startswith("version"):
-        assert [(finding.reason, what in finding.detail) for finding in told] == [("request-version", True)]
+        assert [(finding.reason, what in finding.detail) for finding in reported] == [("request-version", True)]
     record_count("odd files of one participant", 1)
 
 
@@ -123,9 +123,9 @@ def test_a_defect_that_one_participant_meets_is_reported_and_the_others_go_on(
     meets(monkeypatch, defect)
     found = hub.run()
     others_go_on(hub, found)
-    (told,) = [finding for finding in found if finding.disposition is Disposition.FAULT]
-    assert told.reason == "unexpected"
-    assert re.fullmatch(rf"{type(defect).__name__} at [a-z_]+\.py:\d+: a defect of this collection\. Report it\.", told.detail)
+    (reported,) = [finding for finding in found if finding.disposition is Disposition.FAULT]
+    assert reported.reason == "unexpected"
+    assert re.fullmatch(rf"{type(defect).__name__} at [a-z_]+\.py:\d+: a defect of this collection\. Report it\.", reported.detail)
     monkeypatch.undo()
     assert [finding for finding in hub.run() if finding.disposition is Disposition.FAULT] == []
 
@@ -134,7 +134,7 @@ def test_a_defect_that_one_participant_meets_is_reported_and_the_others_go_on(
     "end", [LeaseHeld("lost"), OSError(5, "disk"), MemoryError(), KeyboardInterrupt(), SystemExit(1)], ids=lambda end: type(end).__name__
 )
 def test_what_concerns_everybody_ends_the_run(hub: Site, monkeypatch: pytest.MonkeyPatch, end: BaseException) -> None:
-    """The control: these are nobody's fault, and going on would do harm."""
+    """The control: these are no participant's fault, and going on would do harm."""
     publish(hub, good())
     meets(monkeypatch, end)
     with pytest.raises(type(end)):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The line between one participant's fault and the run's end.
 
-Threat: whatever a counterpart sends, and whatever a library makes of it, stops nobody else.
+Threat: whatever a counterpart sends, and whatever a library makes of it, stops no one else.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What each participant has in force that no other may have: addresses, names, hosts, doors. The last runs' record in the state folder.
+"""What each participant has in force that no other may have: addresses, names, hosts, listeners. The last runs' record in the state folder.
 
 Threat: a file that claims what is another's would stop that other's renewals and the revocation of its leaked secret.
 """
@@ -18,7 +18,7 @@ PATH = "journal/claims.json"
 
 
 def read_claims(state: str) -> Claims:
-    """The record of a state folder; empty where there is none or it cannot be read: then nobody has anything before the others."""
+    """The record of a state folder; empty where there is none or it cannot be read: then no one has anything before the others."""
     try:
         found = read_json((Path(state) / PATH).read_bytes())
     except (OSError, ValueError):

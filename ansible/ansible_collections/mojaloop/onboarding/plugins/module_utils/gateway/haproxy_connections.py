@@ -21,7 +21,7 @@ CONNECTIONS = 8000
 SPARED = 1000
 """Connections that the inbound side never takes: calls out and the management socket go on whatever comes in."""
 SHARE = 500
-"""Connections that one participant may hold; all addresses that are nobody's have one share together."""
+"""Connections that one participant may hold; all addresses of no participant have one share together."""
 LOW_SHARE = 16
 """And while more than five sevenths are in use: the rest is kept for those who hold few."""
 HANDSHAKE_SECONDS = 5
@@ -29,7 +29,7 @@ HANDSHAKE_SECONDS = 5
 REQUEST_SECONDS = 10
 """In which a request must be there as a whole, or as much of it as one buffer holds (16 KiB)."""
 OTHERS = "-"
-"""The share of addresses that are nobody's."""
+"""The share of addresses of no participant."""
 
 WHOLE_REQUEST = f"    http-request wait-for-body time {REQUEST_SECONDS}s"
 """Threat: a body that comes byte by byte is never silent for long. What is longer than a buffer counts by its connection alone."""
