@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -47,6 +48,11 @@ STEP_OF_FILE: Mapping[str, str] = {
 """The files that a publication may hold, beside its manifest, and the document step that each carries out."""
 LIMIT_OF_FILE: Mapping[str, int] = {name: LIST_LIMIT if name == LIST else LIMIT for name in (*STEP_OF_FILE, MANIFEST)}
 """Bytes that each file in a publication's folder may have: all are small, but for the list of what a CA has revoked."""
+_BY_ACCIDENT = re.compile(
+    r"\..*|.*~|.*\.(bak|crdownload|filepart|orig|part|partial|sw[op]|te?mp)|~\$.*|#.*#|desktop\.ini|thumbs\.db|icon\r",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Names that no publication has, and that file managers, editors, snapshots and uploads make."""
 _ASK = "Ask its sender to publish again, and over another channel what happened."
 
 
@@ -84,6 +90,8 @@ class Publication:
     manifest: Manifest | None
     signer: x509.Certificate | None = None
     seen: Numbered | None = None
+    aside: tuple[str, ...] = ()
+    """What file managers, editors and uploads left beside the files: no part of the publication."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +136,13 @@ def read_publication(tree: Tree, address: Address, *, plain: bool = False, known
     ``plain``: the sender writes no manifests. ``known``: exchange certificates accepted since first contact; without
     any, the signature is checked against the publication's own ``exchange.pem`` (first contact decides whose that is).
     """
-    files = _read_files(tree, address.folder)
+    files, aside = _read_files(tree, address.folder)
     if not files:
         return None
     data = files.pop(MANIFEST, None)
     if plain:
         _check_names(address.folder, files)
-        return Publication(files, None)
+        return Publication(files, None, aside=aside)
     if data is None:
         raise PublicationRefused("manifest-missing", "has no manifest", where=address.manifest_path, remedy=_ASK)
     manifest = read_manifest(data, address.manifest_path)
@@ -142,7 +150,9 @@ def read_publication(tree: Tree, address: Address, *, plain: bool = False, known
     _check_address(manifest, address)
     _check_digests(manifest, files, address)
     _check_names(address.folder, files)
-    return Publication(files, manifest, signer, _check_sequence(tree, manifest, address)) if known else Publication(files, manifest)
+    if not known:
+        return Publication(files, manifest, aside=aside)
+    return Publication(files, manifest, signer, _check_sequence(tree, manifest, address), aside)
 
 
 def check_sequence(found: Numbered, highest: Numbered, where: str) -> None:
@@ -158,7 +168,7 @@ def check_sequence(found: Numbered, highest: Numbered, where: str) -> None:
 def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication | None:
     """The publication as this key signed it; None when there is none, or it is damaged: it is replaced as a whole."""
     try:
-        files = _read_files(tree, address.folder)
+        files, _aside = _read_files(tree, address.folder)
         manifest = read_manifest(files.pop(MANIFEST, b""), address.manifest_path)
         _check_address(manifest, address)
     except Unavailable:
@@ -170,7 +180,8 @@ def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication |
     return Publication(files if _digests(files) == manifest.files else {}, manifest)
 
 
-def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
+def _read_files(tree: Tree, folder: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The files that count, and the names of those that were left there by accident. Of these a private key is refused all the same."""
     try:
         entries = tree.folder(folder, largest=LIST_LIMIT, most=MOST_FILES)
     except Unavailable:
@@ -180,7 +191,12 @@ def _read_files(tree: Tree, folder: str) -> dict[str, bytes]:
         raise not_plain(folder) from error
     if len(entries) > MOST_FILES:
         raise PublicationRefused("file-name", f"holds more than {MOST_FILES} files", where=folder, remedy=_ASK)
-    return {name: plain_content(entry, f"{folder}/{name}", LIMIT_OF_FILE.get(name, LIMIT)) for name, entry in entries.items()}
+    aside = tuple(sorted(name for name in entries if _BY_ACCIDENT.fullmatch(name)))
+    for name in aside:
+        if entries[name].status.regular and entries[name].status.size <= LIMIT:
+            _check_public(f"{folder}/{shown(name)}", entries[name].read(f"{folder}/{name}") or b"")
+    counting = ((name, entry) for name, entry in entries.items() if name not in aside)
+    return {name: plain_content(entry, f"{folder}/{name}", LIMIT_OF_FILE.get(name, LIMIT)) for name, entry in counting}, aside
 
 
 def _replaced(tree: Tree, folder: str) -> Replaced:

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Protocol
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -168,15 +169,18 @@ def public_pem(public: PublicKey) -> bytes:
 
 
 def read_public_key(pem: bytes, *, where: str, kinds: tuple[str, ...] = ()) -> PublicKey:
-    """A counterpart's public key (SPKI PEM, at most 16 KiB) of one of these kinds (none given: any EC or RSA key).
+    """A counterpart's public key (PEM, at most 16 KiB) of one of these kinds (none given: any EC or RSA key).
+
+    As SubjectPublicKeyInfo, as PKCS#1, or in a certificate, of which nothing else is looked at.
 
     InputRefused with ``unreadable``, ``too-large``, ``too-many``, ``private-key-received``, ``key-kind``, ``rsa-exponent``
     or ``key-weak``.
     """
-    check_input(pem, labels=("PUBLIC KEY",), most=1, limit=16 * KIBI, where=where)
+    check_input(pem, labels=("PUBLIC KEY", "RSA PUBLIC KEY", "CERTIFICATE"), most=1, limit=16 * KIBI, where=where)
     try:
-        public = serialization.load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        certified = b"BEGIN CERTIFICATE" in pem
+        public = x509.load_pem_x509_certificate(pem).public_key() if certified else serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise InputRefused("unreadable", "is not a public key in PEM", where=where) from error
     kind = key_kind(public)
     if not isinstance(public, EllipticCurvePublicKey | RSAPublicKey) or (kinds and kind not in kinds):

@@ -16,18 +16,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .certificates import certificate_pem, read_certificates
 from .keys import public_pem, read_public_key
 
+JWS = "jws.pem"
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _WRITERS: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"CERTIFICATE": lambda pem: certificate_pem(*read_certificates(pem)),
     b"CERTIFICATE REQUEST": lambda pem: x509.load_pem_x509_csr(pem).public_bytes(Encoding.PEM),
     b"NEW CERTIFICATE REQUEST": lambda pem: x509.load_pem_x509_csr(pem).public_bytes(Encoding.PEM),
     b"X509 CRL": lambda pem: x509.load_pem_x509_crl(pem).public_bytes(Encoding.PEM),
-    b"PUBLIC KEY": lambda pem: public_pem(read_public_key(pem, where="")),
 }
 
 
-def written_anew(content: bytes) -> bytes:
-    """A file that was judged and accepted, without anything around what was read; other files than those of this package as they are."""
+def written_anew(name: str, content: bytes) -> bytes:
+    """A file that was judged and accepted, without anything around what was read; other files than those of this package as they are.
+
+    A JWS key is written as a public key (SubjectPublicKeyInfo), in whatever form it was published.
+    """
+    if name == JWS:
+        return public_pem(read_public_key(content, where=name))
     label = _LABEL.search(content)
     write = _WRITERS.get(label.group(1)) if label else None
     return write(content) if write else content

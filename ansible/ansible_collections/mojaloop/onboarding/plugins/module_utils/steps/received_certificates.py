@@ -92,6 +92,8 @@ class Reader:
         address = Address(run.description.environment, counterpart.name, side.name)
         trust = trust_in(run, relation)
         reception = receive(run.tree, address, trust)
+        if reception is not None:
+            self._report_aside(relation, reception.publication.aside, address.folder)
         if reception is None or reception.status is not ContactStatus.ACCEPTED:
             self._not_received(relation, reception)
             return
@@ -107,12 +109,18 @@ class Reader:
         self._report(relation, {file: faults for file, faults in refused.items() if file not in held_back})
         accept(run.tree, address, reception)
         self._await(relation, _expected(run, relation) - set(published))
-        right = {name: written_anew(content) for name, content in files.items() if name not in refused}
+        right = {name: written_anew(name, content) for name, content in files.items() if name not in refused}
         if SEALED in right:
             install_credentials(run, relation, opened_credentials(run, relation, right[SEALED]))
         self._keep(relation, right)
         if "ca.pem" not in refused:
             install_signed(run, relation, right, waiting="ca.pem" in held_back)
+
+    def _report_aside(self, relation: Relation, names: tuple[str, ...], folder: str) -> None:
+        if names:
+            detail = f"{folder}: left aside: {', '.join(ascii(name)[1:-1] for name in names)[:500]}; its sender may remove them"
+            who = relation.counterpart.name
+            self._note(relation, STEP, "publication", "files-left-aside", Disposition.PENDING, pending_on=who, detail=detail)
 
     def _not_received(self, relation: Relation, reception: Reception | None) -> None:
         if reception is None:
