@@ -19,6 +19,7 @@ from ..description.profiles import CertificateRule, Signer
 from .certificates import Chain, certificate_key, extension, is_authority, serial_number, short_name, signed_by
 from .contents import alternative_names, extended_key_usage, host, id_uri, key_usage, renewal_moment, subject
 from .faults import Fault
+from .path_checks import constrained_name, critical_extension, withheld_usage
 from .requests import SOUND_HASHES
 
 _BACKDATE = timedelta(days=1)
@@ -184,6 +185,9 @@ _ISSUED: tuple[Check, ...] = (
     ("certificate-expired", not_ended),
     ("certificate-expires-soon", not_due),
     ("basic-constraints", no_authority),
+    ("critical-extension", lambda seen: critical_extension((seen.certificate, *seen.chain))),
+    ("name-constraints", lambda seen: constrained_name(seen.certificate, seen.chain)),
+    ("authority-usage", lambda seen: withheld_usage(seen.chain, seen.rule.extended_key_usage)),
 )
 OWN: tuple[Check, ...] = (
     *_ISSUED,

@@ -11,6 +11,7 @@ from cryptography import x509
 from .certificates import Chain, certificate_key, extension, short_name, signed_by
 from .contents import renewal_moment
 from .faults import Fault
+from .path_checks import critical_extension
 from .requests import SOUND_HASHES
 
 
@@ -56,6 +57,7 @@ def _authority_checks(
     weak = not is_root and not isinstance(authority.signature_hash_algorithm, SOUND_HASHES)
     return (
         ("authority-not-ca", None if constraints and constraints.ca and signs else "has no right to sign certificates"),
+        ("authority-critical-extension", critical_extension((authority,))),
         ("authority-path-length", f"may have fewer than {below} CAs under it" if short else None),
         ("chain-incomplete", "is not self-signed, and its issuer is not here" if is_root and not signed else None),
         ("chain-order", f"is not signed by {short_name(issuer)}, the next one" if not is_root and not signed else None),
