@@ -510,7 +510,7 @@ def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_nobody(
     found = made.run(now=DUE)
     (told,) = [each for each in found if each.disposition is Disposition.FAULT]
     assert (told.participant, told.side, told.artefact, told.reason) == ("bluebank", "hub", "publication", "unexpected")
-    assert re.fullmatch(rf"{type(error).__name__} at test_steps_revocation\.py:\d+: a defect of this collection\. Report it\.", told.detail)
+    assert re.fullmatch(rf"{type(error).__name__} at received_certificates\.py:\d+: a defect of this collection\. Report it\.", told.detail)
     # Greenbank, which comes after it, is received as ever; bluebank is as soon as it can be judged.
     assert (number(made, RECEIVED), number(made, "store/hub/received/bluebank/crl.pem")) == (2, 1)
     monkeypatch.undo()
