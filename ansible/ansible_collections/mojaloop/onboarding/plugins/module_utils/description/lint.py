@@ -7,7 +7,7 @@ themselves, so it never repeats what the schema has already said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import PurePath
@@ -81,12 +81,14 @@ class SideText:
                 yield f"{path}[{index}]", value
 
 
-def circumstances(hub_file: Checked, installation: frozenset[str] = frozenset()) -> Circumstances:
+def circumstances(
+    hub_file: Checked, installation: frozenset[str] = frozenset(), profiles: Mapping[str, Profile] = PROFILES
+) -> Circumstances:
     """What the participants' rules need to know of the hub's file."""
     values = hub_file.values
     return Circumstances(
         EnvironmentKind(values["kind"]) if "kind" in values else None,
-        PROFILES.get(values.get("profile", "")),
+        profiles.get(values.get("profile", "")),
         values.get("hub", {}).get("id", ""),
         Approval(values.get("approval", "manual")),
         tuple(currency for currency in (values.get("hub", {}).get("ledger") or {}).get("currencies") or () if currency),
@@ -99,9 +101,8 @@ def hub_side(hub_file: Checked) -> SideText:
     return SideText(hub_file, "hub.", hub_file.values.get("hub", {}))
 
 
-def lint_hub(hub_file: Checked) -> list[Problem]:
+def lint_hub(hub_file: Checked, around: Circumstances) -> list[Problem]:
     """Every fault of hub.yml beyond its schema."""
-    around = circumstances(hub_file)
     problems = list(_rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls, _token_host, _client_overlap)))
     if around.exposed and around.approval is Approval.AUTOMATIC:
         problems.append(hub_file.problem("approval", "'automatic'", "manual (automatic approval is for kind: lab)"))

@@ -23,9 +23,9 @@ from .lint_hosts import lint_hosts
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
 from .lint_together import by_file, claims_of, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant, State
-from .profiles import PROFILES
+from .profiles import PROFILES, Profile
 from .schema import HUB_FILE, PARTICIPANT_FILE
-from .spec import Checked, Record, check
+from .spec import Checked, Record, check, nearest
 
 HUB_NAME = "hub.yml"
 PARTICIPANTS_NAME = "participants"
@@ -41,20 +41,21 @@ def default_state(folder: Path, environment: str) -> str:
     return os.path.normpath(Path(folder).absolute() / ".." / ".." / ".state" / environment)
 
 
-def load_description(folder: Path, *, state: str = "", strict: bool = False) -> Description:
+def load_description(folder: Path, *, state: str = "", strict: bool = False, profiles: Mapping[str, Profile] = PROFILES) -> Description:
     """The description in a folder; DescriptionError with every problem when hub.yml is wrong (``strict``: any file).
 
     ``state`` is the state folder that ``{state}`` stands for in paths (default: see ``default_state``). Problems name
-    files below the folder as given.
+    files below the folder as given. ``profiles`` are those that hub.yml may name.
     """
     hub_file = _load(folder / HUB_NAME, HUB_FILE)
     files, strays = _participant_files(folder / PARTICIPANTS_NAME)
     documents = [_load(path, PARTICIPANT_FILE) for path in files]
     hosts_file = read_hosts_file(folder)
-    around = circumstances(hub_file, installation_of(hosts_file))
+    around = circumstances(hub_file, installation_of(hosts_file), profiles)
     hub_problems = [
         *hub_file.problems,
-        *lint_hub(hub_file),
+        *_unknown_profile(hub_file, profiles),
+        *lint_hub(hub_file, around),
         *lint_hub_ledger(hub_side(hub_file), around),
         *_name_of_folder(folder, hub_file),
     ]
@@ -66,7 +67,8 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False) -> 
     problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty, read_claims(place) if place else {})]
     if hub_problems or (strict and problems):
         raise DescriptionError([*hub_problems, *problems])
-    return _description(folder, place, hub_file, documents, by_file(problems), around.installation)
+    assert around.profile is not None  # noqa: S101 -- an unknown one is a problem
+    return _description(folder, place, hub_file, documents, by_file(problems), around.installation, around.profile)
 
 
 def _state_folder(folder: Path, state: str, hub_file: Checked) -> str:
@@ -75,6 +77,11 @@ def _state_folder(folder: Path, state: str, hub_file: Checked) -> str:
         return os.path.normpath(Path(state).absolute())
     environment = hub_file.values.get("environment")
     return default_state(folder, environment) if environment else ""
+
+
+def _unknown_profile(hub_file: Checked, profiles: Mapping[str, Profile]) -> list[Problem]:
+    named = hub_file.values.get("profile")
+    return [] if named is None or named in profiles else [hub_file.problem("profile", shown(named), nearest(named, list(profiles)))]
 
 
 def _load(path: Path, record: Record) -> Checked:
@@ -157,10 +164,10 @@ def _description(
     documents: list[Checked],
     problems: Mapping[str, list[Problem]],
     installation: frozenset[str],
+    profile: Profile,
 ) -> Description:
     values = hub_file.values
     place = str(Path(folder).absolute())
-    profile = PROFILES[values["profile"]]
     roles = tuple(values["defaults"]["roles"])
     right = [document.values for document in documents if document.file not in problems]
     participants: list[Participant] = [

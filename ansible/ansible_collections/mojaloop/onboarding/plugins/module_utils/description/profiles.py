@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from ..document_steps import Phase
+
+JWS = "jws"
+EXCHANGE = "exchange"
+"""Names of rules for keys that the pack itself uses: to verify messages, and to sign and seal publications."""
+
 
 class Signer(StrEnum):
     """Whose CA signs an artefact, seen from its holder."""
@@ -20,7 +26,21 @@ class Signer(StrEnum):
     COUNTERPART = "counterpart"
     SCHEME = "scheme"
     """The hub's CA signs for every side."""
+    DIRECTORY = "directory"
+    """A directory of the scheme, which is no side: a request goes out to it, and a certificate comes in, at the holder's end."""
     SELF = "self"
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The document steps (see ``document_steps.Phase``) of what is done to one kind of certificate, from its key to its use."""
+
+    made: str
+    requested: str
+    signed: str
+    returned: str
+    shared: str
+    installed: str
 
 
 @dataclass(frozen=True)
@@ -45,8 +65,7 @@ class CertificateRule:
     """``server_auth``, ``client_auth``; empty: no such extension."""
     lifetime_days: int
     renew_before_days: int
-    steps: tuple[str, str, str]
-    """Keys of the document steps: made, signed, shared."""
+    phases: Phases
 
 
 @dataclass(frozen=True)
@@ -73,11 +92,17 @@ class Profile:
     resources: tuple[str, ...]
     """FSPIOP resources that roles can name."""
     backdate_seconds: int = 300
+    directory: str = ""
+    """The name of the scheme's directory, where one signs."""
 
     @property
     def skew(self) -> timedelta:
         """How far the clocks of two sides may be apart: certificates begin that much earlier."""
         return timedelta(seconds=self.backdate_seconds)
+
+    def has(self, name: str) -> bool:
+        """Whether this profile has a certificate of this name."""
+        return any(rule.name == name for rule in self.certificates)
 
     def rule(self, name: str) -> CertificateRule:
         """The rule of this certificate; KeyError when the profile has none."""
@@ -99,20 +124,35 @@ _RESOURCES = (
 )  # fmt: skip
 
 
+SERVER_PHASES = Phases(
+    Phase.SERVER_MADE, Phase.SERVER_REQUESTED, Phase.SERVER_MADE, Phase.SERVER_RETURNED, Phase.SERVER_SHARED, Phase.SERVER_MADE
+)
+CLIENT_PHASES = Phases(
+    Phase.CLIENT_REQUESTED,
+    Phase.CLIENT_REQUESTED,
+    Phase.CLIENT_SIGNED,
+    Phase.CLIENT_RETURNED,
+    Phase.CLIENT_RETURNED,
+    Phase.CLIENT_INSTALLED,
+)
+JWS_PHASES = Phases(Phase.JWS_MADE, Phase.JWS_MADE, Phase.JWS_MADE, Phase.JWS_SHARED, Phase.JWS_SHARED, Phase.JWS_INSTALLED)
+EXCHANGE_PHASES = Phases(*(6 * (Phase.EXCHANGE_KEY,)))
+
+
 def _certificates(*, server: Signer, client: Signer, jws: Signer) -> tuple[CertificateRule, ...]:
     """The certificate rows that all Mojaloop profiles share; only who signs differs."""
     signature = ("digital_signature",)
     return (
         CertificateRule(
-            "server", "tls", TLS_KEYS, server, False, "host", "host", signature, ("server_auth",), 365, 90, ("tls-1", "tls-1", "tls-2")
+            "server", "tls", TLS_KEYS, server, False, "host", "host", signature, ("server_auth",), 365, 90, SERVER_PHASES
         ),
         CertificateRule(
-            "client", "tls", TLS_KEYS, client, True, "id", "id", signature, ("client_auth",), 365, 90, ("tls-4", "tls-5", "tls-6")
+            "client", "tls", TLS_KEYS, client, True, "id", "id", signature, ("client_auth",), 365, 90, CLIENT_PHASES
         ),
-        CertificateRule("jws", "jws", JWS_KEYS, jws, False, "id", "id", signature, (), 730, 180, ("jws-1", "jws-1", "jws-2")),
+        CertificateRule("jws", "jws", JWS_KEYS, jws, False, "id", "id", signature, (), 730, 180, JWS_PHASES),
         CertificateRule(
             "exchange", "exchange", EXCHANGE_KEYS, Signer.SELF, False, "id", "id",
-            ("digital_signature", "key_encipherment"), (), 1095, 180, ("tls-2", "tls-2", "tls-2"),
+            ("digital_signature", "key_encipherment"), (), 1095, 180, EXCHANGE_PHASES,
         ),
     )  # fmt: skip
 

@@ -41,6 +41,7 @@ from .texts import (
     NETWORK,
     ORGANISATION,
     OWN_FILE,
+    PROFILE,
     RESOURCES,
     SIDE,
     choice,
@@ -108,7 +109,7 @@ HUB_FILE = Record(
         _FORMAT,
         Field("environment", NAME, "Name of the environment; names its state folder.", required=True),
         Field("kind", choice(*(kind.value for kind in EnvironmentKind)), "What is at stake.", required=True),
-        Field("profile", choice(*PROFILES), "The scheme's rules.", required=True),
+        Field("profile", PROFILE, f"The scheme's rules: {', '.join(PROFILES)}, or a profile of one's own.", required=True),
         Field(
             "approval",
             choice(*(approval.value for approval in Approval)),

@@ -212,7 +212,7 @@ class _Walk:
             else:
                 owners = union.owners(name) if union else ()
                 found = f"a key of kind {' and '.join(owners)}" if owners else "an unknown key"
-                self.refuse(inner.line, place, found, _nearest(name, list(known)))
+                self.refuse(inner.line, place, found, nearest(name, list(known)))
         for each in kind.fields:
             if each.required and each.name not in values:
                 owners = union.owners(each.name) if union else ()
@@ -256,7 +256,7 @@ class _Walk:
             found = f"{shown(value)} instead of text" if isinstance(value, (int, float)) else shown(value)
             return self.refuse(node.line, path, found, f"{allowed(kind)}{_quoting(value)}")
         if kind.choices and value not in kind.choices:
-            return self.refuse(node.line, path, shown(value), kind.allowed or _nearest(value, list(kind.choices)))
+            return self.refuse(node.line, path, shown(value), kind.allowed or nearest(value, list(kind.choices)))
         if len(value) > kind.longest:
             return self.refuse(node.line, path, f"{len(value)} characters", f"at most {kind.longest} characters")
         if kind.pattern and not matcher(kind.pattern).fullmatch(value):
@@ -325,6 +325,7 @@ def _quoting(value: object) -> str:
     return " (write it in quotes)" if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
-def _nearest(word: str, words: list[str]) -> str:
+def nearest(word: str, words: list[str]) -> str:
+    """The allowed words, and the one that was probably meant."""
     near = get_close_matches(word[:60], words, n=1)
     return " | ".join(words) + (f" (did you mean {near[0]}?)" if near else "")

@@ -30,7 +30,7 @@ def _moment(text: str) -> datetime:
 
 def key_kinds(*rules: str) -> tuple[str, ...]:
     """Every key kind that some profile allows in one of these rules."""
-    found = {kind: None for profile in PROFILES.values() for rule in rules for kind in profile.rule(rule).key_kinds}
+    found = {kind: None for profile in PROFILES.values() for rule in profile.certificates if rule.name in rules for kind in rule.key_kinds}
     return tuple(found)
 
 
@@ -47,6 +47,7 @@ NAME = Text("a lower-case letter, then letters, digits and - (at most 30)", r"[a
 ORGANISATION = Text(
     "a name of 1 to 64 printable characters, without {{ {% {#", r"((?!\{[{%#])[^\u0000-\u001f\u007f-\u009f])+", longest=64, parse=_printable
 )
+PROFILE = Text("the name of a profile", r"[a-z][a-z0-9-]{0,38}[a-z0-9]", longest=40)
 COUNTRY = Text("two capital letters", r"[A-Z]{2}", longest=2)
 ADDRESS = Text("an IPv4 or IPv6 address", longest=64, parse=parse_address)
 NETWORK = Text("an IPv4 or IPv6 address or network", longest=64, parse=parse_network)

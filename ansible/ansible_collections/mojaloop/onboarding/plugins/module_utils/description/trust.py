@@ -13,17 +13,27 @@ SELF = ""
 """The issuer of a self-signed certificate."""
 
 
+class Directory(str):
+    """The name of an issuer that is no side: a directory of the scheme, to which each holder hands its requests itself."""
+
+    __slots__ = ()
+
+
+Issuer = str | Directory
+"""Who signs: the side of this name, a directory, or ``SELF``."""
+
+
 @dataclass(frozen=True)
 class Artefact:
     """One certificate that a side must hold.
 
-    ``counterpart`` is empty unless it is made for one counterpart; ``issuer`` is the side whose CA signs it, or ``SELF``.
+    ``counterpart`` is empty unless it is made for one counterpart; ``issuer`` is the side whose CA signs it, a ``Directory``, or ``SELF``.
     """
 
     rule: CertificateRule
     holder: str
     counterpart: str
-    issuer: str
+    issuer: Issuer
 
     @property
     def published(self) -> str:
@@ -53,12 +63,14 @@ def artefacts_of(description: Description, side: Side, counterparts: Iterable[Si
             yield Artefact(rule if issuer else replace(rule, signer=Signer.SELF), side.name, "", issuer)
 
 
-def issuer_of(description: Description, rule: CertificateRule, holder: str, counterpart: str) -> str:
-    """The side that signs. A participant without a CA is signed for by the hub for TLS, and by itself otherwise."""
+def issuer_of(description: Description, rule: CertificateRule, holder: str, counterpart: str) -> Issuer:
+    """Who signs. A participant without a CA is signed for by the hub for TLS, and by itself otherwise."""
     if rule.signer is Signer.COUNTERPART:
         return counterpart if has_authority(description, counterpart) else HUB
     if rule.signer is Signer.SCHEME:
         return HUB
+    if rule.signer is Signer.DIRECTORY:
+        return Directory(description.profile.directory)
     if rule.signer is Signer.OWN and has_authority(description, holder):
         return holder
     return SELF

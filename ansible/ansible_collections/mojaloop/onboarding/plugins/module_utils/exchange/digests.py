@@ -15,6 +15,7 @@ from ..store import layout
 from ..store.tree import Tree
 from .first_contact import first_publication_digest, read_contact
 from .publication import Address, read_publication
+from .published import published_files
 
 SHORT_GROUPS = 5
 """Groups of four hexadecimal digits in the short form: 80 bits, which nobody meets with another key."""
@@ -49,10 +50,11 @@ def exchanged_digest(tree: Tree, description: Description, sender: str, receiver
     """The digest of a publication that stands in the exchange; None when there is none. PublicationRefused when it is damaged."""
     side = description.side(sender)
     plain = getattr(side, "manifest", "") == "none"
-    publication = read_publication(tree, Address(description.environment, sender, receiver), plain=plain)
+    address = Address(description.environment, sender, receiver, published_files(description.profile))
+    publication = read_publication(tree, address, plain=plain)
     if publication is None:
         return None
-    digest = first_publication_digest(publication.files)
+    digest = first_publication_digest(publication.files, address.files)
     return ExchangedDigest(sender, receiver, digest, _standing(tree, description, sender, receiver, digest))
 
 

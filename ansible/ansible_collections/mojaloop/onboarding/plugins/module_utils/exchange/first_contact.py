@@ -31,7 +31,8 @@ from ..pki.requests import read_request
 from ..store.journal import Numbered, SequenceJournal, damaged, find_record, render_record, write_changed
 from ..store.layout import contact_path, seen_path
 from ..store.tree import Tree
-from .publication import EXCHANGE_CERTIFICATE, NEXT_EXCHANGE_CERTIFICATE, Address, Publication, read_publication
+from .publication import Address, Publication, read_publication
+from .published import AUTHORITY, BUILT_IN, EXCHANGE_CERTIFICATE, JWS_KEY, NEXT_EXCHANGE_CERTIFICATE, Form, PublishedFile
 from .refusal import PublicationRefused
 
 
@@ -94,9 +95,9 @@ class Reception:
     """What the counterpart was known by before; None at first contact."""
 
 
-def first_publication_digest(files: Mapping[str, bytes]) -> str:
+def first_publication_digest(files: Mapping[str, bytes], known: Mapping[str, PublishedFile] = BUILT_IN) -> str:
     """``sha256:<hex>`` over the CA certificates, request keys, JWS key and exchange key of a publication (see above)."""
-    lines = sorted(f"{digest}  {what}\n" for what, digest in _identity(files))
+    lines = sorted(f"{digest}  {what}\n" for what, digest in _identity(files, known))
     return "sha256:" + sha256("".join(lines).encode("ascii")).hexdigest()
 
 
@@ -128,7 +129,7 @@ def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:
         return None
     if contact is not None and publication.signer is not None:
         return Reception(publication, ContactStatus.ACCEPTED, contact.digest, provenance="signed", contact=contact)
-    return replace(_judge(publication, trust, contact), contact=contact)
+    return replace(_judge(publication, trust, contact, address), contact=contact)
 
 
 def _read(tree: Tree, address: Address, trust: Trust, known: list[x509.Certificate]) -> Publication | None:
@@ -143,9 +144,10 @@ def _read(tree: Tree, address: Address, trust: Trust, known: list[x509.Certifica
             raise
         end = max(certificate.not_valid_after_utc for certificate in known)
         what = f"is signed by another exchange key of {address.sender} than the one known here, whose certificate ends on {end:%Y-%m-%d}"
+        digest = first_publication_digest(published.files, address.files)
         remedy = (
             f"If {address.sender} has renewed its key, nothing was received here while it announced the new one, or the key was lost: "
-            f"have its digest {first_publication_digest(published.files)} confirmed over another channel, then write it into the "
+            f"have its digest {digest} confirmed over another channel, then write it into the "
             "description as its first publication. If it has not, somebody else wrote this."
         )
         raise PublicationRefused(refusal.reason, what, where=address.manifest_path, remedy=remedy) from refusal
@@ -172,9 +174,9 @@ def accept(tree: Tree, address: Address, reception: Reception) -> bool:
     return changed
 
 
-def _judge(publication: Publication, trust: Trust, contact: Contact | None) -> Reception:
+def _judge(publication: Publication, trust: Trust, contact: Contact | None, address: Address) -> Reception:
     """First contact, or plain files: what a person confirmed decides, and in labs the run itself where nobody did."""
-    digest = first_publication_digest(publication.files)
+    digest = first_publication_digest(publication.files, address.files)
     if contact is not None and contact.digest == digest:
         return Reception(publication, ContactStatus.ACCEPTED, digest, provenance=contact.provenance)
     if trust.first_publication == digest:
@@ -208,19 +210,23 @@ def _contact(digest: str, provenance: str, certificates: list[x509.Certificate])
     return Contact(digest, provenance, tuple(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates))
 
 
-def _identity(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+def _identity(files: Mapping[str, bytes], known: Mapping[str, PublishedFile]) -> Iterator[tuple[str, str]]:
     """What a side is known by, with the SHA-256 (hex) of its DER form."""
-    if "ca.pem" in files:
-        for certificate in _authorities(files["ca.pem"]):
-            yield "ca", sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
-    for name in ("client", "server"):
-        if f"{name}.csr" in files:
-            yield f"{name}-key", public_digest(read_request(files[f"{name}.csr"], where=f"{name}.csr").public_key)
-    if "jws.pem" in files:
-        yield "jws-key", public_digest(read_public_key(files["jws.pem"], where="jws.pem"))
-    if EXCHANGE_CERTIFICATE in files:
-        certificate = received_certificate(files[EXCHANGE_CERTIFICATE], where=EXCHANGE_CERTIFICATE)
-        yield "exchange-key", public_digest(certificate.public_key())
+    for row in known.values():
+        if row.identity and row.name in files:
+            yield from ((row.identity, digest) for digest in _digests(row, files[row.name]))
+
+
+def _digests(row: PublishedFile, content: bytes) -> Iterator[str]:
+    if row.name == AUTHORITY:
+        for certificate in _authorities(content):
+            yield sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    elif row.form is Form.REQUEST:
+        yield public_digest(read_request(content, where=row.name).public_key)
+    elif row.name == JWS_KEY:
+        yield public_digest(read_public_key(content, where=row.name))
+    else:
+        yield public_digest(received_certificate(content, where=row.name).public_key())
 
 
 def _authorities(pem: bytes) -> tuple[x509.Certificate, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from cryptography import x509
@@ -14,40 +14,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from ..description.documents import shown
 from ..errors import StoreError
 from ..pki.certificates import received_certificate
-from ..pki.revocation import LIST, LIST_LIMIT
-from ..store import layout
+from ..pki.revocation import LIST_LIMIT
 from ..store.interface import Unavailable
 from ..store.journal import Numbered, SequenceJournal
 from ..store.layout import publication_folder, published_path, seen_path
 from ..store.tree import Entry, Tree
 from .manifest import LIMIT, MANIFEST, MOST_FILES, Manifest, read_manifest, sign_manifest, verify_manifest
+from .published import BUILT_IN, EXCHANGE_CERTIFICATE, PublishedFile
 from .refusal import PublicationRefused
 
-EXCHANGE_CERTIFICATE = "exchange.pem"
-NEXT_EXCHANGE_CERTIFICATE = "exchange-next.pem"
-"""The certificate of the key that will sign manifests next: announced under the signature of the one in use."""
-OWN_CLIENT = layout.OWN_CLIENT
-"""The certificates with which the sender calls the reader, where the reader did not sign them: in use, then announced."""
-STEP_OF_FILE: Mapping[str, str] = {
-    "ca.pem": "tls-2",
-    LIST: "tls-2",
-    "server.pem": "tls-2",
-    EXCHANGE_CERTIFICATE: "tls-2",
-    NEXT_EXCHANGE_CERTIFICATE: "tls-2",
-    "client.csr": "tls-4",
-    "server.csr": "tls-4",
-    "client.pem": "tls-6",
-    "client-chain.pem": "tls-6",
-    "signed-server.pem": "tls-6",
-    "signed-server-chain.pem": "tls-6",
-    OWN_CLIENT: "tls-6",
-    "jws.pem": "jws-2",
-    "endpoints.json": "endpoints-1",
-    "oauth.p7m": "oauth",
-}
-"""The files that a publication may hold, beside its manifest, and the document step that each carries out."""
-LIMIT_OF_FILE: Mapping[str, int] = {name: LIST_LIMIT if name == LIST else LIMIT for name in (*STEP_OF_FILE, MANIFEST)}
-"""Bytes that each file in a publication's folder may have: all are small, but for the list of what a CA has revoked."""
 _BY_ACCIDENT = re.compile(
     r"\..*|.*~|.*\.(bak|crdownload|filepart|orig|part|partial|sw[op]|te?mp)|~\$.*|#.*#|desktop\.ini|thumbs\.db|icon\r",
     re.IGNORECASE | re.DOTALL,
@@ -63,6 +38,8 @@ class Address:
     environment: str
     sender: str
     receiver: str
+    files: Mapping[str, PublishedFile] = field(default_factory=lambda: BUILT_IN, compare=False, repr=False)
+    """What it may hold."""
 
     def __str__(self) -> str:
         return f"from {self.sender} for {self.receiver} in {self.environment}"
@@ -71,6 +48,10 @@ class Address:
     def folder(self) -> str:
         """Where it stands in the exchange."""
         return publication_folder(self.sender, self.receiver)
+
+    def limit(self, name: str) -> int:
+        """Bytes that a file in its folder may have."""
+        return self.files[name].limit if name in self.files else LIMIT
 
     @property
     def manifest_path(self) -> str:
@@ -107,9 +88,9 @@ def publish(tree: Tree, address: Address, files: Mapping[str, bytes], key: RSAPr
     PublicationRefused when a file may not be published. The sequence number rises above the highest of the journal, the
     exchange and ``sequence_floor``, so that neither an old copy of the journal nor one of the exchange rolls it back.
     """
-    _check_names(address.folder, files)
+    _check_names(address, files)
     for name, content in files.items():
-        _check_size(f"{address.folder}/{name}", len(content), LIMIT_OF_FILE.get(name, LIMIT))
+        _check_size(f"{address.folder}/{name}", len(content), address.limit(name))
         _check_public(f"{address.folder}/{name}", content)
     journal = SequenceJournal(tree)
     path = published_path(address.sender, address.receiver)
@@ -136,12 +117,12 @@ def read_publication(tree: Tree, address: Address, *, plain: bool = False, known
     ``plain``: the sender writes no manifests. ``known``: exchange certificates accepted since first contact; without
     any, the signature is checked against the publication's own ``exchange.pem`` (first contact decides whose that is).
     """
-    files, aside = _read_files(tree, address.folder)
+    files, aside = _read_files(tree, address)
     if not files:
         return None
     data = files.pop(MANIFEST, None)
     if plain:
-        _check_names(address.folder, files)
+        _check_names(address, files)
         return Publication(files, None, aside=aside)
     if data is None:
         raise PublicationRefused("manifest-missing", "has no manifest", where=address.manifest_path, remedy=_ASK)
@@ -149,7 +130,7 @@ def read_publication(tree: Tree, address: Address, *, plain: bool = False, known
     signer = verify_manifest(manifest, _certificates(files, known, address), address.manifest_path)
     _check_address(manifest, address)
     _check_digests(manifest, files, address)
-    _check_names(address.folder, files)
+    _check_names(address, files)
     if not known:
         return Publication(files, manifest, aside=aside)
     return Publication(files, manifest, signer, _check_sequence(tree, manifest, address), aside)
@@ -168,7 +149,7 @@ def check_sequence(found: Numbered, highest: Numbered, where: str) -> None:
 def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication | None:
     """The publication as this key signed it; None when there is none, or it is damaged: it is replaced as a whole."""
     try:
-        files, _aside = _read_files(tree, address.folder)
+        files, _aside = _read_files(tree, address)
         manifest = read_manifest(files.pop(MANIFEST, b""), address.manifest_path)
         _check_address(manifest, address)
     except Unavailable:
@@ -180,8 +161,9 @@ def _standing(tree: Tree, address: Address, key: RSAPrivateKey) -> Publication |
     return Publication(files if _digests(files) == manifest.files else {}, manifest)
 
 
-def _read_files(tree: Tree, folder: str) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def _read_files(tree: Tree, address: Address) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """The files that count, and the names of those that were left there by accident. Of these a private key is refused all the same."""
+    folder = address.folder
     try:
         entries = tree.folder(folder, largest=LIST_LIMIT, most=MOST_FILES)
     except Unavailable:
@@ -196,7 +178,7 @@ def _read_files(tree: Tree, folder: str) -> tuple[dict[str, bytes], tuple[str, .
         if entries[name].status.regular and entries[name].status.size <= LIMIT:
             _check_public(f"{folder}/{shown(name)}", entries[name].read(f"{folder}/{name}") or b"")
     counting = ((name, entry) for name, entry in entries.items() if name not in aside)
-    return {name: plain_content(entry, f"{folder}/{name}", LIMIT_OF_FILE.get(name, LIMIT)) for name, entry in counting}, aside
+    return {name: plain_content(entry, f"{folder}/{name}", address.limit(name)) for name, entry in counting}, aside
 
 
 def _replaced(tree: Tree, folder: str) -> Replaced:
@@ -236,11 +218,11 @@ def _check_public(path: str, content: bytes) -> None:
         raise PublicationRefused("private-key-received", "holds a private key; allowed: public material only", where=path, remedy=remedy)
 
 
-def _check_names(folder: str, names: Iterable[str]) -> None:
+def _check_names(address: Address, names: Iterable[str]) -> None:
     for name in names:
-        if name not in STEP_OF_FILE:
-            what = f"has a name that no publication has; allowed: {', '.join(sorted(STEP_OF_FILE))}"
-            raise PublicationRefused("file-name", what, where=f"{folder}/{shown(name)}", remedy="Its sender removes it.")
+        if name not in address.files:
+            what = f"has a name that no publication has; allowed: {', '.join(sorted(address.files))}"
+            raise PublicationRefused("file-name", what, where=f"{address.folder}/{shown(name)}", remedy="Its sender removes it.")
 
 
 def _certificates(files: Mapping[str, bytes], known: Sequence[x509.Certificate], address: Address) -> Sequence[x509.Certificate]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from cryptography import x509
 
 from ..description.model import HUB, Side
-from ..description.profiles import CertificateRule, Signer
+from ..description.profiles import EXCHANGE, CertificateRule, Signer
 from ..store.tree import Status, Tree
 from .certificate_checks import OWN, RECEIVED, Examined, examine
 from .certificates import CertificateUnreadable, Chain, read_certificate, read_certificates
@@ -63,7 +63,7 @@ def artefact_faults(
     ``received_certificate_faults``, the rest to ``certificate_faults``. An artefact that somebody else signs is in order
     with its key and request alone: what is awaited is no fault of this side. ``prepared``: so is this one, whoever signs.
     """
-    expected = FILES[rule.name]
+    expected = FILES.get(rule.name, FILES[EXCHANGE] if rule.signer is Signer.SELF else _TLS)
     seen, files, unreadable = look(tree, folder, {**expected, **(_PREPARED if prepared else {}), **dict.fromkeys(_records(rule), "")})
     if not any(seen.values()):
         return [Fault("missing", f"{folder} is not there")]
@@ -111,7 +111,7 @@ def look(tree: Tree, folder: str, names: Iterable[str]) -> tuple[dict[str, Statu
 
 
 def _signed_elsewhere(rule: CertificateRule, holder: Side) -> bool:
-    return rule.signer is Signer.COUNTERPART or (rule.signer is Signer.SCHEME and holder.name != HUB)
+    return rule.signer in {Signer.COUNTERPART, Signer.DIRECTORY} or (rule.signer is Signer.SCHEME and holder.name != HUB)
 
 
 def _records(rule: CertificateRule) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ..description.model import HUB, Description, Side, State
+from ..description.profiles import JWS
 from ..document_steps import STEP_KEYS, Phase
 from ..exchange.digests import ExchangedDigest
 from ..findings import Disposition, Finding
@@ -19,6 +20,8 @@ HOST_STEPS = frozenset({*Phase.AUTHORITY_INSTALLED, Phase.CLIENT_INSTALLED, Phas
 LEDGER_STEPS = frozenset({Phase.LEDGER_HUB, Phase.LEDGER_PARTICIPANT})
 """Steps that end in the hub's ledger, where one is described."""
 _HUB_ALONE = frozenset({Phase.AUTHORITY_MADE, Phase.JWS_MADE, Phase.JWS_SHARED, Phase.JWS_RECEIVED, Phase.JWS_INSTALLED})
+JWS_STEPS = frozenset({Phase.JWS_MADE, Phase.JWS_SHARED, Phase.JWS_RECEIVED, Phase.JWS_INSTALLED})
+"""Steps that a profile without JWS has not."""
 _NEEDS = (
     (Phase.SERVER_MADE, Phase.SERVER_SHARED),
     (Phase.JWS_MADE, Phase.JWS_SHARED),
@@ -133,13 +136,16 @@ def summarise(
     hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub) if description.for_the_hub else ())
     ledger = _ledger_steps(description)
     unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS | ({Phase.OAUTH} if description.hub.authorization_server else set())
-    absent_at_hub = frozenset(STEP_KEYS) - _HUB_ALONE - (ledger & {Phase.LEDGER_HUB})
+    unused = frozenset[str]() if description.profile.has(JWS) else JWS_STEPS
+    absent_at_hub = frozenset(STEP_KEYS) - (_HUB_ALONE - unused) - (ledger & {Phase.LEDGER_HUB})
     own = {side.name for side in description.own_sides}
     rows = [_row(HUB, "active", found, shown=None, absent=absent_at_hub, unseen=unasked)] if HUB in own else []
     for participant in description.participants:
         if (wanted and participant.name not in wanted) or not {HUB, participant.name} & own:
             continue
-        absent = (_WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()) | (LEDGER_STEPS - ledger) | {Phase.LEDGER_HUB}
+        absent = (
+            (_WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()) | (LEDGER_STEPS - ledger) | {Phase.LEDGER_HUB} | unused
+        )
         if participant.probe:
             absent |= LEDGER_STEPS
         if participant.state is not State.ACTIVE:
@@ -182,8 +188,9 @@ _WEIGHT = {Disposition.CHANGE: Standing.CHANGED, Disposition.PENDING: Standing.P
 
 def _row(name: str, state: str, findings: list[Finding], *, shown: bool | None, absent: frozenset[str], unseen: frozenset[str]) -> Row:
     standings = {step: Standing.NOT_APPLICABLE if step in absent else Standing.DONE for step in STEP_KEYS}
+    standings.update({finding.step: Standing.NOT_APPLICABLE for finding in findings if finding.step not in standings})
     for finding in findings:
-        if finding.participant == name and finding.step in standings:
+        if finding.participant == name:
             standings[finding.step] = max(standings[finding.step], _WEIGHT[finding.disposition])
     for step, needed in _NEEDS:
         if standings[needed] >= Standing.PENDING and step not in absent:

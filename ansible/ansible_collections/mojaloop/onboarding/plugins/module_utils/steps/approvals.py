@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from ..description.model import HUB
 from ..document_steps import Phase
 from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
-from ..exchange.publication import STEP_OF_FILE
 from ..findings import OPERATOR, Disposition, Finding
 from ..formats import read_json, refuse_newer
 from ..pki.authority import read_chain
@@ -28,8 +27,6 @@ ENDPOINTS = {
 }
 """The fields of ``endpoints.json``: the document step that each is for, and what it is called."""
 _HOST = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-IDENTITY = ("ca.pem", "jws.pem")
-"""What a counterpart is known by. (Its exchange key changes by itself: the old key's signature announces the new one.)"""
 
 
 def tell_contact(run: Run, relation: Relation, reception: Reception) -> None:
@@ -50,14 +47,15 @@ def hold_back(run: Run, relation: Relation, reception: Reception, *, automatic: 
     if automatic or reception.provenance != "signed":
         return set()
     files, held_back = reception.publication.files, set()
-    for file in IDENTITY:
+    # Its exchange key changes by itself: the old key's signature announces the new one.
+    for file in [row.name for row in run.files.values() if row.approved]:
         kept = run.tree.read(f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/{file}")
         if file in files and kept is not None and kept != files[file]:
             approved, published = _identity(file, kept), _identity(file, files[file])
             if not published <= approved:
                 was, now = (", ".join(sorted(digests)) for digests in (approved, published))
-                detail = f"approved: {was}; published: {now}; {_remedy(relation, first_publication_digest(files))}"
-                _await_approval(run, relation, STEP_OF_FILE[file], file, detail)
+                detail = f"approved: {was}; published: {now}; {_remedy(relation, first_publication_digest(files, run.files))}"
+                _await_approval(run, relation, run.files[file].step, file, detail)
                 held_back.add(file)
     return held_back
 

@@ -36,7 +36,7 @@ def sign_requests(run: Run) -> None:
         desk = Desk(run, side)
         for relation in run.relations(side):
             for artefact in run.requests_between(relation.counterpart, side):
-                with run.guarded(relation.participant, artefact.rule.steps[1], side.name, artefact.rule.name):
+                with run.guarded(relation.participant, artefact.rule.phases.signed, side.name, artefact.rule.name):
                     desk.answer(relation, artefact)
                     desk.end_replaced(relation, artefact)
         with run.guarded(side.name, Phase.CLIENT_SIGNED, side.name, "issued"):
@@ -230,7 +230,7 @@ class Desk:
         pending_on: str = "",
         detail: str = "",
     ) -> None:
-        step = artefact.rule.steps[1]
+        step = artefact.rule.phases.signed
         self._run.note(Finding(relation.participant, step, self._side.name, artefact.rule.name, reason, disposition, pending_on, detail))
 
 

@@ -99,7 +99,7 @@ def _put(run: Run, relation: Relation, artefact: Artefact, source: str, certific
 
 
 def _note(run: Run, relation: Relation, artefact: Artefact, fault: Fault, disposition: Disposition, pending_on: str = "") -> None:
-    step = "tls-7" if artefact.rule.per_counterpart else artefact.rule.steps[0]
+    step = artefact.rule.phases.installed
     run.note(Finding(relation.participant, step, artefact.holder, artefact.label, fault.reason, disposition, pending_on, fault.detail))
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from ..description.model import HUB, Side
-from ..description.trust import SELF, Artefact, artefacts_of
+from ..description.trust import SELF, Artefact, Directory, artefacts_of
 from ..document_steps import Phase
 from ..findings import Disposition, Finding
 from ..pki.artefacts import folder_faults
@@ -94,7 +94,7 @@ class Workshop:
             holds |= {"ca"} if usable and side.ca.kind in {"internal", "imported"} else set()
         for artefact in artefacts_of(run.description, side, run.counterparts(side)):
             if artefact.issuer != side.name or usable:
-                with run.guarded(artefact.counterpart or side.name, artefact.rule.steps[0], side.name, artefact.label):
+                with run.guarded(artefact.counterpart or side.name, artefact.rule.phases.made, side.name, artefact.label):
                     self._keep(artefact)
                     holds.add(artefact.label)
         # After the artefacts: killed in between, the next run sees them and notes it.
@@ -116,6 +116,16 @@ class Workshop:
             self._make(piece)
         else:
             self._finish_switch(piece)
+        if isinstance(artefact.issuer, Directory):
+            self._await_directory(artefact, piece)
+
+    def _await_directory(self, artefact: Artefact, piece: Piece) -> None:
+        """The holder hands its request to the directory itself, which is no side and reads no exchange."""
+        tree = self._run.tree
+        folder = next((each for each in (piece.upcoming, piece.folder) if tree.status(f"{each}/request.pem") is not None), "")
+        if folder and tree.status(f"{folder}/certificate.pem") is None:
+            detail = f"hand {folder}/request.pem to it, and put certificate.pem and chain.pem beside that file"
+            self._note(artefact, Fault("awaiting-signature", detail), Disposition.PENDING, artefact.issuer)
 
     def _finish_switch(self, piece: Piece) -> None:
         """Remove what was prepared, where a run was killed after it had put it in its place: or it would be announced on."""
@@ -280,7 +290,7 @@ class Workshop:
         return restore_or_replace(f"{side}/{artefact.label}", fault)
 
     def _note(self, artefact: Artefact, fault: Fault, disposition: Disposition = Disposition.CHANGE, pending_on: str = "") -> None:
-        side, step = self._side.name, artefact.rule.steps[0]
+        side, step = self._side.name, artefact.rule.phases.made
         who = artefact.counterpart if side == HUB and artefact.counterpart else side
         self._run.note(Finding(who, step, side, artefact.label, fault.reason, disposition, pending_on, fault.detail))
 

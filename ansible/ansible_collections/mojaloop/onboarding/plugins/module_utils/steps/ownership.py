@@ -8,7 +8,7 @@ from collections.abc import Collection
 from ..description.model import HUB
 from ..document_steps import Phase
 from ..errors import OnboardingError
-from ..exchange.publication import EXCHANGE_CERTIFICATE
+from ..exchange.published import EXCHANGE_CERTIFICATE
 from ..findings import Disposition, Finding
 from ..store import layout
 from ..store.tree import Tree

@@ -12,7 +12,17 @@ from ..description.trust import has_authority, issuer_of
 from ..document_steps import Phase
 from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
-from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, STEP_OF_FILE, Address, publish
+from ..exchange.publication import publish
+from ..exchange.published import (
+    AUTHORITY,
+    CREDENTIALS,
+    ENDPOINTS,
+    EXCHANGE_CERTIFICATE,
+    JWS_KEY,
+    NEXT_EXCHANGE_CERTIFICATE,
+    Form,
+    PublishedFile,
+)
 from ..findings import Finding
 from ..pki.certificates import CertificateUnreadable, read_certificate
 from ..pki.keys import read_own_key
@@ -20,6 +30,8 @@ from ..pki.revocation import LIST
 from ..store import layout
 from .jws_keys import hub_keys
 from .run import Relation, Run, rekey_switch
+
+_NONE = PublishedFile("", "")
 
 
 def publish_all(run: Run) -> None:
@@ -44,17 +56,17 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
     authority = has_authority(run.description, side.name)
     own_server = issuer_of(run.description, run.description.profile.rule("server"), side.name, HUB) != counterpart.name
     found = {
-        "ca.pem": run.tree.read(f"{store(side.name, 'ca')}/chain.pem") if authority else None,
+        AUTHORITY: run.tree.read(f"{store(side.name, 'ca')}/chain.pem") if authority else None,
         # Optional: a side whose CA is offline, or that does without this pack, sends none.
         LIST: run.tree.read(layout.own_list_path(side.name)) if authority else None,
         # A reader that signed it has it already.
         "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem") if own_server else None,
-        "exchange.pem": run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
+        EXCHANGE_CERTIFICATE: run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
         NEXT_EXCHANGE_CERTIFICATE: run.tree.read(f"{layout.upcoming_folder(side.name, 'exchange')}/certificate.pem"),
-        OWN_CLIENT: None if has_authority(run.description, counterpart.name) else _own_client(run, side, counterpart),
-        "jws.pem": run.tree.read(f"{store(side.name, 'jws')}/public.pem"),
-        "endpoints.json": _endpoints(side),
-        "oauth.p7m": run.tree.read(layout.sealed_credentials_path(counterpart.name)) if side.name == HUB else None,
+        layout.OWN_CLIENT: None if has_authority(run.description, counterpart.name) else _own_client(run, side, counterpart),
+        JWS_KEY: run.tree.read(f"{store(side.name, 'jws')}/public.pem"),
+        ENDPOINTS: _endpoints(side),
+        CREDENTIALS: run.tree.read(layout.sealed_credentials_path(counterpart.name)) if side.name == HUB else None,
     }
     for artefact in run.requests_between(side, counterpart):
         folder = store(side.name, artefact.rule.name, artefact.counterpart)
@@ -64,8 +76,11 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
         signed = run.tree.read(layout.issued_path(side.name, counterpart.name, artefact.rule.name))
         if signed is not None and _readable(signed):
             found[f"{artefact.published}.pem"] = signed
-            found[f"{artefact.published}-chain.pem"] = found["ca.pem"]
-    return {name: content for name, content in found.items() if content is not None}
+            found[f"{artefact.published}-chain.pem"] = found[AUTHORITY]
+    for rule in run.description.profile.certificates:
+        if run.files.get(f"{rule.name}.pem", _NONE).form is Form.CERTIFICATE and not rule.per_counterpart:
+            found[f"{rule.name}.pem"] = run.tree.read(f"{store(side.name, rule.name)}/certificate.pem")
+    return {name: content for name, content in found.items() if content is not None and name in run.files}
 
 
 def _own_client(run: Run, side: Side, counterpart: Side) -> bytes | None:
@@ -100,7 +115,7 @@ def exchange_key(run: Run, side: str) -> RSAPrivateKey:
 def _publish(run: Run, relation: Relation) -> None:
     side, counterpart = relation.side, relation.counterpart
     files = publication_files(run, side, counterpart)
-    address = Address(run.description.environment, side.name, counterpart.name)
+    address = run.address(side.name, counterpart.name)
     replaced = publish(run.tree, address, files, exchange_key(run, side.name))
     if replaced is None:
         return
@@ -109,7 +124,9 @@ def _publish(run: Run, relation: Relation) -> None:
     found += [(name, "publication-differs") for name in files if before.get(name, files[name]) != files[name]]
     found += [(name, "publication-unwanted") for name in before if name not in files]
     for name, reason in sorted(found or [("manifest.json", "publication-differs")]):
-        run.note(Finding(relation.participant, STEP_OF_FILE.get(name, Phase.PUBLICATION_MADE), side.name, name, reason))
+        run.note(
+            Finding(relation.participant, run.files[name].step if name in run.files else Phase.PUBLICATION_MADE, side.name, name, reason)
+        )
 
 
 def _publish_list(run: Run) -> None:

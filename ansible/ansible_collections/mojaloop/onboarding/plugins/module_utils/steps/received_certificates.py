@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 from cryptography import x509
 
 from ..description.model import HUB, Approval, Side
+from ..description.profiles import JWS
 from ..description.trust import has_authority, issuer_of
 from ..document_steps import Phase
 from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
-from ..exchange.publication import NEXT_EXCHANGE_CERTIFICATE, OWN_CLIENT, STEP_OF_FILE, Address
+from ..exchange.published import ENDPOINTS, Form, PublishedFile
 from ..exchange.refusal import PublicationRefused
 from ..findings import Disposition, Finding
 from ..pki.authority import CHAIN_LIMIT, LONGEST_CHAIN, read_chain
@@ -49,20 +49,16 @@ from .run import Relation, Run
 STEP = Phase.PUBLICATION_RECEIVED
 
 
-FORMS: Mapping[str, Callable[[bytes], object]] = {
-    NEXT_EXCHANGE_CERTIFICATE: partial(received_certificate, where=NEXT_EXCHANGE_CERTIFICATE),
-    "client.csr": partial(read_request, where="client.csr"),
-    "server.csr": partial(read_request, where="server.csr"),
-    "client.pem": partial(received_certificate, where="client.pem"),
-    "signed-server.pem": partial(received_certificate, where="signed-server.pem"),
-    "endpoints.json": read_endpoints,
-    "client-chain.pem": partial(check_input, labels=("CERTIFICATE",), most=LONGEST_CHAIN, limit=CHAIN_LIMIT, where="client-chain.pem"),
-    "signed-server-chain.pem": partial(
-        check_input, labels=("CERTIFICATE",), most=LONGEST_CHAIN, limit=CHAIN_LIMIT, where="signed-server-chain.pem"
-    ),
-    SEALED: check_sealed,
-}
-"""What a file must at least be to be kept, where it is judged later: nothing else of a counterpart's gets into a store."""
+def check_form(row: PublishedFile, content: bytes) -> None:
+    """What a file must at least be to be kept, where it is judged later: nothing else of a counterpart's gets into a store."""
+    if row.form is Form.CERTIFICATE:
+        received_certificate(content, where=row.name)
+    elif row.form is Form.REQUEST:
+        read_request(content, where=row.name)
+    elif row.form is Form.CHAIN:
+        check_input(content, labels=("CERTIFICATE",), most=LONGEST_CHAIN, limit=CHAIN_LIMIT, where=row.name)
+    elif row.name == ENDPOINTS:
+        read_endpoints(content)
 
 
 def receive_all(run: Run) -> None:
@@ -73,8 +69,9 @@ def receive_all(run: Run) -> None:
         for relation in run.relations(side):
             with run.guarded(relation.participant, STEP, side.name, "publication"):
                 reader.receive(relation)
-        with run.guarded(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys"):
-            jws_keys.keep(side)
+        if run.description.profile.has(JWS):
+            with run.guarded(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys"):
+                jws_keys.keep(side)
 
 
 class Reader:
@@ -89,7 +86,7 @@ class Reader:
     def receive(self, relation: Relation) -> None:
         """Judge one publication; keep what is right, report what is not, and install what was signed for this side."""
         run, side, counterpart = self._run, relation.side, relation.counterpart
-        address = Address(run.description.environment, counterpart.name, side.name)
+        address = run.address(counterpart.name, side.name)
         trust = trust_in(run, relation)
         reception = receive(run.tree, address, trust)
         if reception is not None:
@@ -130,15 +127,15 @@ class Reader:
 
     def _judge(self, relation: Relation, files: Mapping[str, bytes]) -> dict[str, list[Fault]]:
         """The faults of each file that must not be kept."""
-        judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key, OWN_CLIENT: self._callers}
+        judges = {"ca.pem": self._authority, "server.pem": self._server, "jws.pem": self._jws_key, layout.OWN_CLIENT: self._callers}
         judges |= {SEALED: self._credentials, LIST: self._revocations}
         found: dict[str, list[Fault]] = {}
         for file in files:
             try:
                 if file in judges:
                     found[file] = judges[file](relation, files)
-                elif file in FORMS:
-                    FORMS[file](files[file])
+                else:
+                    check_form(self._run.files[file], files[file])
             except (InputRefused, PublicationRefused, SigningRefused) as refusal:
                 found[file] = [Fault(refusal.reason, refusal.what, file)]
         return {file: faults for file, faults in found.items() if faults}
@@ -196,22 +193,22 @@ class Reader:
         run, counterpart = self._run, relation.counterpart
         if has_authority(run.description, relation.side.name):
             return [Fault("file-unwanted", "is for sides without a CA of their own")]
-        check_input(files[OWN_CLIENT], labels=("CERTIFICATE",), most=2, limit=CHAIN_LIMIT, where=OWN_CLIENT)
+        check_input(files[layout.OWN_CLIENT], labels=("CERTIFICATE",), most=2, limit=CHAIN_LIMIT, where=layout.OWN_CLIENT)
         chain = read_chain(files["ca.pem"], where="ca.pem") if "ca.pem" in files else ()
         rule, now, kept = run.description.profile.rule("client"), run.now, self._kept_callers(relation)
         found = [
             (fault, fault.reason in NAMES and certificate in kept)
-            for certificate in read_certificates(files[OWN_CLIENT])
+            for certificate in read_certificates(files[layout.OWN_CLIENT])
             for fault in certificate_faults(certificate, rule=rule, holder=counterpart, chain=chain, now=now)
             if fault.reason != NOT_SERIOUS
         ]
         outdated = (replace(fault, detail=f"{fault.detail}: as described before") for fault, named_before in found if named_before)
-        self._tell(relation, OWN_CLIENT, outdated)
+        self._tell(relation, layout.OWN_CLIENT, outdated)
         return [fault for fault, named_before in found if not named_before]
 
     def _kept_callers(self, relation: Relation) -> Chain:
         """The certificates with which the counterpart may call as it is; none where the copy is damaged: it is replaced."""
-        pem = self._run.tree.read(f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/{OWN_CLIENT}")
+        pem = self._run.tree.read(f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/{layout.OWN_CLIENT}")
         with suppress(CertificateUnreadable):
             return () if pem is None else read_certificates(pem)
         return ()
@@ -242,12 +239,12 @@ class Reader:
         kept = contents(self._run.tree, folder)
         for name, content in sorted(files.items()):
             if kept.get(name) != content:
-                step = STEP if name == "ca.pem" else STEP_OF_FILE[name]
+                step = STEP if name == "ca.pem" else self._run.files[name].step
                 self._note(relation, step, f"received/{name}", "replaced" if name in kept else "not-installed")
         if kept != {**kept, **files}:
             # As where this side signs: the one before stays known, so that its door accepts both for a while.
-            replaced = OWN_CLIENT in files and OWN_CLIENT in kept and files[OWN_CLIENT] != kept[OWN_CLIENT]
-            before = {layout.PREVIOUS_OWN_CLIENT: kept[OWN_CLIENT]} if replaced else {}
+            replaced = layout.OWN_CLIENT in files and layout.OWN_CLIENT in kept and files[layout.OWN_CLIENT] != kept[layout.OWN_CLIENT]
+            before = {layout.PREVIOUS_OWN_CLIENT: kept[layout.OWN_CLIENT]} if replaced else {}
             self._run.tree.write_folder(folder, {**kept, **files, **before})
         self._end_replaced(relation, f"{folder}/{layout.PREVIOUS_OWN_CLIENT}")
         if "ca.pem" in files:
@@ -273,13 +270,13 @@ class Reader:
         """As where this side signs: a key that a person has permitted to be replaced may be known to others."""
         permitted = f"{relation.counterpart.name}/client/{relation.side.name}" in self._run.rekey
         if permitted and self._run.tree.status(path) is not None:
-            self._note(relation, STEP_OF_FILE[OWN_CLIENT], f"received/{layout.PREVIOUS_OWN_CLIENT}", "certificate-withdrawn")
+            self._note(relation, self._run.files[layout.OWN_CLIENT].step, f"received/{layout.PREVIOUS_OWN_CLIENT}", "certificate-withdrawn")
             self._run.tree.remove(path)
 
     def _await(self, relation: Relation, files: Iterable[str]) -> None:
         who = relation.counterpart.name
         for file in sorted(files):
-            self._note(relation, STEP_OF_FILE[file], file, "awaiting-counterpart", Disposition.PENDING, pending_on=who)
+            self._note(relation, self._run.files[file].step, file, "awaiting-counterpart", Disposition.PENDING, pending_on=who)
 
     def _report(self, relation: Relation, refused: Mapping[str, list[Fault]]) -> None:
         folder = layout.publication_folder(relation.counterpart.name, relation.side.name)
@@ -291,7 +288,7 @@ class Reader:
                 disposition, who = (Disposition.PENDING, relation.counterpart.name) if late else (Disposition.FAULT, "")
                 asked = f", which the description names now; {who} must publish a certificate for it" if outdated else ""
                 detail = f"{folder}/{file}: {fault.detail}{asked}"
-                self._note(relation, STEP_OF_FILE[file], file, fault.reason, disposition, pending_on=who, detail=detail)
+                self._note(relation, self._run.files[file].step, file, fault.reason, disposition, pending_on=who, detail=detail)
 
     def _outdated(self, relation: Relation) -> bool:
         """Whether the server certificate that was kept does not name the described host either: the description has changed since."""
@@ -308,7 +305,7 @@ class Reader:
     def _tell(self, relation: Relation, file: str, faults: Iterable[Fault]) -> None:
         who = relation.counterpart.name
         for fault in faults:
-            self._note(relation, STEP_OF_FILE[file], file, fault.reason, Disposition.PENDING, pending_on=who, detail=fault.detail)
+            self._note(relation, self._run.files[file].step, file, fault.reason, Disposition.PENDING, pending_on=who, detail=fault.detail)
 
     def _note(
         self,
@@ -348,11 +345,12 @@ def _exchange_certificate(run: Run, side: str) -> x509.Certificate | None:
 def _expected(run: Run, relation: Relation) -> set[str]:
     """What must be published for this side to go on."""
     side, counterpart = relation.side, relation.counterpart
-    names = {"jws.pem", "exchange.pem"} if counterpart.name == HUB else {"jws.pem"}
+    names = {"exchange.pem"} if counterpart.name == HUB else set()
+    names |= {"jws.pem"} if run.description.profile.has(JWS) else set()
     if has_authority(run.description, counterpart.name):
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}
     if not has_authority(run.description, side.name) and side.endpoint is not None:
-        names.add(OWN_CLIENT)
+        names.add(layout.OWN_CLIENT)
     by_pack = counterpart.ca.kind not in {"none", "offline"}
     if by_pack and run.tree.status(f"{layout.received_folder(side.name, counterpart.name)}/{LIST}") is not None:
         # Nobody must publish one. Who has, goes on: else the last one would be believed for ever. Who has no CA any more, or one

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,8 @@ from ..description.building import OWN_FILES
 from ..description.model import HUB, Description, EnvironmentKind, Participant, Side, State
 from ..description.trust import Artefact, counterparts_of, requests_between
 from ..errors import DescriptionError, Problem
+from ..exchange.publication import Address
+from ..exchange.published import PublishedFile, published_files
 from ..findings import Disposition, Finding
 from ..guarding import guarded
 from ..pki.certificates import Chain
@@ -100,6 +102,15 @@ class Run:
         profile = self.description.profile
         policy = f"{profile.name} {profile.version}"
         return IssuingJournal(self.tree, Issuance(issuer, holder, artefact, why, policy, key, provenance, self.now.isoformat()))
+
+    @property
+    def files(self) -> Mapping[str, PublishedFile]:
+        """What sides publish to each other by the profile."""
+        return published_files(self.description.profile)
+
+    def address(self, sender: str, receiver: str) -> Address:
+        """The publication of one side for another."""
+        return Address(self.description.environment, sender, receiver, self.files)
 
     def own_sides(self) -> Iterator[Side]:
         """The sides carried out here: the hub first, then the chosen participants in order."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ..description.claims import PATH, read_claims, written_claims
 from ..description.loading import load_description
 from ..description.model import HUB, Description
+from ..description.profiles import PROFILES, Profile
 from ..document_steps import Phase
 from ..errors import StoreError
 from ..findings import Disposition, Finding, changes, faults
@@ -34,7 +35,8 @@ MOST_PASSES = 8
 class Request:
     """What one call asks for; folders as paths on this machine.
 
-    ``plan`` is a private folder in which check mode keeps what it would make, for the later calls of one playbook.
+    ``plan`` is a private folder in which check mode keeps what it would make, for the later calls of one playbook;
+    ``profiles`` are those that the description may name.
     """
 
     description: str
@@ -45,10 +47,11 @@ class Request:
     check: bool = False
     now: datetime | None = None
     plan: str = ""
+    profiles: Mapping[str, Profile] = field(default_factory=lambda: PROFILES, compare=False, repr=False)
 
     def load(self) -> Description:
         """The description this request is about."""
-        return load_description(Path(self.description), state=self.state)
+        return load_description(Path(self.description), state=self.state, profiles=self.profiles)
 
 
 @dataclass(frozen=True)

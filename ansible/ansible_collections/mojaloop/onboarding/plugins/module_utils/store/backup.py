@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import StoreError, printable
-from ..exchange.publication import LIMIT_OF_FILE
+from ..exchange.published import LIMIT_OF_FILE
 from .archive import Inputs, pack, unpack
 from .files import DEEPEST, STAGE, discard, settle, staging, sync
 from .layout import LEASE_FOLDER
