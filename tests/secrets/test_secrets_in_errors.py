@@ -19,7 +19,7 @@ import yaml
 from support.leaks import Secrets, search, search_state
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main import main
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth import client
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.rfc7591 import client
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request, run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import TABLE
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import PREVIOUS, registration_path

@@ -260,3 +260,14 @@ def test_participant_without_a_ca_is_trusted_by_the_hubs(world: World) -> None:
     model = world.model("hub", replace(world.description, participants=changed))
     red = next(destination for destination in model.outbound.destinations if destination.participant == "redbank")
     assert red.trusted.strip() == world.authorities["hub"].pem.strip()
+
+
+def test_where_tls_ends_in_the_authorization_server_the_gateway_asks_it_for_no_token(world: World) -> None:
+    server = world.description.hub.authorization_server
+    assert server is not None
+    assert (inbound := world.model().inbound) is not None
+    assert inbound.token_endpoint is not None
+    hub = replace(world.description.hub, authorization_server=replace(server, client_certificate="tls"))
+    world.description = replace(world.description, hub=hub)
+    assert (changed := world.model().inbound) is not None
+    assert (changed.token_endpoint, changed.tokens) == (None, inbound.tokens)

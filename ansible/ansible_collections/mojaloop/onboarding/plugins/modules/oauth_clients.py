@@ -9,9 +9,12 @@ module: oauth_clients
 short_description: Registers each participant's OAuth client
 version_added: "0.1.0"
 description:
-  - Keeps one client for each participant at the authorization server (RFC 7591 and RFC 7592), with the roles of the description.
-  - Replaces a client when it is C(client_days) old or a person ordered it (C(oauth) in the participant's file). The new credentials are
-    handed over after every gateway of the hub was seen to accept the new client; the earlier one still works for
+  - Keeps one client for each participant at the authorization server, with the roles of the description. The server is one with
+    dynamic registration (RFC 7591 and RFC 7592) or a realm of Keycloak (C(authorization_server.kind)).
+  - At Keycloak a client stays for good and its secret is replaced within it; the earlier secret works for C(client_overlap_days) where
+    the server runs with its feature client-secret-rotation. Suspended participants lose their sessions and get no token.
+  - With RFC 7591 it replaces a client when it is C(client_days) old or a person ordered it (C(oauth) in the participant's file). The
+    new credentials are handed over after every gateway of the hub was seen to accept the new client; the earlier one still works for
     C(client_overlap_days).
   - The secret goes to the managed participant's store at once; anybody else gets it encrypted to its exchange key only.
   - Follows the signing keys of the authorization server.

@@ -22,6 +22,7 @@ from .model import (
     Hub,
     HubServices,
     KeyChoices,
+    KeycloakServer,
     Ledger,
     Listener,
     NftablesFirewall,
@@ -39,13 +40,13 @@ Values = dict[str, Any]
 
 _GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway}
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
-_SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server}
+_SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer}
 _CONNECTORS: dict[str, type[Connector]] = {"direct": Connector, "sdk": SdkConnector}
 _TRANSPORTS: dict[str, type[Transport]] = {"local": Transport}
 """The class of each kind (``systems`` has its keys)."""
 
 _CA_PATHS = ("certificate_file", "chain_file", "key_file", "offline_folder")
-_SERVER_PATHS = ("ca_file", "initial_access_token_file")
+_SERVER_PATHS = ("ca_file", "initial_access_token_file", "admin_secret_file")
 _STATE = "{state}/"
 OWN_FILES = "participants-files"
 """Folder of the description with one folder for each participant: the only files that a participant's file may name."""

@@ -178,6 +178,9 @@ class AuthorizationServer:
     audience: str
     ca_file: str
     certificate_bound_tokens: bool = True
+    client_certificate: str = "header"
+    """How the server gets a caller's certificate. ``header``: participants ask at the hub's gateway, which passes it on in the header
+    ``x-client-certificate``. ``tls``: they ask at ``token_endpoint`` themselves, and TLS ends in the server."""
     client_days: int = 0
     """Days after which a participant's client is replaced; 0: never by age."""
     client_overlap_days: int = 7
@@ -187,6 +190,11 @@ class AuthorizationServer:
     def urls(self) -> tuple[str, ...]:
         """Every URL of the server that the hub's side calls."""
         return (self.issuer, self.token_endpoint, self.jwks_url)
+
+    @property
+    def registry_url(self) -> str:
+        """Where its clients are kept: with the issuer it says which server one is registered at."""
+        return self.issuer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +208,40 @@ class Rfc7591Server(AuthorizationServer):
     def urls(self) -> tuple[str, ...]:
         """See the base."""
         return (*super().urls, self.registration_url)
+
+    @property
+    def registry_url(self) -> str:
+        """See the base."""
+        return self.registration_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeycloakServer(AuthorizationServer):
+    """A realm of Keycloak. ``admin_client_id`` of ``admin_realm`` administers it, with the secret in ``admin_secret_file``."""
+
+    admin_url: str
+    admin_client_id: str
+    admin_secret_file: str
+    realm: str = "dfsps"
+    admin_realm: str = ""
+    """Empty: ``realm`` itself."""
+    resource_client: str = "fspiop"
+    """The client whose roles are the API's resources."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """See the base."""
+        return (*super().urls, self.admin_url)
+
+    @property
+    def registry_url(self) -> str:
+        """See the base."""
+        return f"{self.base_url}/admin/realms/{self.realm}"
+
+    @property
+    def base_url(self) -> str:
+        """What the paths of its APIs are appended to."""
+        return self.admin_url.rstrip("/")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from .model import (
     Gateway,
     HaproxyGateway,
     HubServices,
+    KeycloakServer,
     Ledger,
     NftablesFirewall,
     Oracle,
@@ -32,6 +33,7 @@ from .texts import (
     LEDGER_NAME,
     LOG,
     MODEL_NAME,
+    NAME,
     NETWORK,
     REMOTE_PATH,
     URL,
@@ -138,6 +140,22 @@ AUTHORIZATION_SERVER = Variant(
                 Field("initial_access_token_file", FILE, "File with the token that permits registration.", required=True),
             ),
         ),
+        "keycloak": Record(
+            "A realm of Keycloak 26 or later, by its admin REST API.",
+            (
+                Field("admin_url", URL, "Where its admin API is, without /admin.", required=True),
+                Field("admin_client_id", AUDIENCE, "The client that administers the realm.", required=True),
+                Field("admin_secret_file", FILE, "File with the secret of that client.", required=True),
+                Field("admin_realm", NAME, "Realm of that client, where it is another one, such as master."),
+                Field("realm", NAME, "Realm of the participants' clients; made where it is missing.", default=KeycloakServer.realm),
+                Field(
+                    "resource_client",
+                    NAME,
+                    "The client whose roles are the API's resources.",
+                    default=KeycloakServer.resource_client,
+                ),
+            ),
+        ),
     },
     common=(
         Field("issuer", URL, "Its issuer identifier, letter by letter.", required=True),
@@ -150,6 +168,13 @@ AUTHORIZATION_SERVER = Variant(
             Flag(),
             "Whether tokens are bound to the client certificate (RFC 8705).",
             default=AuthorizationServer.certificate_bound_tokens,
+        ),
+        Field(
+            "client_certificate",
+            choice("header", "tls"),
+            "How the server gets a caller's certificate. header: participants ask for tokens at the hub's gateway, which passes it on as "
+            "x-client-certificate (the server takes that header from the gateway only). tls: they ask at token_endpoint, where TLS ends.",
+            default=AuthorizationServer.client_certificate,
         ),
         Field("client_days", Whole(1, 3650), "Days after which a participant's client is replaced; never by age where absent."),
         Field(

@@ -178,7 +178,7 @@ def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
         base_path=endpoint.base_path,
         resources=view.description.profile.resources if view.side.name == HUB else (),
         tokens=_tokens(view, server, facts) if server else None,
-        token_endpoint=_token_endpoint(view, server, facts) if server else None,
+        token_endpoint=_token_endpoint(view, server, facts) if server and server.client_certificate == "header" else None,
     )
 
 

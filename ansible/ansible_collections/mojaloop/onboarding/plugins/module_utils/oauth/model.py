@@ -31,8 +31,10 @@ def differences(desired: Mapping[str, object], observed: Mapping[str, object]) -
 
 
 def token_url(description: Description) -> str:
-    """Where participants ask for tokens: the hub's door, never the server itself."""
-    endpoint = description.hub.endpoint
+    """Where participants ask for tokens: at the hub's gateway, or where TLS is to end in the server at that."""
+    server, endpoint = description.hub.authorization_server, description.hub.endpoint
+    if server and server.client_certificate == "tls":
+        return server.token_endpoint
     return (endpoint.url if endpoint else "") + TOKEN_PATH
 
 

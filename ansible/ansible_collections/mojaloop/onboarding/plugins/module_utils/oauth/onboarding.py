@@ -3,26 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
-from ..description.model import HUB, AuthorizationServer, Description, Participant, Rfc7591Server, State
-from ..errors import AuthorizationServerError, OnboardingError, RemoteError
+from ..description.model import HUB, AuthorizationServer, Description, Participant
+from ..errors import RemoteError
 from ..exchange.sealing import seal
 from ..findings import Disposition, Finding
 from ..guarding import guarded
 from ..remote.errors import Unknown, Unreachable
 from ..remote.http import Http, HttpClient, Route
-from ..store.layout import NEXT, PREVIOUS, credentials_path, registration_path, sealed_credentials_path
 from ..store.tree import Tree
-from .leaving import leave_server
-from .model import credentials, desired_registration, differences
-from .records import Intent, Registration, intent_path, read_intent, read_object, read_registration, write_intent, write_registration
-from .renewal import Renewal
+from .keycloak.registrar import keycloak_registrar
+from .rfc7591.registrar import DynamicRegistrar
 from .workplace import STEP, Connect, Seal, Workplace
+
+
+class Registrar(Protocol):
+    """Keeps clients at one kind of authorization server."""
+
+    def prepare(self) -> Iterator[Finding]:
+        """What all clients need, acted upon."""
+
+    def onboard(self, participant: Participant) -> Iterator[Finding]:
+        """One participant's client and credentials, acted upon."""
+
+
+Drivers = Mapping[str, Callable[[Workplace], Registrar]]
+DRIVERS: Drivers = {"rfc7591": DynamicRegistrar.of, "keycloak": keycloak_registrar}
+"""The driver of each ``authorization_server.kind``."""
 
 
 def connect_https(server: AuthorizationServer) -> Http:
@@ -30,7 +42,7 @@ def connect_https(server: AuthorizationServer) -> Http:
     return HttpClient(Route(server.ca_file))
 
 
-def onboard_clients(
+def onboard_clients(  # noqa: PLR0913 -- by keyword only, and only tests give the last three
     *,
     description: Description,
     participants: Sequence[Participant],
@@ -39,187 +51,58 @@ def onboard_clients(
     check: bool,
     connect: Connect = connect_https,
     sealer: Seal = seal,
+    drivers: Drivers = DRIVERS,
 ) -> list[Finding]:
-    """Compare every participant's client with the description and make it so (RFC 7591, RFC 7592); errors become faults.
+    """Compare every participant's client with the description and make it so; errors become faults.
 
     With ``check`` nothing is asked of the server but reading; what would be registered is put into ``tree``, an overlay,
     with a placeholder. Without an authorization server in the description there is nothing to do.
     """
     server = description.hub.authorization_server
-    if not isinstance(server, Rfc7591Server):
+    if server is None:
         return []
     with ExitStack() as closing:
-        return _onboard_all(_Step(description, server, tree, now, connect, sealer, closing, check=check), participants)
+        work = Workplace(description, server, tree, now, connect, sealer, closing, check=check)
+        return _onboard_all(drivers[server.kind](work), participants)
 
 
 def rehearse_clients(*, description: Description, participants: Sequence[Participant], tree: Tree, now: datetime) -> list[Finding]:
-    """As ``onboard_clients`` with ``check``, for which nobody is asked: the server is taken to have what is recorded."""
+    """As ``onboard_clients`` with ``check``, for which nothing is asked: the server is taken to have what is recorded."""
     server = description.hub.authorization_server
-    if not isinstance(server, Rfc7591Server):
+    if server is None:
         return []
     with ExitStack() as closing:
-        return _onboard_all(_Step(description, server, tree, now, connect_https, seal, closing, check=True, online=False), participants)
+        work = Workplace(description, server, tree, now, connect_https, seal, closing, check=True, online=False)
+        return _onboard_all(DRIVERS[server.kind](work), participants)
 
 
-def _onboard_all(step: _Step, participants: Sequence[Participant]) -> list[Finding]:
+def _onboard_all(registrar: Registrar, participants: Sequence[Participant]) -> list[Finding]:
     findings: list[Finding] = []
-    unreachable: Unreachable | Unknown | None = None
+    unreachable = _carried_out(HUB, registrar.prepare(), findings) if participants else None
     for participant in participants:
-        with guarded(partial(_tell, findings, participant)):
-            try:
-                if unreachable:  # one time-out is enough to know: a thousand participants must not wait for it each
-                    raise unreachable
-                for finding in step.onboard(participant):
-                    findings.append(finding)  # noqa: PERF402 -- what was done before an error is told as well
-            except RemoteError as error:
-                unreachable = error if isinstance(error, Unreachable | Unknown) else None
-                _tell(findings, participant, f"authorization-server-{'unreachable' if unreachable else 'refused'}", str(error))
+        # One time-out is enough to know: a thousand participants must not wait for it each.
+        steps = _failing(unreachable) if unreachable else registrar.onboard(participant)
+        unreachable = _carried_out(participant.name, steps, findings)
     return findings
 
 
-def _tell(findings: list[Finding], participant: Participant, reason: str, detail: str) -> None:
-    findings.append(Finding(participant.name, STEP, HUB, "client", reason, Disposition.FAULT, detail=detail))
-
-
-class _Step(Workplace):
-    """The work on one participant after the other."""
-
-    def onboard(self, participant: Participant) -> Iterator[Finding]:
-        """Findings of one participant, acted upon."""
-        renewal = Renewal(self, participant)
-        if participant in self.description.revoking:
-            yield from renewal.end_revoked()
-            return
-        if participant.state is State.OFFBOARDED:
-            yield from self._offboard(participant)
-            return
+def _carried_out(about: str, steps: Iterator[Finding], findings: list[Finding]) -> RemoteError | None:
+    """Collect findings, of what was done before an error too; the error when the server gives no answer."""
+    silent = None
+    with guarded(partial(_report, findings, about)):
         try:
-            yield from self._onboard(participant, renewal)
-        except Exception:
-            # Threat: whoever has a leaked secret must be out, whatever it was that failed. That first error is told.
-            with suppress(OnboardingError):
-                yield from renewal.end_revoked()
-            raise
+            for finding in steps:
+                findings.append(finding)  # noqa: PERF402 -- see above
+        except RemoteError as error:
+            silent = error if isinstance(error, Unreachable) or (isinstance(error, Unknown) and not error.status) else None
+            _report(findings, about, f"authorization-server-{'unreachable' if silent else 'refused'}", str(error))
+    return silent
 
-    def _onboard(self, participant: Participant, renewal: Renewal) -> Iterator[Finding]:
-        yield from leave_server(self, participant)
-        yield from renewal.finish()
-        registration, intent = read_registration(self.tree, participant.name), read_intent(self.tree, participant.name)
-        moving = registration is not None and registration.elsewhere(self.server)
-        if registration and not moving and not self.asks(registration):
-            yield from renewal.carry_on()
-            return
-        observed = self.client.read(registration) if registration and not moving else None
-        if registration and observed is not None:
-            placed = self.placed(participant, self.follow(participant, registration, observed))
-            yield from self._maintain(participant, placed, observed, intent)
-            yield from renewal.carry_on()
-        elif participant.state is not State.SUSPENDED:
-            yield from self._onboard_anew(participant, registration, intent)
-            yield from renewal.retire()
-        else:  # its doors are closed: nothing new is made for it
-            yield from renewal.carry_on()
 
-    def _onboard_anew(self, participant: Participant, registration: Registration | None, intent: Intent | None) -> list[Finding]:
-        """Register the first client, or one in place of a client that the server no longer knows, or that another server has."""
-        if self.lacks_exchange(participant):
-            return [self._awaited(participant)]
-        if registration and registration.elsewhere(self.server):
-            leaving, reason = registration, "authorization-server-changed"
-            detail = f"it is registered at {registration.issuer} ({registration.registration_url})"
-        else:
-            leaving, reason, detail = None, "oauth-client-missing", "the server no longer knows it" if registration else ""
-        findings = [*self._orphans(participant, intent), self.finding(participant, "client", reason, detail)]
-        self._register(participant, leaving)
-        return [*findings, *leave_server(self, participant)]
+def _report(findings: list[Finding], about: str, reason: str, detail: str) -> None:
+    findings.append(Finding(about, STEP, HUB, "client", reason, Disposition.FAULT, detail=detail))
 
-    def _maintain(
-        self, participant: Participant, registration: Registration, observed: dict[str, object], intent: Intent | None
-    ) -> list[Finding]:
-        """Bring fields and credentials of a client that exists up to the description."""
-        self.refuse_another(participant, observed)
-        desired = desired_registration(self.description, participant)
-        changed = differences(desired, observed)
-        findings = []
-        if changed:
-            findings.append(self.finding(participant, "client", "oauth-client-differs", ", ".join(changed)))
-            if not self.check:
-                registration, observed = self._update(participant, registration, desired)
-        elif intent and intent.action != "renew":
-            self.tree.remove(intent_path(participant.name))
-        if self.lacks_exchange(participant):
-            findings.append(self._awaited(participant))
-        elif not self._delivered(participant, registration, observed):
-            findings.append(self.finding(participant, "credentials", "oauth-credentials-missing"))
-            self._redeliver(participant, registration, observed)
-        return findings
 
-    def _register(self, participant: Participant, leaving: Registration | None = None) -> None:
-        """Register a client: intent, request, credentials, record; a kill in between leaves the intent.
-
-        One of another server (``leaving``) stays the present one until then, so that a description changed by mistake costs nothing.
-        """
-        registration, secret = self.register(participant, "create")
-        if leaving:
-            write_registration(self.tree, participant.name, replace(leaving, replaced=self.now.isoformat(timespec="seconds")), PREVIOUS)
-        self.deliver(participant, registration, secret)
-        self.tree.remove(intent_path(participant.name))
-
-    def _update(
-        self, participant: Participant, registration: Registration, desired: dict[str, object]
-    ) -> tuple[Registration, dict[str, object]]:
-        """Change the client at the server; the new management token is kept before anything else happens."""
-        write_intent(self.tree, participant.name, Intent.of("update", str(desired["client_name"]), self.now))
-        observed = self.client.update(registration, desired)
-        if observed is None:
-            raise AuthorizationServerError(f"the client of {participant.name} vanished during its update", remedy="Run again.")
-        registration = self.follow(participant, replace(registration, scope=str(desired["scope"])), observed)
-        self.tree.remove(intent_path(participant.name))
-        return registration, observed
-
-    def _delivered(self, participant: Participant, registration: Registration, observed: dict[str, object]) -> bool:
-        """Whether the participant's credentials are there and say what they must."""
-        if not participant.managed:
-            sealed = self.tree.read(sealed_credentials_path(participant.name)) is not None
-            return sealed and registration.delivered == self.delivery(participant, registration)
-        found = read_object(self.tree, credentials_path(participant.name)) or {}
-        secret = observed.get("client_secret") or found.get("client_secret", "")
-        return bool(secret) and found == credentials(self.description, participant, registration.client_id, str(secret))
-
-    def _redeliver(self, participant: Participant, registration: Registration, observed: dict[str, object]) -> None:
-        """Deliver again: the secret as the server tells it, or as the participant has it, else that of a new client."""
-        secret = observed.get("client_secret") or self.kept_secret(participant, registration.client_id)
-        if secret:
-            self.deliver(participant, registration, str(secret))
-            return
-        if not self.check:
-            self.client.delete(registration)
-        self.tree.remove(registration_path(participant.name))
-        self._register(participant)
-
-    def _offboard(self, participant: Participant) -> Iterator[Finding]:
-        """Delete the clients of a participant that left, and what is kept of them."""
-        yield from leave_server(self, participant)
-        intent, clients = read_intent(self.tree, participant.name), self.clients(participant)
-        if not clients and intent is None:
-            return
-        yield from self._orphans(participant, intent)
-        for which in (PREVIOUS, NEXT, ""):
-            if which in clients:
-                self.delete(participant, clients[which], which)
-                yield self.finding(participant, f"client{which}", "oauth-client-retired")
-            else:
-                self.forget(participant, which)
-        if intent:
-            self.tree.remove(intent_path(participant.name))
-
-    def _awaited(self, participant: Participant) -> Finding:
-        detail = "its exchange certificate, to which the secret of its OAuth client is encrypted"
-        return self.finding(participant, "exchange", "awaiting-counterpart", detail, pending_on=participant.name)
-
-    def _orphans(self, participant: Participant, intent: Intent | None) -> list[Finding]:
-        """A request whose answer was lost may have left a client that nobody can manage (RFC 7591 has no list)."""
-        kept = {"create": "", "renew": NEXT}.get(intent.action) if intent else None
-        found = self.clients(participant).get(kept) if kept is not None else None
-        answered = found is not None and not found.elsewhere(self.server)
-        return [self.orphan(participant, intent)] if intent and not answered else []
+def _failing(error: RemoteError) -> Iterator[Finding]:
+    raise error
+    yield

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from ..description.model import HUB, Rfc7591Server
+from ..description.model import HUB, AuthorizationServer
 from ..errors import StoreError
 from ..formats import FORMAT, read_json, refuse_newer
 from ..store.layout import NEXT, PREVIOUS, registration_path
@@ -49,9 +49,9 @@ class Registration:
         """
         return moment is not None and moment <= now and not moment <= self.registered <= now + skew
 
-    def elsewhere(self, server: Rfc7591Server) -> bool:
+    def elsewhere(self, server: AuthorizationServer) -> bool:
         """Whether it was registered at another server than this one."""
-        return self.issuer not in {"", server.issuer} or self.registration_url not in {"", server.registration_url}
+        return self.issuer not in {"", server.issuer} or self.registration_url not in {"", server.registry_url}
 
     def same_client(self, other: Registration) -> bool:
         """Whether the other record is about this client too. Threat: another server may give out the same id, even for the same issuer."""

@@ -182,6 +182,10 @@ class _Tokens:
 
     def _fetch(self, participant: Participant) -> str:
         material = self._material
+        server = material.run.description.hub.authorization_server
+        if server and server.client_certificate != "header":
+            what = "no token was asked for: the gateway serves none where client_certificate is tls"
+            raise StoreError(what, where=participant.name, remedy=f"Ask for one at {server.token_endpoint} by hand.")
         headers, body = token_request(material.credentials(participant))
         attempt = Attempt(
             *material.way(participant, material.run.description.hub),

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from ..errors import AuthorizationServerError
-from ..identifiers import CLIENT_ID
-from ..remote.http import Answer, Http, bearer, json_body
-from .records import Registration
+from ...errors import AuthorizationServerError
+from ...identifiers import CLIENT_ID
+from ...remote.http import Answer, Http, bearer, json_body
+from ..records import Registration
 
 GONE = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND})
 """RFC 7592 section 2.1: a client that does not exist is answered with 401; some servers say 404."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..description.model import Participant
-from ..errors import RemoteError
-from ..findings import OPERATOR, Finding
-from ..remote.errors import Unknown, Unreachable
-from ..store.layout import PREVIOUS
-from .doors import accepted_clients, revoked
-from .records import Registration
-from .workplace import Workplace
+from ...description.model import Participant
+from ...errors import RemoteError
+from ...findings import OPERATOR, Finding
+from ...remote.errors import Unknown, Unreachable
+from ...store.layout import PREVIOUS
+from ..doors import accepted_clients, revoked
+from ..records import Registration
+from .work import RegistrationWork
 
 
-def leave_server(work: Workplace, participant: Participant) -> Iterator[Finding]:
+def leave_server(work: RegistrationWork, participant: Participant) -> Iterator[Finding]:
     """End the clients at a server from before: all but the present one, until it is replaced or revoked, and one whose overlap runs."""
     clients = work.clients(participant)
     present = clients.get("")
@@ -32,7 +32,7 @@ def leave_server(work: Workplace, participant: Participant) -> Iterator[Finding]
             yield _end(work, participant, client, which)
 
 
-def _kept(work: Workplace, participant: Participant, client: Registration, which: str, *, moving: bool) -> bool:
+def _kept(work: RegistrationWork, participant: Participant, client: Registration, which: str, *, moving: bool) -> bool:
     if not participant.active:
         return False
     if which == "":
@@ -42,7 +42,7 @@ def _kept(work: Workplace, participant: Participant, client: Registration, which
     return overlaps and PREVIOUS in accepted_clients(work.description, work.tree, participant, work.now)
 
 
-def _end(work: Workplace, participant: Participant, client: Registration, which: str) -> Finding:
+def _end(work: RegistrationWork, participant: Participant, client: Registration, which: str) -> Finding:
     """A server that is gone for good must not be a fault for ever: a person is told, and the record is forgotten."""
     server = client.issuer or "the server before"
     problem = _problem(work, participant, client, which)
@@ -53,7 +53,7 @@ def _end(work: Workplace, participant: Participant, client: Registration, which:
     return work.finding(participant, f"client{which}", "oauth-client-retired", f"it was registered at {server}")
 
 
-def _problem(work: Workplace, participant: Participant, client: Registration, which: str) -> str:
+def _problem(work: RegistrationWork, participant: Participant, client: Registration, which: str) -> str:
     """Why the client could not be deleted; empty when it was. One time-out is enough to know: a thousand must not wait for it each."""
     if client.registration_url in work.silent:
         return "no answer"

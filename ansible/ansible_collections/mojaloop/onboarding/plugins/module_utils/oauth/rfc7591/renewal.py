@@ -21,24 +21,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
-from ..description.model import Participant
-from ..errors import OnboardingError
-from ..findings import OPERATOR, Finding
-from ..store.layout import NEXT, PREVIOUS, sealed_credentials_path
-from .doors import doors_without, revoked
-from .model import desired_registration, differences
-from .records import Registration, intent_path, read_intent, write_registration
-from .workplace import Workplace
+from ...description.model import Participant
+from ...errors import OnboardingError
+from ...findings import OPERATOR, Finding
+from ...store.layout import NEXT, PREVIOUS, sealed_credentials_path
+from ..doors import doors_without
+from ..model import desired_registration, differences
+from ..orders import Orders
+from ..records import Registration, intent_path, read_intent, write_registration
+from .work import RegistrationWork
 
 
 @dataclass(frozen=True)
 class Renewal:
     """The renewal of one participant's client, as far as it has come."""
 
-    work: Workplace
+    work: RegistrationWork
     participant: Participant
+
+    @property
+    def _orders(self) -> Orders:
+        return Orders(self.work.description, self.work.server, self.participant, self.work.now)
 
     def finish(self) -> Iterator[Finding]:
         """Finish what a killed run began: a registration without an answer, a hand-over half done."""
@@ -75,7 +79,7 @@ class Renewal:
         """Delete what is revoked, successor or not, and each although another could not be; the last error then."""
         refused: OnboardingError | None = None
         for which, client in self._clients().items():
-            if self._revoked(client):
+            if self._orders.revoked(client):
                 try:
                     self.work.delete(self.participant, client, which)
                 except OnboardingError as error:
@@ -91,7 +95,7 @@ class Renewal:
         present, earlier = clients.get(""), clients.get(PREVIOUS)
         if earlier is None or (present and earlier.same_client(present)):
             return
-        if self._revoked(earlier) or earlier.ends(self.work.server.client_overlap_days) <= self.work.now:
+        if self._orders.revoked(earlier) or earlier.ends(self.work.server.client_overlap_days) <= self.work.now:
             yield from self._retired(earlier)
 
     def _renew(self) -> Iterator[Finding]:
@@ -107,8 +111,10 @@ class Renewal:
                 yield from waiting
                 return
             secret = self._prepare()
-            yield self._finding("client", "oauth-client-renewed", self._why(present))
-        without = [] if self._revoked(present) else doors_without(self.work.description, self.work.tree, self._clients()[NEXT].client_id)
+            yield self._finding("client", "oauth-client-renewed", self._orders.why(present))
+        without = (
+            [] if self._orders.revoked(present) else doors_without(self.work.description, self.work.tree, self._clients()[NEXT].client_id)
+        )
         if without:
             detail = f"handed over by the next run, once the new client is accepted by {', '.join(without)}"
             yield self._finding("credentials", "awaiting-gateways", detail, OPERATOR)
@@ -117,22 +123,12 @@ class Renewal:
 
     def _waiting(self, present: Registration, earlier: Registration | None) -> list[Finding] | None:
         """Why no successor is made now, if so: it is not due (nothing to tell), or somebody is waited for."""
-        if not self._due(present):
-            return self._to_come()
-        if earlier and not self._revoked(present):
+        if not self._orders.due(present):
+            return [self._finding("client", "order-to-come", detail, OPERATOR) for detail in self._orders.to_come()]
+        if earlier and not self._orders.revoked(present):
             detail = f"the earlier client works until {self._end(earlier)}; to end both at once: oauth.revoke_before"
             return [self._finding("client", "overlap-running", detail, self.participant.name)]
         return None
-
-    def _to_come(self) -> list[Finding]:
-        """Orders of a moment that is still to come, mostly one of another time zone: who gave them believes that they are carried out."""
-        orders = self.participant.oauth
-        named = {"oauth.revoke_before": orders.revoke_before, "oauth.renew_before": orders.renew_before}
-        return [
-            self._finding("client", "order-to-come", f"{name} takes effect at {moment:%Y-%m-%d %H:%M} UTC, not now", OPERATOR)
-            for name, moment in named.items()
-            if moment is not None and moment > self.work.now
-        ]
 
     def _prepare(self) -> str:
         """Register the successor; the intent goes when its record is kept."""
@@ -156,9 +152,13 @@ class Renewal:
         else:
             changed = []
         secret = self._secret(following, observed)
-        if changed or secret is None or self._revoked(following):
+        if changed or secret is None or self._orders.revoked(following):
             self.work.delete(self.participant, following, NEXT)
-            why = "it was registered before oauth.revoke_before" if self._revoked(following) else ", ".join(changed) or "its secret is lost"
+            why = (
+                "it was registered before oauth.revoke_before"
+                if self._orders.revoked(following)
+                else ", ".join(changed) or "its secret is lost"
+            )
             return None, [self._finding("client.next", "oauth-client-retired", why)]
         return secret, []
 
@@ -184,30 +184,12 @@ class Renewal:
             tree.write(sealed_credentials_path(name), tree.read(sealed_credentials_path(name, NEXT)) or b"")
             write_registration(tree, name, following)
         self.work.forget(self.participant, NEXT)
-        end = "ends in this run" if self._revoked(present) else f"works until {self._end(replaced)}"
+        end = "ends in this run" if self._orders.revoked(present) else f"works until {self._end(replaced)}"
         yield self._finding("credentials", "oauth-credentials-renewed", f"the earlier client {end}")
 
     def _retired(self, earlier: Registration) -> Iterator[Finding]:
         self.work.delete(self.participant, earlier, PREVIOUS)
         yield self._finding("client.previous", "oauth-client-retired", f"it was replaced on {earlier.replaced}")
-
-    def _due(self, present: Registration) -> bool:
-        days = self.work.server.client_days
-        aged = bool(days) and present.registered + timedelta(days=days) <= self.work.now
-        return aged or self._before(present, self.participant.oauth.renew_before) or self._revoked(present)
-
-    def _revoked(self, client: Registration) -> bool:
-        return revoked(self.work.description, self.participant, client, self.work.now)
-
-    def _before(self, client: Registration, moment: datetime | None) -> bool:
-        return client.before(moment, self.work.now, self.work.description.profile.skew)
-
-    def _why(self, present: Registration) -> str:
-        orders = self.participant.oauth
-        named = {"oauth.revoke_before": orders.revoke_before, "oauth.renew_before": orders.renew_before}
-        ordered = next((name for name, moment in named.items() if self._before(present, moment)), "client_days")
-        ahead = " by a clock that ran ahead" if present.registered > self.work.now else ""
-        return f"the present one was registered on {present.registered:%Y-%m-%d}{ahead}: {ordered}"
 
     def _end(self, earlier: Registration) -> str:
         return f"{earlier.ends(self.work.server.client_overlap_days):%Y-%m-%d %H:%M} UTC"
