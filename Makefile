@@ -53,6 +53,9 @@ prepare-ledger: venv
 	@tests/lab/ledger/prepare
 prepare-molecule: system node
 prepare-mutation: system node
+prepare-registry: system node
+	@tests/tools/system_packages java=openjdk-17-jre-headless mvn=maven
+	@tests/tools/cached keycloak tests/tools/build_keycloak -- tests/tools/build_keycloak >/dev/null
 prepare-secrets: system node
 
 check: venv ## lint, types, generated documents, unit tests: under a minute when warm
