@@ -20,7 +20,20 @@ from xdist.workermanage import WorkerController
 TESTS = Path(__file__).resolve().parents[1]
 KINDS = {"contract", "integration"}
 """Folders whose folders are areas of their own; a file right inside them belongs to the folder itself."""
-FIRST = ("lab", "connector", "cluster", "ledger", "molecule", "mutation", "integration", "gateway", "interruption", "secrets", "hostile", "faults")
+FIRST = (
+    "lab",
+    "connector",
+    "cluster",
+    "ledger",
+    "molecule",
+    "mutation",
+    "integration",
+    "gateway",
+    "interruption",
+    "secrets",
+    "hostile",
+    "faults",
+)
 """The areas with long files, so that no worker is left alone with one at the end; others follow, unit tests come last."""
 LAST = "unit"
 CACHE_KEY = "onboarding/cpu_seconds"
