@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -13,12 +14,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
-from unit.pki.bench import NOW
+from unit.pki.bench import GREEN, NOW, rule
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.faults import Fault
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.path_checks import (
     constrained_name,
     critical_extension,
     withheld_usage,
+)
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verification import (
+    certificate_faults,
+    received_certificate_faults,
+    received_server_faults,
 )
 
 Extensions = list[tuple[x509.ExtensionType, bool]]
@@ -146,3 +153,32 @@ def test_some_are_accepted_and_some_are_not() -> None:
     """The control: neither verdict is the only one."""
     verdicts = [bool(ours(path([], found, []))) for found in CONSTRAINED.values()]
     assert 5 < sum(verdicts) < len(verdicts) - 5
+
+
+REFUSED: dict[str, tuple[int, Extensions]] = {
+    "critical-extension": CRITICAL["unknown at the CA"],
+    "name-constraints": (MIDDLE, CONSTRAINED["permitted other domain"]),
+    "authority-usage": CRITICAL["usage of the CA, other"],
+}
+
+
+def of_own(made: tuple[x509.Certificate, ...]) -> list[Fault]:
+    return certificate_faults(made[0], rule=rule("server"), holder=GREEN, chain=made[1:], now=NOW, key_digest="")
+
+
+def of_received(made: tuple[x509.Certificate, ...]) -> list[Fault]:
+    return received_certificate_faults(made[0], rule=rule("server"), holder=GREEN, chain=made[1:], now=NOW, key_digest="")
+
+
+def of_server(made: tuple[x509.Certificate, ...]) -> list[Fault]:
+    return received_server_faults(made[0], rule=rule("server"), counterpart=GREEN, chain=made[1:], now=NOW)
+
+
+@pytest.mark.parametrize("judge", [of_own, of_received, of_server])
+@pytest.mark.parametrize("reason", REFUSED)
+def test_every_list_of_checks_has_what_tls_refuses(judge: Callable[[tuple[x509.Certificate, ...]], list[Fault]], reason: str) -> None:
+    where, extensions = REFUSED[reason]
+    more: list[Extensions] = [[], [], []]
+    more[where] = extensions
+    found, right = ({fault.reason for fault in judge(made)} for made in (path(more[ROOT], more[MIDDLE], more[LEAF]), path([], [], [])))
+    assert found - right == {reason}
