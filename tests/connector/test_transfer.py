@@ -115,7 +115,7 @@ def test_5_a_wrong_secret_is_named_before_the_payment(story: Story) -> None:
     assert _reasons(story.done("status.yml")) == set()
 
 
-def test_6_changed_settings_restart_this_connector_alone(story: Story) -> None:
+def test_6_a_connector_passes_the_state_matrix_and_changed_settings_restart_it_alone(story: Story) -> None:
     before = story.processes()
     file = story.lab.folder / "participants" / "greenbank.yml"
     file.write_text(
@@ -126,6 +126,8 @@ def test_6_changed_settings_restart_this_connector_alone(story: Story) -> None:
     assert planned.findings == story.done("onboard.yml").findings
     after = story.processes()
     assert {name for name, process in after.items() if process != before[name]} == {"greenbank-gateway"}
+    again = story.done("onboard.yml")
+    assert (again.changed, _reasons(again), story.processes()) == ([], set(), after)
     assert story.lab.pay("greenbank", "bluebank").state == "COMPLETED"
 
 

@@ -93,6 +93,7 @@ TABLE: dict[str, tuple[Act, Act, Act]] = {
 }
 # Modules that work on more than files, each in a test file of its own.
 ELSEWHERE = {
+    "connector": "../connector/test_transfer.py",
     "firewall": "test_module_states_hosts.py",
     "gateway": "test_module_states_hosts.py",
     "lab": "lab/test_module_states_lab.py",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -115,11 +116,23 @@ class HostAction(ActionBase):  # type: ignore[misc]
 
     def _send(self, content: bytes, target: str) -> None:
         """Bring one file to the host, where only its owner can read it; here it has no name that could outlive the run."""
+        if self._connection.transport == "local":
+            # The plugin of local connections follows links to names, and this file has none.
+            self._write_here(content, target)
+            return
         with nameless_file(content) as local:
             try:
                 self._transfer_file(local, target)
             except AnsibleError as error:
                 raise self.ERROR(f"{MEANWHILE}, or takes no file: {error}", where=target, remedy="Run again.") from error
+
+    def _write_here(self, content: bytes, target: str) -> None:
+        """Write the file on this machine, for its owner alone."""
+        try:
+            with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
+                stream.write(content)
+        except OSError as error:
+            raise self.ERROR(f"{MEANWHILE}, or takes no file: {error.strerror}", where=target, remedy="Run again.") from error
 
     def _refuse_escalation(self, where: str) -> None:
         """Threat: what is sent for another account lies where the account of the connection can read it. Check mode says so too."""
