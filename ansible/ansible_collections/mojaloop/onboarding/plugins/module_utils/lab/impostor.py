@@ -89,7 +89,8 @@ def divert(victim: str, impostor: str, addresses: Sequence[str]) -> Iterator[Non
     _there(impostor, _whisper)
     try:
         for address in addresses:
-            _ip(impostor, "address", "replace", _host(address), "dev", "lo")
+            # No server can listen on an address whose duplicates are still looked for (RFC 4862 section 5.4).
+            _ip(impostor, "address", "replace", _host(address), "dev", "lo", *(["nodad"] if ":" in address else []))
             _ip(victim, "neighbour", "replace", address, "lladdr", link, "dev", _CARD, "nud", "permanent")
         yield
     finally:
