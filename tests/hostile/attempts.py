@@ -237,7 +237,7 @@ def odd_certificates() -> Iterator[tuple[str, Files, str, str]]:
     yield "a JWS key of 1024 bits", {"jws.pem": public_pem(kept_key("rsa-1024").public_key())}, "jws.pem", "key-kind"
     yield "a JWS key on P-224", {"jws.pem": public_pem(kept_key("ec-p224").public_key())}, "jws.pem", "key-kind"
     yield "two JWS keys", {"jws.pem": good()["jws.pem"] * 2}, "publication", "too-many"
-    yield "a certificate as JWS key", {"jws.pem": good()["server.pem"]}, "publication", "unreadable"
+    yield "an EC certificate as JWS key", {"jws.pem": good()["server.pem"]}, "jws.pem", "key-kind"
     yield "an empty JWS key", {"jws.pem": b""}, "publication", "unreadable"
     yield "templates as JWS key", {"jws.pem": TEMPLATES[0].encode()}, "publication", "unreadable"
 

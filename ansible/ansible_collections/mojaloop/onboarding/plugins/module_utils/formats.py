@@ -21,11 +21,9 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 class NewerFormat(OnboardingError):
     """A newer release of the pack wrote this file."""
 
-    reason = "format-newer"
-
     def __init__(self, found: int, where: str) -> None:
         what = f"is of format {found}, written by a newer release; this one knows formats up to {FORMAT}"
-        super().__init__(what, where=where, remedy="Use that release or a later one; nothing was changed.")
+        super().__init__(what, where=where, remedy="Use that release or a later one; nothing was changed.", reason="format-newer")
 
 
 def refuse_newer(document: object, *, where: str) -> None:
