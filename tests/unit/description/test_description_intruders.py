@@ -45,8 +45,12 @@ def test_a_name_has_one_spelling(folder: Folder, spelling: str) -> None:
     assert f"found the host '{spelling}'" in own(folder)[0]
 
 
-@pytest.mark.parametrize(("address", "port", "holder"), [("45.60.1.10", 443, "hub.yml"), ("45.60.2.20", 8443, GREENBANK)])
+@pytest.mark.parametrize(
+    ("address", "port", "holder"), [("45.60.1.10", 443, "hub.yml"), ("45.60.2.20", 8443, GREENBANK), ("45.60.1.9", 444, "hub.yml")]
+)
 def test_a_door_is_no_other_sides_door(folder: Folder, address: str, port: int, holder: str) -> None:
+    folder.edit("hub.yml", "https://auth.switch.example/jwks", "https://45.60.1.9:444/jwks")
+    assert folder.problems() == []
     folder.edit(REDBANK, "https://fspiop.redbank.example", f"https://fspiop.redbank.example:{port}")
     folder.edit(REDBANK, "addresses: [45.60.3.20]", f"addresses: [45.60.3.20, {address}]")
     assert own(folder) == [f"6: endpoint.addresses: found an address and port of {holder} too; {DOORS}"]

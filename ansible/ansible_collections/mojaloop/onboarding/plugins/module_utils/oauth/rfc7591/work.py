@@ -5,19 +5,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from ...description.model import Participant, Rfc7591Server
-from ...errors import AuthorizationServerError, StoreError
+from ...errors import AuthorizationServerError
 from ...findings import OPERATOR, Finding
+from ...remote.tokens import read_token
 from ...store.layout import NEXT, PREVIOUS, registration_path
 from ...store.tree import Overlay
 from ..model import desired_registration
 from ..records import Intent, Registration, intent_path, read_registration, write_intent, write_registration
 from ..workplace import REHEARSED, Workplace
 from .client import RegistrationClient, RegistrationRefused
+
+PERMISSION_REMEDY = "Put the server's initial access token there (mode 0600)."
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class RegistrationWork(Workplace):
             found: dict[str, object] = {"client_id": REHEARSED + participant.name, "client_secret": "rehearsal"}
         else:
             # Whatever fails before there is a connection to be had has registered nobody.
-            client, token = self.client, _initial_access_token(self.server)
+            client, token = self.client, read_token(self.server.initial_access_token_file, PERMISSION_REMEDY)
             write_intent(self.tree, participant.name, Intent.of(action, str(desired["client_name"]), self.now))
             try:
                 found = client.create(desired, token)
@@ -120,14 +122,3 @@ class RegistrationWork(Workplace):
         """What a request whose answer was lost may have left at the server."""
         detail = f"look at the server for a client named {intent.client_name} from {intent.since} or before, and delete it"
         return self.finding(participant, "client", "oauth-orphan-possible", detail, pending_on=OPERATOR)
-
-
-def _initial_access_token(server: Rfc7591Server) -> str:
-    try:
-        token = Path(server.initial_access_token_file).read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        remedy = "Put the server's initial access token there (mode 0600)."
-        raise StoreError("cannot be read", where=server.initial_access_token_file, remedy=remedy) from error
-    if not token or any(character.isspace() for character in token):
-        raise StoreError("holds no token", where=server.initial_access_token_file, remedy="Put one token there, on one line.")
-    return token
