@@ -40,7 +40,7 @@ class ActionModule(HostAction):
         sdk = participant.sdk
         if sdk is None or not participant.active:
             return self.result((), changed=False)
-        settings, findings = connector_model(description, participant, sdk, self._tree(), write=not self._task.check_mode)
+        settings, findings = connector_model(description, participant, sdk, self._tree())
         return self._compared(side, settings, findings, self._place(description, sdk))
 
     def _hub(self, description: Description) -> dict[str, Any]:

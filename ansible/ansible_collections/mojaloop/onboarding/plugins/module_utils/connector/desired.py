@@ -10,7 +10,7 @@ from ..description.trust import has_authority
 from ..findings import Disposition, Finding
 from ..store import layout
 from ..store.interface import Tree
-from .material import ensure_ilp_secret, fresh_ilp_secret, read_material
+from .material import read_material
 from .model import Settings
 from .preflight import Expected, Installed, preflight
 from .settings import sdk_settings
@@ -25,16 +25,15 @@ _STEPS = (
 
 
 def connector_model(
-    description: Description, participant: Participant, sdk: SdkConnector, tree: Tree, *, write: bool
+    description: Description, participant: Participant, sdk: SdkConnector, tree: Tree
 ) -> tuple[Settings | None, list[Finding]]:
-    """The settings and the faults of the pre-flight; None while artefacts are missing. ``write``: make a missing ILP secret."""
-    findings = _ilp_secret(participant, tree, write=write)
-    material, missing = read_material(description, participant, tree, ilp_secret=None if write or not findings else fresh_ilp_secret())
+    """The settings and the faults of the pre-flight; None while artefacts are missing."""
+    material, missing = read_material(description, participant, tree)
     if material is None:
-        return None, [*findings, *missing]
+        return None, missing
     settings = sdk_settings(description, participant, sdk, material)
     faults = preflight(_installed(settings, sdk), _expected(description, participant, sdk, tree), datetime.now(UTC))
-    findings += [_finding(participant.name, fault.file, fault.reason, fault.detail) for fault in faults]
+    findings = [_finding(participant.name, fault.file, fault.reason, fault.detail) for fault in faults]
     return settings, [*findings, *_ilp_versions(description, participant, sdk)]
 
 
@@ -42,13 +41,6 @@ def live_finding(participant: str, host: str, fault: tuple[str, str, str]) -> Fi
     """A fault that the connector's host found (see ``host.connector_live``)."""
     reason, variable, detail = fault
     return _finding(participant, f"{host}/{variable}", reason, detail, variable)
-
-
-def _ilp_secret(participant: Participant, tree: Tree, *, write: bool) -> list[Finding]:
-    missing = tree.status(layout.ilp_secret_path(participant.name)) is None
-    if missing and write:
-        ensure_ilp_secret(tree, participant.name)
-    return [Finding(participant.name, "endpoints-2", participant.name, "ilp", "missing")] if missing else []
 
 
 def _ilp_versions(description: Description, participant: Participant, sdk: SdkConnector) -> list[Finding]:

@@ -12,10 +12,15 @@ from ..description.model import HUB, Description, Participant
 from ..errors import StoreError
 from ..findings import Disposition, Finding
 from ..formats import read_json
+from ..pki.faults import Fault
 from ..store import layout
 from ..store.interface import Tree, contents
 
 ILP_BYTES = 32
+DEFAULT_ILP_SECRETS = frozenset({"mojaloop-sdk", "Quaixohyaesahju3thivuiChai5cahng"})
+"""The SDK's default, and the one of the published deployment files."""
+SHORTEST_ILP_SECRET = 43
+"""Characters: 32 bytes in base64url."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +40,20 @@ def fresh_ilp_secret() -> bytes:
     return base64.urlsafe_b64encode(secrets.token_bytes(ILP_BYTES)).rstrip(b"=")
 
 
-def ensure_ilp_secret(tree: Tree, participant: str) -> bool:
-    """Make the participant's ILP secret unless it has one; whether it was made."""
-    path = layout.ilp_secret_path(participant)
-    return tree.status(path) is None and tree.create(path, fresh_ilp_secret())
+def ilp_secret_fault(secret: str) -> Fault | None:
+    """Why nobody should make fulfilments from this secret; None when it is in order."""
+    if not secret or secret in DEFAULT_ILP_SECRETS:
+        return Fault("ilp-secret-default", "is the published default: everyone can make its fulfilments", "ILP_SECRET")
+    if len(secret) < SHORTEST_ILP_SECRET:
+        return Fault("ilp-secret-short", f"has {len(secret)} characters; allowed: {SHORTEST_ILP_SECRET} and more", "ILP_SECRET")
+    return None
 
 
-def read_material(
-    description: Description, participant: Participant, tree: Tree, *, ilp_secret: bytes | None = None
-) -> tuple[Material | None, list[Finding]]:
-    """What the store holds for this participant's connector; None, with findings, until all of it is there.
-
-    ``ilp_secret``: the one to take in a dry run, whose real run would make one.
-    """
+def read_material(description: Description, participant: Participant, tree: Tree) -> tuple[Material | None, list[Finding]]:
+    """What the store holds for this participant's connector; None, with findings, until all of it is there."""
     reader = _Reader(participant, tree)
     signing_key = reader.file("jws-4", "jws", f"{layout.store_folder(participant.name, 'jws')}/key.pem", participant.name)
-    ilp_secret = ilp_secret or reader.file("endpoints-2", "ilp", layout.ilp_secret_path(participant.name), participant.name)
+    ilp_secret = reader.file("endpoints-2", "ilp", layout.ilp_secret_path(participant.name), participant.name)
     credentials = reader.file("oauth", "credentials", layout.credentials_path(participant.name), HUB)
     tls = {} if participant.gateways else _tls(reader, participant.name)
     folder = layout.jws_keys_folder(participant.name)

@@ -19,12 +19,9 @@ from ..pki.certificates import CertificateUnreadable, extension, read_certificat
 from ..pki.faults import Fault
 from ..pki.keys import public_digest
 from .ilp import VERSIONS
+from .material import ilp_secret_fault
 from .schema import check, variables
 
-DEFAULT_ILP_SECRETS = frozenset({"mojaloop-sdk", "Quaixohyaesahju3thivuiChai5cahng"})
-"""The SDK's default, and the one of the published deployment files."""
-SHORTEST_ILP_SECRET = 43
-"""Characters: 32 bytes in base64url."""
 _EC_MARK = b"BEGIN EC PRIVATE KEY"
 
 
@@ -207,11 +204,9 @@ def _peer_keys(view: _View) -> Iterator[Fault]:
 
 
 def _ilp(view: _View) -> Iterator[Fault]:
-    secret = view.installed.variables.get("ILP_SECRET", "")
-    if not secret or secret in DEFAULT_ILP_SECRETS:
-        yield Fault("ilp-secret-default", "is the published default: everyone can make its fulfilments", "ILP_SECRET")
-    elif len(secret) < SHORTEST_ILP_SECRET:
-        yield Fault("ilp-secret-short", f"has {len(secret)} characters; allowed: {SHORTEST_ILP_SECRET} and more", "ILP_SECRET")
+    faulty = ilp_secret_fault(view.installed.variables.get("ILP_SECRET", ""))
+    if faulty:
+        yield faulty
     if not view.on("CHECK_ILP", "true"):
         yield Fault("ilp-check-off", "fulfilments are not checked", "CHECK_ILP")
     spoken = view.installed.variables.get("ILP_VERSION", VERSIONS[0])

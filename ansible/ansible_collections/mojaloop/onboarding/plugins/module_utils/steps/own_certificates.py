@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from ..description.model import HUB, Side
+from ..description.model import HUB, Participant, Side
 from ..description.trust import SELF, Artefact, Directory, artefacts_of
 from ..document_steps import Phase
 from ..findings import Disposition, Finding
@@ -35,6 +35,7 @@ from .authorities import (
     restore_or_replace,
     signer_of,
 )
+from .ilp_secrets import LABEL, keep_ilp_secret
 from .registers import held_artefacts, key_of, note_held
 from .run import Run, rekey_switch
 
@@ -97,6 +98,9 @@ class Workshop:
                 with run.guarded(artefact.counterpart or side.name, artefact.rule.phases.made, side.name, artefact.label):
                     self._keep(artefact)
                     holds.add(artefact.label)
+        if isinstance(side, Participant) and side.sdk:
+            with run.guarded(side.name, Phase.URLS, side.name, LABEL):
+                holds |= {LABEL} if keep_ilp_secret(run, side, held=LABEL in self._held) else set()
         # After the artefacts: killed in between, the next run sees them and notes it.
         note_held(run.tree, side.name, holds, self._held)
 
