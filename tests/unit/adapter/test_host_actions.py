@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible import constants  # type: ignore[attr-defined]
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from tools import repository
 
@@ -31,8 +31,12 @@ LAB = str(repository.ROOT / "inventories/lab")
 Run = Callable[..., dict[str, Any]]
 
 
-class Asked(Exception):
-    """The host was asked; with what."""
+class Asked(AnsibleError):  # type: ignore[misc]
+    """The host was asked; with what. An error as of a connection, which is Ansible's own to report."""
+
+    def __init__(self, *asked: Any) -> None:  # noqa: ANN401 -- the arguments of a module
+        super().__init__("asked")
+        self.args = asked
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +154,19 @@ def test_a_host_looks_no_sooner_than_a_change_could_still_be_undone(run: Run, na
     with pytest.raises(Asked) as asked:
         run(name, **given)
     assert asked.value.args[1]["seconds"] == seconds
+
+
+def test_a_defect_is_a_failure_of_its_host_that_the_summary_names(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object) -> dict[str, Any]:
+        raise TypeError("secret-7")
+
+    kept: list[Kept] = []
+    monkeypatch.setattr(PlaybookFolder, "keep", lambda _self, one: kept.append(one))
+    monkeypatch.setattr(firewall.ActionModule, "carry_out", broken)
+    with pytest.raises(AnsibleActionFail, match=r"^TypeError at \S+:\d+: a defect of this collection") as failed:
+        run("firewall")
+    assert "secret-7" not in str(failed.value)
+    assert [one.failed for one in kept] == [str(failed.value)]
 
 
 def test_the_hosts_unit_is_told_to_it(run: Run) -> None:

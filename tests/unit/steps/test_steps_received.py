@@ -154,12 +154,13 @@ def test_a_refused_certificate_beside_a_changed_file_ends_no_overlap(tmp_path: P
     received = "store/greenbank/received/hub"
     previous, current = made.read(f"{received}/own-client.previous.pem"), made.read(f"{received}/own-client.pem")
     assert previous != current
-    endpoints = made.read(f"{PUBLISHED}/endpoints.json")
-    republished(
-        made, {"own-client.pem": outsider("bluebank").exchange.public_bytes(serialization.Encoding.PEM), "endpoints.json": endpoints + b" "}
-    )
+    # A field with the same meaning, so that the stored file changes and nothing awaits a person.
+    stated = json.loads(made.read(f"{PUBLISHED}/endpoints.json"))
+    endpoints = json.dumps(stated | {"addresses": stated["addresses"] * 2}, indent=2, sort_keys=True).encode() + b"\n"
+    outside = outsider("bluebank").exchange.public_bytes(serialization.Encoding.PEM)
+    republished(made, {"own-client.pem": outside, "endpoints.json": endpoints})
     found = made.step("receive", sides=["greenbank"], now=RENEWAL)
     assert {artefact for _side, artefact, _reason in faults(found)} == {"own-client.pem"}
-    assert made.read(f"{received}/endpoints.json") == endpoints + b" "
+    assert made.read(f"{received}/endpoints.json") == endpoints
     assert made.read(f"{received}/own-client.pem") == current
     assert made.read(f"{received}/own-client.previous.pem") == previous

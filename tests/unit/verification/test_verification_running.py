@@ -23,7 +23,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
     Participant,
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import LeaseHeld, OnboardingError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.site import LabSite
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
@@ -187,6 +187,27 @@ def test_what_goes_wrong_in_preparing_an_attempt_is_the_error_of_its_case(error:
         results = run_cases([case, right if case.control is right.control else replace(right, key="other", control_key="other right")])
         assert [result.verdict for result in results] == [Verdict.ERROR, Verdict.PASSED]
         assert str(error) in results[0].detail
+
+
+def test_a_defect_met_with_one_case_is_named_by_its_place_and_ends_no_other_one() -> None:
+    def attempt() -> Answer:
+        raise TypeError("secret-7")
+
+    right = refusal(Deed(REFUSED))
+    results = run_cases([replace(right, perform=attempt), right])
+    assert [result.verdict for result in results] == [Verdict.ERROR, Verdict.PASSED]
+    assert results[0].detail.startswith("TypeError at running.py:")
+    assert "defect" in results[0].detail
+    assert "secret-7" not in results[0].detail
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), LeaseHeld("lost", where="journal")])
+def test_what_ends_a_run_ends_a_verification(error: BaseException) -> None:
+    def attempt() -> Answer:
+        raise error
+
+    with pytest.raises(type(error)):
+        run_cases([replace(refusal(Deed(REFUSED)), perform=attempt)])
 
 
 @pytest.mark.parametrize(("roles", "verdict"), [(("parties", "quotes"), Verdict.ERROR), (MOJALOOP.resources, Verdict.NOT_PROVABLE)])

@@ -13,8 +13,10 @@ from pathlib import PurePath
 
 from .errors import LeaseHeld, OnboardingError
 
-OF_EVERYBODY = (LeaseHeld, OSError, MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit)
-"""A lost lease, a failing disk, a lack of memory, the end of the process: these end the run."""
+OF_THE_PROCESS = (MemoryError, KeyboardInterrupt, SystemExit, GeneratorExit)
+"""A lack of memory, the end of the process: nothing goes on after these."""
+OF_EVERYBODY = (LeaseHeld, OSError, *OF_THE_PROCESS)
+"""These, a lost lease and a failing disk end the run."""
 UNEXPECTED = "unexpected"
 """The reason code of a defect of this collection."""
 _PACKAGE = PurePath(__file__).parent

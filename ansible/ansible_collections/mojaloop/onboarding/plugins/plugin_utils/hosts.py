@@ -16,6 +16,7 @@ from ..module_utils.description.loading import load_description
 from ..module_utils.description.model import HUB, Description
 from ..module_utils.errors import OnboardingError
 from ..module_utils.findings import Finding
+from ..module_utils.guarding import OF_THE_PROCESS, unexpected
 from ..module_utils.host.releases import MEANWHILE
 from ..module_utils.nameless import nameless_file
 from ..module_utils.steps.run import select_participants, select_sides
@@ -66,6 +67,11 @@ class HostAction(ActionBase):  # type: ignore[misc]
             return self.carry_out(description)
         except OnboardingError as error:
             raise AnsibleActionFail(str(error)) from error
+        except (AnsibleError, *OF_THE_PROCESS):
+            raise
+        except BaseException as error:  # noqa: BLE001 -- a defect met with one host
+            # The summary names this host, and the others go on. The words of the error itself may hold what no log may.
+            raise AnsibleActionFail(unexpected(error)) from None
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)  # noqa: SLF001 -- as every action plugin ends
 

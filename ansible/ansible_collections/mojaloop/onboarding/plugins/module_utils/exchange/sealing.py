@@ -6,6 +6,10 @@ The content is encrypted, not authenticated: it is trusted because the publicati
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode, encodebytes
+from binascii import Error
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -16,6 +20,9 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuil
 from .manifest import LIMIT
 from .refusal import PublicationRefused
 
+_BLOCK = re.compile(rb"-----BEGIN (?:PKCS7|CMS)-----\r?\n([A-Za-z0-9+/=\s]+)-----END (?:PKCS7|CMS)-----")
+_WIDTH = 48
+"""Bytes in a line of 64 characters (RFC 7468 section 2)."""
 _REMEDY = "Its sender seals it again, to the exchange certificate published now."
 
 
@@ -36,8 +43,23 @@ def open_sealed(data: bytes, key: RSAPrivateKey, certificate: x509.Certificate, 
     if len(data) > LIMIT:
         raise PublicationRefused("too-large", f"has {len(data):,} bytes; allowed: {LIMIT:,}", where=where)
     try:
-        # ``openssl cms`` writes the same structure under a label of its own.
-        return pkcs7_decrypt_pem(data.replace(b" CMS-----", b" PKCS7-----"), certificate, key, [])
+        return pkcs7_decrypt_pem(sealed_anew(data, where=where), certificate, key, [])
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         reason = "sealed-for-another" if "recipient" in str(error).lower() else "sealed-unreadable"
         raise PublicationRefused(reason, "does not open with this exchange key", where=where, remedy=_REMEDY) from error
+
+
+def sealed_anew(data: bytes, *, where: str) -> bytes:
+    """The first PEM block alone, in lines of 64 characters under the label PKCS7; PublicationRefused (``sealed-unreadable``).
+
+    ``openssl cms`` writes the same structure under a label of its own.
+    """
+    found = _BLOCK.search(data)
+    try:
+        content = b64decode(b"".join(found.group(1).split()), validate=True) if found else b""
+    except Error:
+        content = b""
+    if not content:
+        raise PublicationRefused("sealed-unreadable", "holds no PEM block of base64 lines", where=where, remedy=_REMEDY)
+    lines = b"".join(encodebytes(content[at : at + _WIDTH]) for at in range(0, len(content), _WIDTH))
+    return b"-----BEGIN PKCS7-----\n" + lines + b"-----END PKCS7-----\n"

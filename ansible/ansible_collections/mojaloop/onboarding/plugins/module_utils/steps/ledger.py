@@ -7,8 +7,9 @@ is reported once: asked about each of a thousand participants, it would cost a t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 
 from ..description.model import HUB, AccountLookup, Ledger, Participant, State
@@ -35,16 +36,16 @@ HUB_STEP, PARTICIPANT_STEP = Phase.LEDGER_HUB, Phase.LEDGER_PARTICIPANT
 
 def keep_ledger_hub(run: Run) -> None:
     """The hub's accounts for each currency, its e-mails and settlement models; the oracles of account lookup."""
-    hub = run.description.hub
-    if hub.ledger and _is_asked(run):
-        with _changes(run, hub.ledger) as changes:
-            client = LedgerClient(changes, hub.ledger.url)
-            _noted(run, HUB, HUB_STEP, hub_in_ledger(desired_hub(hub.ledger), client, dry_run=run.rehearsal))
-    if hub.account_lookup and _is_asked(run):
-        with _changes(run, hub.account_lookup) as changes:
-            lookup = AccountLookupClient(changes, hub.account_lookup.url)
-            found = oracles_in_lookup(hub.account_lookup.oracles, lookup, dry_run=run.rehearsal)
-            _noted(run, HUB, HUB_STEP, found, system="account-lookup")
+    ledger, lookup = run.description.hub.ledger, run.description.hub.account_lookup
+    if ledger and _is_asked(run):
+        with _changes(run, ledger) as changes:
+            client = LedgerClient(changes, ledger.url)
+            _noted(run, HUB, HUB_STEP, lambda: hub_in_ledger(desired_hub(ledger), client, dry_run=run.rehearsal))
+    if lookup and _is_asked(run):
+        with _changes(run, lookup) as changes:
+            directory = AccountLookupClient(changes, lookup.url)
+            oracles = lookup.oracles
+            _noted(run, HUB, HUB_STEP, lambda: oracles_in_lookup(oracles, directory, dry_run=run.rehearsal), system="account-lookup")
 
 
 def keep_ledger_participants(run: Run) -> None:
@@ -55,16 +56,22 @@ def keep_ledger_participants(run: Run) -> None:
     with _changes(run, ledger) as changes:
         client = LedgerClient(changes, ledger.url)
         for name in _closed(run):
-            there = ParticipantInLedger(DesiredParticipant(name, active=False), client, Openings(run.tree, name), run.rehearsal)
-            if not _noted(run, name, PARTICIPANT_STEP, there.ensure()):
+            if not _noted(run, name, PARTICIPANT_STEP, partial(_ended, run, client, name)):
                 return
         for participant in _shut_out_first(run):
-            there = ParticipantInLedger(
-                desired_participant(ledger, participant), client, Openings(run.tree, participant.name), run.rehearsal
-            )
-            left = there.remaining() if participant.state is State.OFFBOARDED else iter(())
-            if not _noted(run, participant.name, PARTICIPANT_STEP, chain(there.ensure(), left)):
+            if not _noted(run, participant.name, PARTICIPANT_STEP, partial(_kept, run, client, ledger, participant)):
                 return
+
+
+def _ended(run: Run, client: LedgerClient, name: str) -> Iterator[Difference]:
+    there = ParticipantInLedger(DesiredParticipant(name, active=False), client, Openings(run.tree, name), run.rehearsal)
+    return there.ensure()
+
+
+def _kept(run: Run, client: LedgerClient, ledger: Ledger, participant: Participant) -> Iterator[Difference]:
+    desired = desired_participant(ledger, participant)
+    there = ParticipantInLedger(desired, client, Openings(run.tree, participant.name), run.rehearsal)
+    return chain(there.ensure(), there.remaining() if participant.state is State.OFFBOARDED else ())
 
 
 def _closed(run: Run) -> list[str]:
@@ -92,11 +99,11 @@ def _changes(run: Run, system: Ledger | AccountLookup) -> Iterator[Changes]:
         http.close()
 
 
-def _noted(run: Run, participant: str, step: str, differences: Iterator[Difference], *, system: str = "ledger") -> bool:
-    """Keep the findings; an error is this participant's own. False: the system has fallen silent, and is not asked about others."""
+def _noted(run: Run, participant: str, step: str, compare: Callable[[], Iterator[Difference]], *, system: str = "ledger") -> bool:
+    """Compare and keep the findings; an error is this participant's own. False: the system is silent, and is not asked about others."""
     with run.guarded(participant, step, HUB, system):
         try:
-            for each in differences:
+            for each in compare():
                 run.note(Finding(participant, step, HUB, each.artefact, each.reason, each.disposition, each.pending_on, each.detail))
         except (Unreachable, NoAnswer) as error:
             reason = f"{system}-unreachable" if isinstance(error, Unreachable) else f"{system}-silent"

@@ -9,7 +9,7 @@ from ..description.model import HUB
 from ..document_steps import Phase
 from ..errors import OnboardingError
 from ..exchange.refusal import PublicationRefused
-from ..exchange.sealing import open_sealed
+from ..exchange.sealing import open_sealed, sealed_anew
 from ..findings import Finding
 from ..formats import read_json
 from ..oauth.records import canonical
@@ -63,7 +63,7 @@ def _opened_before(run: Run, relation: Relation, sealed: bytes) -> bool:
     """Whether this was opened with the exchange key before: the hub seals again as soon as it has received the new one."""
     side = relation.side.name
     kept = run.tree.read(f"{layout.received_folder(side, HUB)}/{SEALED}")
-    return kept == sealed and run.tree.status(layout.credentials_path(side)) is not None
+    return kept == sealed_anew(sealed, where=SEALED) and run.tree.status(layout.credentials_path(side)) is not None
 
 
 def _checked(content: bytes) -> bytes:

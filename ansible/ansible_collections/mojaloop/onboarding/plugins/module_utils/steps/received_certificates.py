@@ -17,6 +17,8 @@ from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
 from ..exchange.published import ENDPOINTS, Form, PublishedFile
 from ..exchange.refusal import PublicationRefused
+from ..exchange.rewriting import written_anew
+from ..exchange.sealing import sealed_anew
 from ..findings import Disposition, Finding
 from ..pki.authority import CHAIN_LIMIT, LONGEST_CHAIN, read_chain
 from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificates, received_certificate
@@ -26,7 +28,6 @@ from ..pki.keys import public_digest, read_public_key
 from ..pki.policy import RETIRED, ownership
 from ..pki.requests import read_request
 from ..pki.revocation import LIST
-from ..pki.rewriting import written_anew
 from ..pki.verification import (
     Chain,
     authority_expiry,
@@ -215,6 +216,7 @@ class Reader:
 
     def _credentials(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
         check_sealed(files[SEALED])
+        sealed_anew(files[SEALED], where=SEALED)
         opened_credentials(self._run, relation, files[SEALED])
         return []
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http.client import HTTPException
 
-from ..errors import OnboardingError
+from ..errors import LeaseHeld, OnboardingError
+from ..guarding import OF_THE_PROCESS, unexpected
 from ..redaction import redacted
 from .model import ACCEPTED, Answer, Case, Kind, Result, Verdict
 
@@ -38,11 +39,15 @@ def _run(case: Case, controls: dict[str, Answer], started: float) -> Result:
         before = case.witness.count() if case.witness else 0
         answer = case.perform()
         recorded = _recorded(case, before)
+    except (LeaseHeld, *OF_THE_PROCESS):
+        raise
     except OnboardingError as error:
         return _result(case, Verdict.ERROR, "", started, detail=str(error))
     except (OSError, ValueError, LookupError, HTTPException) as error:
         # An attempt or a control that could not be prepared: the others go on.
         return _result(case, Verdict.ERROR, "", started, detail=f"the attempt could not be made: {error}")
+    except BaseException as error:  # noqa: BLE001 -- one participant's material, or a defect met with it, ends no other's cases
+        return _result(case, Verdict.ERROR, "", started, detail=unexpected(error))
     verdict, detail = _judge(case, answer, control, recorded)
     result = _result(case, verdict, str(answer), started, detail=detail)
     return replace(
