@@ -20,7 +20,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.ad
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.spec import Refused
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.nftables import desired_content, observed_model, render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_maps import address_maps
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.tables import address_maps
 
 RED, GREEN = "participants/redbank.yml", "participants/greenbank.yml"
 DENIED = {

@@ -25,8 +25,9 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.nftables import render as render_rules
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import Release, render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_maps import written
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.release import Release
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.tables import written
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.files import discard
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 

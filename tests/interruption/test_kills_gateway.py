@@ -10,6 +10,7 @@ import signal
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,7 @@ def run(bench: Bench, wanted: GatewayModel) -> None:  # noqa: F811
     """What a run does: look at the host once nothing can be undone any more, and change what differs."""
     bench.model = wanted
     place = bench.place
-    order = {"do": "observe", "service": "", "seconds": SECONDS, "sources": []}
-    module.carry_out({**order, "folder": place.folder, "master_socket": place.master_socket, "stats_socket": place.stats_socket})
+    module.carry_out({"do": "observe", "kind": "haproxy", "place": asdict(place), "seconds": SECONDS, "sources": []})
     if bench.plan().changes:
         assert change(bench, wanted)
 

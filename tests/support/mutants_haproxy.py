@@ -17,7 +17,8 @@ from typing import Any
 
 from support.mutation import Bench, Mutant
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import haproxy
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import release as haproxy
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.release import FileRule, Release
 
 CASES = ("tests/contract/gateway",)
 DOOR, PARTICIPANT, OUTBOUND, PROCESS = "hub's door", "participant's door", "outbound", "process"
@@ -103,9 +104,9 @@ class Seam:
     edit: Edit = field(default=lambda line: line)
     met: bool = False
 
-    def release(self, files: dict[str, bytes], maps: Any) -> haproxy.Release:  # noqa: ANN401 -- as the class it stands for
+    def release(self, files: dict[str, bytes], maps: Any, rules: tuple[FileRule, ...] = ()) -> Release:  # noqa: ANN401 -- as the class it stands for
         """In the place of the class ``Release``: the same with one rule mutated."""
-        return _RELEASE({name: self.edited(content) if name.endswith(".cfg") else content for name, content in files.items()}, maps)
+        return _RELEASE({name: self.edited(content) if name.endswith(".cfg") else content for name, content in files.items()}, maps, rules)
 
     def edited(self, content: bytes) -> bytes:
         """A file with the rule mutated; all rules noted."""
@@ -118,7 +119,7 @@ class Seam:
         return "\n".join(line for line in made if line is not None).encode()
 
 
-_RELEASE = haproxy.Release
+_RELEASE = Release
 _SEAM = Seam()
 
 
@@ -186,11 +187,11 @@ def _without(line: str, number: int) -> str:
 @contextmanager
 def _applied(rule: Rule | None, edit: Edit) -> Iterator[None]:
     _SEAM.rule, _SEAM.edit, _SEAM.met = rule, edit, False
-    haproxy.Release = _SEAM.release  # type: ignore[misc, assignment]
+    haproxy.Release = _SEAM.release  # type: ignore[assignment, attr-defined]
     try:
         yield
     finally:
-        haproxy.Release = _RELEASE  # type: ignore[misc]
+        haproxy.Release = _RELEASE  # type: ignore[attr-defined]
 
 
 def mutants(bench: Bench) -> Iterator[Mutant]:

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from support.authorities import Authority, digest_of
+from support.gateways import haproxy
 from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
@@ -305,7 +306,7 @@ def bench(driver: Haproxy) -> Iterator[Bench]:
     }  # fmt: skip
     outbound = Outbound(Listener(LOCAL, free_port()), (), routed=True)
     place = driver.place(root)
-    model = GatewayModel("hub", "switch", "hub-gateway", _inbound(parts), outbound, "stdout", place.stats_socket)
+    model = GatewayModel("hub", "switch", haproxy(stats_socket=place.stats_socket), _inbound(parts), outbound)
     made = Bench(root, driver, place, hub_ca, parts["signers"], parts["clients"], parts["backend"], authorization, model)
     try:
         yield made

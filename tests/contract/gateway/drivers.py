@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, archive, plan
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import releases
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_change import Change
 
 
 class Haproxy:
@@ -32,7 +33,7 @@ class Haproxy:
         inbound = model.inbound
         assert inbound is not None
         listeners = tuple((str(listener.address), listener.port) for listener in inbound.listeners)
-        return host.apply(place, staging, host.Change(made.digest, made.files, listeners, inbound.proxy_protocol, seconds))
+        return host.apply(place, staging, Change(made.digest, made.files, listeners, inbound.proxy_protocol, seconds))
 
     def confirm(self, place: host.Place, ticket: str) -> bool:
         """Keep a change; False when it was undone already."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.gateways import described
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
@@ -45,7 +46,7 @@ def test_a_haproxy_without_its_sockets_gets_no_second_one_beside_it(
     before = sorted(bench.processes())
     for name in gone:
         Path(getattr(bench.place, name)).unlink()
-    bench.model = replace(without_bluebank(bench), log=log)
+    bench.model = described(without_bluebank(bench), log=log)
     with pytest.raises(GatewayError, match="no HAProxy answers on this socket"):
         bench.install()
     assert sorted(bench.processes()) == before
@@ -134,6 +135,6 @@ def test_a_file_among_the_releases_is_in_nobodys_way(bench: Bench) -> None:
     bench.install()
     note = Path(bench.place.folder, "releases", "README")
     note.write_text("do not touch\n")
-    bench.install(replace(bench.model, log="/dev/log"))
+    bench.install(described(bench.model, log="/dev/log"))
     assert note.exists()
     assert bench.plan().findings == ()

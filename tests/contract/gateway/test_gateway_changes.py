@@ -18,9 +18,10 @@ import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError, HostError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import plan
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket, releases, rollback
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_change import Change
 
 if TYPE_CHECKING:
     from .conftest import Bench, Recorder
@@ -98,7 +99,7 @@ def test_of_two_runs_at_once_one_changes_the_gateway_and_the_other_is_told(bench
     bench.install()
     before = bench.plan()
     staging = releases.stage(bench.place.folder)
-    change = host.Change(before.digest, before.files, (), False, 30)
+    change = Change(before.digest, before.files, (), False, 30)
     releases.sweep(bench.place.folder)  # what the other run does before it looks
     with pytest.raises(HostError, match=releases.MEANWHILE):
         host.apply(bench.place, staging, change)

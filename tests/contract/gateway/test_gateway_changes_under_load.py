@@ -15,6 +15,7 @@ import pytest
 from support.banks import Bank, b64, banks, change, load_on, with_caller
 from support.counterpart import TokenServer
 from support.depth import DEEP
+from support.gateways import described
 from support.load import Caller as LoadCaller
 from support.load import Load, under
 from unit.oauth.conftest import INITIAL, NOW, participant
@@ -34,7 +35,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import HaproxyGateway as DescribedGateway
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, TokenEndpoint, TokenRules
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
@@ -72,7 +73,7 @@ def test_who_keeps_an_address_under_another_prefix_loses_nothing(bench: Bench) -
         for networks in (wide, own) * (CHANGES // 2):
             change(load, bench, "prefix", reloads=0, callers=with_caller(bench, "greenbank", networks=networks))
         for networks, log in ((wide, "/dev/log"), (own, "stdout")):
-            bench.install(replace(bench.with_door(callers=with_caller(bench, "greenbank", networks=networks)), log=log))
+            bench.install(described(bench.with_door(callers=with_caller(bench, "greenbank", networks=networks)), log=log))
             load.everyone()
     assert load.losses == {}
     assert bench.plan().findings == ()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from support.counterpart import Counterpart
 from support.counting import record_count
 from support.depth import DEEP
+from support.gateways import described
 from support.load import Caller, Load, Session, under
 from support.ports import free_port
 
@@ -33,7 +34,7 @@ class Egress:
         place = bench.driver.place(bench.root, name)
         inbound = replace(bench.door, listeners=(Listener(bench.door.listeners[0].address, free_port()),))
         outbound = replace(bench.model.outbound, listener=Listener(bench.door.listeners[0].address, free_port()))
-        model = replace(bench.model, inbound=inbound, outbound=outbound, stats_socket=place.stats_socket)
+        model = described(replace(bench.model, inbound=inbound, outbound=outbound), stats_socket=place.stats_socket)
         self.bench, self.name, self.to = replace(bench, place=place, model=model), name, to
 
     @property

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_connections import SHARE
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_inbound import OWNED, OWNED_FAMILIES
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.connections import SHARE
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.policy import OWNED, OWNED_FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,14 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.authorities import Authority
+from support.gateways import described
 from support.ports import free_port
 from unit.steps.conftest import Site, faults, site
 
@@ -69,7 +70,7 @@ def ask(client: http.client.HTTPConnection, source: str, destination: str) -> tu
         return response.status, response.headers.get("x-refused-because", "")
 
 
-def described(root: Path, ports: dict[str, int], outbound: dict[str, int], backends: dict[str, Recorder]) -> Site:
+def described_site(root: Path, ports: dict[str, int], outbound: dict[str, int], backends: dict[str, Recorder]) -> Site:
     made = site(root, "greenbank", "bluebank", profile="mojaloop-scheme-ca")
     for name in ("hub", "greenbank", "bluebank"):
         side: dict[str, Any] = made.hub["hub"] if name == "hub" else made.participants[name]
@@ -105,7 +106,7 @@ def world() -> Iterator[World]:
     root = Path(tempfile.mkdtemp(prefix="scheme-"))
     ports, outbound = ({name: free_port() for name in HOSTS} for _ in range(2))
     backends = {name: Recorder() for name in HOSTS}
-    made = described(root / "site", ports, outbound, backends)
+    made = described_site(root / "site", ports, outbound, backends)
     finish(made)
     benches = {}
     description = load_description(made.root / "description", state=str(made.state))
@@ -118,7 +119,7 @@ def world() -> Iterator[World]:
             (gateway,) = description.side(side).gateways
             model = gateway_model(description, side, gateway, DiskTree(made.state))
             assert model.findings == (), model.findings
-            model = replace(model, stats_socket=place.stats_socket, log="stdout")
+            model = described(model, stats_socket=place.stats_socket, log="stdout")
             benches[side] = Bench(folder, driver, place, Authority("unused"), [], {}, backends[side], Recorder(), model)
             benches[side].install()
         yield World(made, ports, outbound, benches)

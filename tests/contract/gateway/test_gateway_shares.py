@@ -22,9 +22,10 @@ from support.counting import record_count
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_connections import CONNECTIONS, LOW_SHARE, SHARE, SPARED
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.connections import LOW_SHARE, SHARE
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.policy import CONNECTIONS, SPARED
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 
 from .test_gateway_changes import until

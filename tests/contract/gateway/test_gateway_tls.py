@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import plan
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_outbound import called_from
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def test_an_address_to_call_from_that_the_host_has_not_is_a_fault_before_a_call_
     made = destination("greenbank", green, bench.hub_ca.pem, bench.clients["greenbank"])
     for address, absent, status in (("127.0.0.11", [], 200), ("192.0.2.77", ["192.0.2.77"], 503)):
         _call(bench, replace(made, sources=(ip_network(address),)))
-        observed = host.observe(bench.place, called_from(bench.model))
+        observed = host.observe(bench.place, bench.model.called_from)
         found = plan(bench.model, render(bench.model), observed).findings
         assert observed["absent"] == absent
         assert [finding.reason for finding in found] == ["egress-address-absent"] * len(absent)

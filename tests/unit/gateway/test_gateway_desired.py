@@ -20,8 +20,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.lo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, Description, Gateway, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import AuthorizationFacts, gateway_model
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_outbound import called_from
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel, HeaderRule, Identity
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
@@ -111,8 +110,8 @@ def test_a_gateway_calls_from_the_addresses_that_its_host_has(world: World) -> N
     hub = world.description.hub
     inside = replace(hub.gateways[0], egress_addresses=(ip_network("10.0.0.5/32"),))
     translated = replace(world.description, hub=replace(hub, gateways=(inside,)))
-    assert called_from(world.model()) == ["2001:db8:6d6f::11", "203.0.113.11"]
-    assert called_from(world.model(description=translated)) == ["10.0.0.5"]
+    assert world.model().called_from == ["2001:db8:6d6f::11", "203.0.113.11"]
+    assert world.model(description=translated).called_from == ["10.0.0.5"]
     lets_in = world.model("greenbank", translated).inbound
     assert lets_in is not None
     assert [caller.networks for caller in lets_in.callers] == [hub.egress_addresses], "what others see is the side's"

@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 from support.authorities import Authority
+from support.gateways import described, haproxy
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError, StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import archive, plan, readable, vanished
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_maps import Maps, address_maps, maps, narrowed, widest
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import (
     Caller,
     Destination,
@@ -36,6 +36,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
     TokenEndpoint,
     TokenRules,
 )
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.tables import Maps, address_maps, maps, narrowed, widest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.token_keys import token_keys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, releases
 
@@ -57,7 +58,7 @@ def model() -> GatewayModel:
         "greenbank", "greenbank", "green.test", 8443, "", (ip_address("203.0.113.20"),), authority.pem, authority.identity("x"),
         (ip_network("203.0.113.11/32"),),
     )  # fmt: skip
-    return GatewayModel("hub", "switch", "hub-gateway", door, Outbound(listener, (there,), routed=True), "stdout", "/run/stats.sock")
+    return GatewayModel("hub", "switch", haproxy(stats_socket="/run/stats.sock"), door, Outbound(listener, (there,), routed=True))
 
 
 def door_with(model: GatewayModel, **changed: Any) -> GatewayModel:  # noqa: ANN401
@@ -88,7 +89,7 @@ def test_nothing_hostile_enters(model: GatewayModel, bad: str) -> None:
         door_with(model, resources=(bad,)), door_with(model, tokens=replace(tokens, issuer=bad)),
         door_with(model, tokens=replace(tokens, audience=bad)), door_with(model, tokens=replace(tokens, keys=((bad, b"k"),))),
         door_with(model, token_endpoint=replace(endpoint, host=bad)), door_with(model, token_endpoint=replace(endpoint, name=bad)),
-        replace(model, stats_socket="/" + bad if bad else bad), replace(model, log="/" + bad if bad else bad),
+        described(model, stats_socket="/" + bad if bad else bad), described(model, log="/" + bad if bad else bad),
     ]  # fmt: skip
     if bad:
         broken += [door_with(model, base_path="/" + bad), destination_with(model, base_path="/" + bad)]

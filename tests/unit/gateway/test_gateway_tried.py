@@ -6,6 +6,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 import pytest
+from support.gateways import haproxy
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import HUB, Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
@@ -14,9 +15,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_socket
 
 HEADING = "# pxname,svname,status,check_status,check_code,last_chk,check_desc,"
-MODEL = GatewayModel(
-    HUB, "switch", "hub-gateway", None, Outbound(Listener(ip_address("127.0.0.1"), 3100), (), routed=True), "stdout", "/run/s.sock"
-)
+MODEL = GatewayModel(HUB, "switch", haproxy(), None, Outbound(Listener(ip_address("127.0.0.1"), 3100), (), routed=True))
 
 
 @pytest.mark.parametrize(

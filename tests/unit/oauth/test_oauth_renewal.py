@@ -19,7 +19,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.bu
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, HaproxyGateway, Listener, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import desired
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy_maps import without_revoked
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.tables import without_revoked
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients, keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients, rehearse_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients, read_registration

@@ -15,7 +15,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.lo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 HUB_GATEWAY: dict[str, Any] = {

@@ -27,7 +27,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.publi
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import authority_record, make_authority
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import PrivateKey, read_own_key
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.revocation import (

@@ -11,20 +11,22 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..module_utils.description.model import HUB, Description, HaproxyGateway
+from ..module_utils.description.model import HUB, Description, Gateway
 from ..module_utils.errors import GatewayError
 from ..module_utils.findings import Finding, faults
-from ..module_utils.gateway.comparison import Plan, archive, plan, plan_addresses, readable, tried, vanished
+from ..module_utils.gateway.comparison import Plan, plan, plan_addresses, readable, tried, vanished
 from ..module_utils.gateway.desired import gateway_model
-from ..module_utils.gateway.haproxy import render
-from ..module_utils.gateway.haproxy_outbound import called_from
-from ..module_utils.gateway.model import GatewayModel, haproxy_of
+from ..module_utils.gateway.driver import Driver, Target
+from ..module_utils.gateway.drivers import driver_of
+from ..module_utils.gateway.model import GatewayModel
+from ..module_utils.gateway.release import Release
 from ..module_utils.gateway.token_keys import authorization_facts
-from ..module_utils.host.releases import ARCHIVE, MEANWHILE
+from ..module_utils.host.releases import MEANWHILE
 from ..module_utils.oauth.doors import keep_accepted
 from ..module_utils.store.layout import accepted_path
 from ..module_utils.store.planned import add_to_plan, load_plan
 from ..module_utils.store.tree import DiskTree, Overlay, Tree
+from ..plugin_utils.gateway_host import HostTarget
 from ..plugin_utils.hosts import HostAction
 
 TRIES = 3
@@ -44,26 +46,26 @@ class ActionModule(HostAction):
         if side != HUB and side not in chosen:
             return self.result((), changed=False)
         gateway = self._gateway(description)
-        self._refuse_escalation(f"{gateway.name}:{gateway.folder}")
+        driver = driver_of(gateway)
         model = self._model(description, gateway)
+        target = self._target(driver, model)
         if model.inbound is None:
             return self.result(model.findings, changed=False)
         known = description.known_names if side == HUB and not self._wanted() else None
         for left in reversed(range(TRIES)):
             try:
-                order = {**self._place(gateway), "sources": called_from(model)}
-                return self._compare(model, order, chosen - model.kept if side == HUB else None, known)
+                return self._compare(model, driver.render(model), target, chosen - model.kept if side == HUB else None, known)
             except GatewayError as error:
                 if MEANWHILE not in str(error) or not left:
                     raise
         raise AssertionError
 
     def _compare(
-        self, model: GatewayModel, order: dict[str, Any], scope: Collection[str] | None, known: Collection[str] | None
+        self, model: GatewayModel, release: Release, target: Target, scope: Collection[str] | None, known: Collection[str] | None
     ) -> dict[str, Any]:
         """Look, and change what differs; an error with ``MEANWHILE`` when somebody else changes it at the same time."""
-        release, compared = render(model), plan_addresses if self._addresses_only() else plan
-        observation = self._order({**order, "do": "observe"})["observation"]
+        compared = plan_addresses if self._addresses_only() else plan
+        observation = target.observe()
         if known is None:
             model = replace(model, clients_left={})
         else:
@@ -73,7 +75,7 @@ class ActionModule(HostAction):
         if self._task.diff:
             result["diff"] = readable(made, observation)
         if made.changes and not self._task.check_mode:
-            result["reloads"], observation = self._change(model, made, {**order, "installed": observation["installed"]})
+            result["reloads"], observation = target.change(made, observation)
             self._expect_nothing_left(compared(model, release, observation, scope))
         if not (made.changes and self._task.check_mode):
             result.update(self._told((*made.findings, *tried(model, observation))))
@@ -91,17 +93,24 @@ class ActionModule(HostAction):
     def _addresses_only(self) -> bool:
         return bool(boolean(self._task.args.get("addresses_only") or False))
 
-    def _gateway(self, description: Description) -> HaproxyGateway:
+    def _gateway(self, description: Description) -> Gateway:
         """The gateway that the description has under the name of this host."""
         side, name = self._task.args["side"], self._task.args.get("host") or self._variables["inventory_hostname"]
         try:
-            found = next(gateway for gateway in description.side(side).gateways if gateway.name == name)
+            return next(gateway for gateway in description.side(side).gateways if gateway.name == name)
         except (KeyError, StopIteration) as error:
             remedy = "Name hub or a participant's id as side, and the name of one of its gateways as host."
             raise GatewayError(f"{side} has no gateway here", where=str(name), remedy=remedy) from error
-        return haproxy_of(found)
 
-    def _model(self, description: Description, gateway: HaproxyGateway) -> GatewayModel:
+    def _target(self, driver: Driver, model: GatewayModel) -> Target:
+        """Where the gateway runs: on this host, or where its driver reaches it from here."""
+        if driver.place is None:
+            return driver.target(model, self._seconds)
+        place = {**driver.place(model.gateway), "service": self._task.args.get("service") or ""}
+        self._refuse_escalation(f"{model.host}:{place['folder']}")
+        return HostTarget(model, place, self._order, self._send, self._renew_connection)
+
+    def _model(self, description: Description, gateway: Gateway) -> GatewayModel:
         """What the gateway must do."""
         side, tree = self._task.args["side"], self._tree
         facts = authorization_facts(description.hub.authorization_server if side == HUB else None, tree)
@@ -120,30 +129,6 @@ class ActionModule(HostAction):
         if self._task.check_mode and tree.changes:
             content = tree.read(accepted_path(host)) or b""
             add_to_plan(self._folder.plan, accepted_path(host), content)
-
-    def _place(self, gateway: HaproxyGateway) -> dict[str, Any]:
-        return {
-            "folder": gateway.folder,
-            "master_socket": gateway.master_socket,
-            "stats_socket": gateway.stats_socket,
-            "service": self._task.args.get("service") or "",
-        }
-
-    def _change(self, model: GatewayModel, made: Plan, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Have the host change itself; returns the number of reloads and what is in force after the confirmation."""
-        staging = self._order({**order, "do": "stage"})["staging"]
-        self._send(archive(made), f"{staging}/{ARCHIVE}")
-        door = model.inbound
-        doors = [[str(listener.address), listener.port] for listener in door.listeners] if door else []
-        proved = {"doors": doors, "proxy_protocol": bool(door and door.proxy_protocol)}
-        change = {"staging": staging, "digest": made.digest, "files": dict(made.files), **proved}
-        done = self._order({**order, "do": "apply", **change})
-        self._renew_connection()
-        answer = self._order({**order, "do": "confirm", "ticket": done["ticket"]})
-        if not answer["confirmed"]:
-            remedy = "Give confirm_within more seconds."
-            raise GatewayError("the change was undone: its confirmation came too late", where=model.host, remedy=remedy)
-        return done["reloads"], answer["observation"]
 
     def _expect_nothing_left(self, left: Plan) -> None:
         if left.changes:

@@ -68,22 +68,14 @@ options:
         type: str
         required: true
         choices: [observe, stage, apply, confirm]
-      folder:
-        description: The gateway's folder.
-        type: path
-        required: true
-      master_socket:
-        description: Socket of HAProxy's master process.
-        type: path
-        required: true
-      stats_socket:
-        description: Socket of HAProxy's worker process.
-        type: path
-        required: true
-      service:
-        description: Systemd unit, or empty.
+      kind:
+        description: Kind of gateway.
         type: str
-        default: ""
+        required: true
+      place:
+        description: Where it is on the host, as its kind has it; with its folder.
+        type: dict
+        required: true
       staging:
         description: Folder that holds the release to install.
         type: path
@@ -173,14 +165,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import HostError
-from ..module_utils.host import gateway_haproxy, releases
+from ..module_utils.host import releases
+from ..module_utils.host.gateway_change import Change
+from ..module_utils.host.gateways import HOSTS
 
 ORDER = {
     "do": {"type": "str", "required": True, "choices": ["observe", "stage", "apply", "confirm"]},
-    "folder": {"type": "path", "required": True},
-    "master_socket": {"type": "path", "required": True},
-    "stats_socket": {"type": "path", "required": True},
-    "service": {"type": "str", "default": ""},
+    "kind": {"type": "str", "required": True},
+    "place": {"type": "dict", "required": True},
     "staging": {"type": "path"},
     "installed": {"type": "str"},
     "digest": {"type": "str", "default": ""},
@@ -223,24 +215,25 @@ def main() -> None:
 
 def carry_out(order: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
     """Do one thing, and say what came of it; with ``check`` nothing is written."""
-    place = gateway_haproxy.Place(order["folder"], order["master_socket"], order["stats_socket"], order["service"])
+    host = HOSTS[order["kind"]]
+    place = host.Place(**order["place"])
     if order["do"] == "stage":
         with releases.alone(place.folder):
             return {"changed": True, "staging": releases.stage(place.folder)}
     if order["do"] == "apply":
         doors = tuple((str(address), int(port)) for address, port in order["doors"])
-        change = gateway_haproxy.Change(order["digest"], order["files"], doors, order["proxy_protocol"], order["seconds"])
+        change = Change(order["digest"], order["files"], doors, order["proxy_protocol"], order["seconds"])
         with releases.alone(place.folder):
             releases.expect(place.folder, order["installed"])
-            return {"changed": True, **gateway_haproxy.apply(place, order["staging"], change)}
+            return {"changed": True, **host.apply(place, order["staging"], change)}
     if order["do"] == "observe":
-        gateway_haproxy.await_confirmation(place, order["seconds"])
+        host.await_confirmation(place, order["seconds"])
         if not check:
             # What a killed run brought holds keys, and must not lie here because the next run has nothing to change.
             with releases.alone(place.folder):
                 releases.sweep(place.folder)
-    confirmed = order["do"] == "confirm" and gateway_haproxy.confirm(place, order["ticket"])
-    return {"changed": confirmed, "confirmed": confirmed, "observation": gateway_haproxy.observe(place, order["sources"])}
+    confirmed = order["do"] == "confirm" and host.confirm(place, order["ticket"])
+    return {"changed": confirmed, "confirmed": confirmed, "observation": host.observe(place, order["sources"])}
 
 
 if __name__ == "__main__":

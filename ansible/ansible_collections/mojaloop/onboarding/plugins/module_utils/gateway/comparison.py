@@ -10,28 +10,16 @@ import io
 import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 from ..description.model import HUB
 from ..document_steps import Phase
 from ..errors import GatewayError
 from ..findings import Disposition, Finding
-from .haproxy import Release, release_digest
-from .haproxy_maps import SHARED, Maps, narrowed, owner_of, without_revoked, written
 from .model import GatewayModel
+from .release import FileRule, Release, owner_of_file, release_digest
+from .tables import SHARED, Maps, narrowed, owner_of, without_revoked, written
 
-_FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("tokens/*", "configuration-differs", (Phase.OAUTH,)),
-    ("destinations/*/client.pem", "certificate-differs", (Phase.CLIENT_INSTALLED,)),
-    ("destinations/*/ca.pem", "trust-differs", Phase.AUTHORITY_INSTALLED),
-    ("destinations/*/backend.cfg", "configuration-differs", (Phase.URLS,)),
-    ("server.pem", "certificate-differs", (Phase.SERVER_MADE,)),
-    ("callers-ca.pem", "trust-differs", (Phase.CALLER_ACCEPTED,)),
-    ("token-ca.pem", "trust-differs", (Phase.OAUTH,)),
-    ("*", "configuration-differs", (Phase.GATEWAY_MADE,)),
-)
-"""By a file's whole name: reason, and the document steps it carries out; the first that fits counts."""
 _MAP_STEPS = {
     "fingerprints": Phase.CALLER_ACCEPTED, "sources": Phase.CALLER_ACCEPTED, "networks": Phase.ADDRESSES, "allowed": Phase.ADDRESSES,
     "shares": Phase.ADDRESSES, "clients": Phase.OAUTH, "roles": Phase.OAUTH, "destinations": Phase.URLS,
@@ -59,7 +47,7 @@ class Plan:
 
 
 def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], participants: Collection[str] | None = None) -> Plan:
-    """Compare a release with an observation (see ``host.gateway_haproxy.observe``); ``participants``: only theirs, None: all.
+    """Compare a release with an observation (see ``driver.Target``); ``participants``: only theirs, None: all.
 
     GatewayError when files of somebody else are gone, who is called with them.
     """
@@ -72,8 +60,8 @@ def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], par
     digest = release_digest(files)
     place = f"gateway/{model.host}"
     found = [
-        *_release_findings(model.side, place, observed, digest),
-        *_file_findings(model.side, place, files, there),
+        *_release_findings(model.side, place, observed, digest, release),
+        *_file_findings(model.side, place, files, there, release),
         *_map_findings(model.side, place, maps, observed["maps"]),
         *_egress_findings(model.side, place, observed["absent"]),
     ]
@@ -99,7 +87,7 @@ def plan_addresses(model: GatewayModel, release: Release, observed: Mapping[str,
 def vanished(model: GatewayModel, observed: Mapping[str, Any], known: Collection[str]) -> list[Finding]:
     """A fault for everyone who is still let in or called and whom nobody describes any more: a lost file closes no door."""
     owners = {owner_of(name, key, value) for name, entries in observed["maps"].items() for key, value in entries.items()}
-    owners |= {_owner(name) for name in observed["files"]}
+    owners |= {owner_of_file(name) for name in observed["files"]}
     detail = "its file is gone: describe it again with state: offboarded, run onboard.yml, then remove its file"
     about = (model.side, f"gateway/{model.host}", "participant-unknown", Disposition.FAULT)
     return [Finding(name, Phase.ADDRESSES, *about, detail=detail) for name in sorted(owners - {"", *known})]
@@ -111,8 +99,8 @@ def tried(model: GatewayModel, observed: Mapping[str, Any]) -> list[Finding]:
     if not why:
         return []
     detail = (
-        f"the gateway cannot connect to the authorization server ({why}). HAProxy holds the certificate's DNS names, or its CN where it "
-        "has none, against the host of token_endpoint, and no addresses; correct the certificate, ca_file or token_endpoint"
+        f"the gateway cannot connect to the authorization server ({why}). Its certificate must hold the host of token_endpoint as a DNS "
+        "name (or as its CN where it has none); correct the certificate, ca_file or token_endpoint"
     )
     return [
         Finding(HUB, Phase.OAUTH, HUB, f"gateway/{model.host}/token-endpoint", "token-endpoint-fails", Disposition.FAULT, detail=detail)
@@ -145,20 +133,14 @@ def _entries(maps: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     return (f"map {name}: {key} {value}\n" for name, entries in maps.items() for key, value in entries.items())
 
 
-def _owner(name: str) -> str:
-    """The participant whose file it is; empty: the side's own."""
-    parts = name.split("/")
-    return parts[1] if parts[0] == "destinations" and len(parts) > 1 else ""
-
-
 def _in_scope(name: str, participants: Collection[str] | None) -> bool:
-    return participants is None or _owner(name) in {"", *participants}
+    return participants is None or owner_of_file(name) in {"", *participants}
 
 
 def _expect_kept(model: GatewayModel, observed: Mapping[str, Any], participants: Collection[str] | None) -> None:
     """The running process has loaded them; a release without them would end the calls to others than this run is about."""
     called = {owner_of("destinations", key, value) for key, value in observed["maps"].get("destinations", {}).items()}
-    kept = {_owner(name) for name in observed["files"] if name.endswith("/backend.cfg")}
+    kept = {owner_of_file(name) for name in observed["files"] if name.endswith("/backend.cfg")}
     lost = sorted(name for name in called - kept if not _in_scope(f"destinations/{name}/backend.cfg", participants))
     if lost:
         what = f"the installed files of {', '.join(lost)} are gone, and this run is not about them"
@@ -167,7 +149,7 @@ def _expect_kept(model: GatewayModel, observed: Mapping[str, Any], participants:
         )
 
 
-def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest: str) -> Iterator[Finding]:
+def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest: str, release: Release) -> Iterator[Finding]:
     if not observed["running"]:
         yield Finding(side, Phase.GATEWAY_MADE, side, place, "gateway-not-installed")
         return
@@ -176,8 +158,7 @@ def _release_findings(side: str, place: str, observed: Mapping[str, Any], digest
             side, Phase.GATEWAY_MADE, side, place, "running-config-stale", detail="the process runs another release than the one installed"
         )
     for name in observed["stale"]:
-        _reason, steps = _file_rule(name)
-        yield Finding(_owner(name) or side, steps[0], side, f"{place}/{name}", "running-config-stale")
+        yield Finding(owner_of_file(name) or side, _file_rule(release, name).steps[0], side, f"{place}/{name}", "running-config-stale")
 
 
 def _egress_findings(side: str, place: str, absent: Iterable[str]) -> Iterator[Finding]:
@@ -186,19 +167,19 @@ def _egress_findings(side: str, place: str, absent: Iterable[str]) -> Iterator[F
         yield Finding(side, Phase.ADDRESSES, side, place, "egress-address-absent", Disposition.FAULT, detail=detail)
 
 
-def _file_rule(name: str) -> tuple[str, tuple[str, ...]]:
+def _file_rule(release: Release, name: str) -> FileRule:
     if name.startswith("maps/"):
-        return "running-config-stale", (_MAP_STEPS.get(name[len("maps/") : -len(".map")], Phase.GATEWAY_MADE),)
-    return next((reason, steps) for pattern, reason, steps in _FILES if fnmatchcase(name, pattern))
+        return FileRule(name, "running-config-stale", (_MAP_STEPS.get(name[len("maps/") : -len(".map")], Phase.GATEWAY_MADE),))
+    return release.rule(name)
 
 
-def _file_findings(side: str, place: str, files: Mapping[str, str], there: Mapping[str, str]) -> Iterator[Finding]:
+def _file_findings(side: str, place: str, files: Mapping[str, str], there: Mapping[str, str], release: Release) -> Iterator[Finding]:
     for name in sorted({*files, *there}):
         if files.get(name) != there.get(name):
-            reason, steps = _file_rule(name)
+            rule = _file_rule(release, name)
             detail = "to be removed" if name not in files else "missing" if name not in there else "differs"
-            for step in steps:
-                yield Finding(_owner(name) or side, step, side, f"{place}/{name}", reason, detail=detail)
+            for step in rule.steps:
+                yield Finding(owner_of_file(name) or side, step, side, f"{place}/{name}", rule.reason, detail=detail)
 
 
 def _map_findings(side: str, place: str, maps: Maps, there: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ from ..store import layout
 from ..store.interface import Unavailable
 from ..store.tree import Tree
 from . import rules
-from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Outbound, TokenEndpoint, TokenRules, haproxy_of
+from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Outbound, TokenEndpoint, TokenRules
 
 MISSING = "artefact-missing"
 Made = TypeVar("Made")
@@ -62,8 +62,8 @@ def gateway_model(
         gateway.outbound, tuple(view.complete(Phase.CLIENT_INSTALLED, _destination, _with_doors(view))), routed=side_name == HUB
     )
     left = {one.name: _accepted_ids(view, one) for one in description.revoking} if side_name == HUB else {}
-    own, found, kept = haproxy_of(gateway), tuple(sorted(view.findings)), frozenset(view.kept)
-    return GatewayModel(side_name, view.side.fspiop_id, gateway.name, inbound, outbound, own.log, own.stats_socket, found, kept, left)
+    found, kept = tuple(sorted(view.findings)), frozenset(view.kept)
+    return GatewayModel(side_name, view.side.fspiop_id, gateway, inbound, outbound, found, kept, left)
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def _with_doors(view: _View) -> list[Side]:
 
 
 def _check_key(key: bytes, certificate: x509.Certificate, path: str) -> None:
-    """The key is the certificate's: HAProxy would refuse the whole release for one pair that is not."""
+    """The key is the certificate's: a gateway would refuse the whole release for one pair that is not."""
     try:
         loaded = serialization.load_pem_private_key(key, None, unsafe_skip_rsa_key_validation=True)
     except (TypeError, ValueError) as error:

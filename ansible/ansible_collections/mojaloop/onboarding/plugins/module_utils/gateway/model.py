@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..description.model import Address, Gateway, HaproxyGateway, Listener, Network
-from ..errors import GatewayError
+from ..description.model import Address, Gateway, Listener, Network
 from ..findings import Finding
 
 
@@ -104,6 +103,17 @@ class Destination:
     identity: Identity
     sources: tuple[Network, ...]
 
+    @property
+    def reachable(self) -> list[tuple[Address, str]]:
+        """Its addresses with the egress address to use, IPv4 first; left out where the side has no egress of that family."""
+        found = []
+        for address in sorted(self.addresses, key=lambda address: address.version):
+            networks = [network for network in self.sources if network.version == address.version]
+            single = [network for network in networks if network.num_addresses == 1]
+            if networks:
+                found.append((address, str(single[0].network_address) if single else ""))
+        return found
+
 
 @dataclass(frozen=True)
 class Outbound:
@@ -118,25 +128,26 @@ class Outbound:
 class GatewayModel:
     """One gateway. ``inbound`` is None while the side has no server certificate: then nothing can be installed.
 
-    ``fspiop_id`` is the side's own; ``findings`` tell who is left out and what is awaited.
+    ``fspiop_id`` is the side's own, ``gateway`` its description; ``findings`` tell who is left out and what is awaited.
     """
 
     side: str
     fspiop_id: str
-    host: str
+    gateway: Gateway
     inbound: Inbound | None
     outbound: Outbound
-    log: str
-    stats_socket: str
     findings: tuple[Finding, ...] = ()
     kept: frozenset[str] = frozenset()
     """Participants about whom nothing could be concluded: what is installed of them stays as it is."""
     clients_left: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of participants of whom no more is known than that: the OAuth clients that have not been revoked."""
 
+    @property
+    def host(self) -> str:
+        """The gateway's name in the description and in the inventory."""
+        return self.gateway.name
 
-def haproxy_of(gateway: Gateway) -> HaproxyGateway:
-    """The described gateway as HAProxy's; GatewayError for another kind."""
-    if not isinstance(gateway, HaproxyGateway):
-        raise GatewayError(f"a gateway of kind {gateway.kind} is not configured here", where=gateway.name, remedy="Describe kind: haproxy.")
-    return gateway
+    @property
+    def called_from(self) -> list[str]:
+        """The addresses that calls are bound to: the gateway's host must have them."""
+        return sorted({source for destination in self.outbound.destinations for _address, source in destination.reachable if source})

@@ -17,21 +17,19 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import Any, Callable, Iterable, Mapping
 
 from ..errors import GatewayError, HostError
 from . import gateway_release as content
 from . import gateway_socket as sockets
 from . import releases, rollback
-from .gateway_handshake import absent, certificates, handshake_fault, taken
+from .gateway_change import POLL, SETTLE, Change, listener_faults, prove
+from .gateway_handshake import absent, certificates, taken
 
-SETTLE = 20.0
-"""Seconds within which a new process must be in force."""
 STARTING = 3.0
 """Seconds for which a master that starts anew may be silent; what is silent for longer does not run."""
 CHECKED_WITHIN = 8.0
 """Seconds for the first look of a new process at the authorization server: more than it takes to connect."""
-POLL = 0.1
 ADDRESSES = ("networks", "allowed")
 """Maps: the prefix that an address is looked up by, and who may come from it."""
 ALONE = "Start HAProxy with this master socket (-S), or stop it and run again: nothing was changed."
@@ -55,17 +53,6 @@ class Place:
     def map_name(self, name: str) -> str:
         """The name of a map in the running process."""
         return f"{self.release}/maps/{name}.map"
-
-
-@dataclass(frozen=True)
-class Change:
-    """What to switch to. ``files``: digest of each file; ``listeners``: (address, port) to prove the doors at."""
-
-    digest: str
-    files: Mapping[str, str]
-    listeners: tuple[tuple[str, int], ...]
-    proxy_protocol: bool
-    confirm_seconds: float
 
 
 def observe(place: Place, sources: Iterable[str] = ()) -> dict[str, Any]:
@@ -248,7 +235,7 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
             reloads = 0
         else:
             _reload(place, content.fixed(change.files))
-        _prove(change, target)
+        prove(change, target)
 
     try:
         token = rollback.guard(_timers(place), change.confirm_seconds, undo, switch)
@@ -268,7 +255,7 @@ def _take_up(place: Place, change: Change, names: list[str] | None, release: Pat
         _put_maps(place, content.maps(release))
     except (HostError, OSError):
         return False
-    return not _stale(place, change.files) and not any(_door_faults(change, release))
+    return not _stale(place, change.files) and not any(listener_faults(change, release))
 
 
 def _serving(place: Place) -> bool:
@@ -395,23 +382,3 @@ def _wait_for(place: Place, digest: str, refused: Callable[[], str], before: str
 def _in_force(place: Place, digest: str, before: str) -> bool:
     found = sockets.running_release(place.stats_socket) == digest and sockets.worker(place.stats_socket) != before
     return found and sockets.answers(place.master_socket)
-
-
-def _prove(change: Change, release: Path) -> None:
-    """Every door presents the new certificate in a new handshake; an old process may still answer for a moment."""
-    deadline = time.monotonic() + SETTLE
-    while True:
-        fault = next(_door_faults(change, release), "")
-        if not fault:
-            return
-        if time.monotonic() > deadline:
-            raise GatewayError(fault)
-        time.sleep(POLL)
-
-
-def _door_faults(change: Change, release: Path) -> Iterator[str]:
-    expected = (release / "server.pem").read_text(encoding="ascii")
-    for address, port in change.listeners:
-        fault = handshake_fault(address, port, expected, proxy_protocol=change.proxy_protocol)
-        if fault:
-            yield f"the door at {address} port {port} does not present the new certificate: {fault}"

@@ -7,16 +7,13 @@ nothing where a member is ``null``, a list or an object. So each value that is j
 
 from __future__ import annotations
 
-from . import rules
-from .haproxy_lines import CURRENT, map_file, refusal
-from .model import TokenRules
+from .. import rules
+from ..model import TokenRules
+from ..policy import ALGORITHMS, LEEWAY
+from .lines import CURRENT, map_file, refusal
 
 AUDIENCES = 8
 """Members of a token's audience list that are looked at."""
-LEEWAY = 30
-"""Seconds a token may be ahead of this host's clock."""
-ALGORITHMS = ("RS256", "ES256")
-"""What ``jwt_verify`` of HAProxy 2.6 verifies with a public key; it has no RSA-PSS."""
 _PARAMETERS = ("alg", "kid")
 _CLAIMS = ("exp", "nbf", "iss", "aud", "client_id", "azp", "scope", "cnf", "x5t#S256")
 """Members of a token that are judged here: none may be there twice, at any depth."""
@@ -33,7 +30,7 @@ def token_lines(tokens: TokenRules) -> list[str]:
     """Refuse a request whose token is missing, not whole, not in force, or not the caller's; GatewayError when a value may not enter."""
     return [
         "    http-request set-var(txn.bearer) http_auth_bearer",
-        *refusal("token-missing", "unless { req.fhdr_cnt(authorization) eq 1 } { var(txn.bearer),length gt 0 }", status=401),
+        *refusal("token-missing", "unless { req.fhdr_cnt(authorization) eq 1 } { var(txn.bearer),length gt 0 }"),
         "    http-request set-var(txn.head) var(txn.bearer),field(1,.),ub64dec",
         "    http-request set-var(txn.claims) var(txn.bearer),field(2,.),ub64dec",
         *_unambiguous("txn.head", _PARAMETERS, _PARAMETERS),
@@ -54,7 +51,6 @@ def _unambiguous(part: str, once: tuple[str, ...], texts: tuple[str, ...]) -> li
         f"if {{ var({part}) -m reg '{twice}' }}",
         f"if {{ var({part}) -m reg '{_ESCAPED_NAME}' }}",
         rf"""if {{ var({part}) -m reg '"({"|".join(texts)})"\s*:\s*[^"\s]' }}""",
-        status=401,
     )
 
 
@@ -68,16 +64,15 @@ def _signature(tokens: TokenRules) -> list[str]:
             "token-algorithm",
             f"unless {{ var(txn.alg) -m str {' '.join(ALGORITHMS)} }}",
             "if { var(txn.head) -m sub '\"crit\"' }",
-            status=401,
         ),
         *(f"    http-request set-var(txn.known) bool(true) if {{ var(txn.kid) -m str -- {name} }}" for name in names),
-        *refusal("token-key-unknown", "unless { var(txn.known) -m bool }", status=401),
+        *refusal("token-key-unknown", "unless { var(txn.known) -m bool }"),
         *(
             f'    http-request set-var(txn.signed) "var(txn.bearer),jwt_verify(txn.alg,{CURRENT}/tokens/{name}.pem)" '
             f"if {{ var(txn.kid) -m str -- {name} }}"
             for name in names
         ),
-        *refusal("token-signature", "unless { var(txn.signed) -m int eq 1 }", status=401),
+        *refusal("token-signature", "unless { var(txn.signed) -m int eq 1 }"),
     ]
 
 
@@ -87,11 +82,10 @@ def _validity() -> list[str]:
         "    http-request set-var(txn.now) date",
         "    http-request set-var(txn.left) var(txn.bearer),jwt_payload_query('$.exp','int'),sub(txn.now)",
         "    http-request set-var(txn.ahead) var(txn.bearer),jwt_payload_query('$.nbf','int'),sub(txn.now)",
-        *refusal("token-expired", f"unless {{ var(txn.left) -m int gt 0 }} {_is('exp', _NUMBER)}", status=401),
+        *refusal("token-expired", f"unless {{ var(txn.left) -m int gt 0 }} {_is('exp', _NUMBER)}"),
         *refusal(
             "token-not-yet-valid",
             f"unless !{{ var(txn.claims) -m sub '\"nbf\"' }} || {{ var(txn.ahead) -m int le {LEEWAY} }} {_is('nbf', _NUMBER)}",
-            status=401,
         ),
     ]
 
@@ -107,12 +101,12 @@ def _issue(tokens: TokenRules) -> list[str]:
     audience = rules.checked(rules.URL, tokens.audience, what="audience")
     places = ["$.aud", *(f"$.aud[{index}]" for index in range(AUDIENCES))]
     return [
-        *refusal("token-issuer", f"unless {{ var(txn.bearer),jwt_payload_query('$.iss') -m str -- {issuer} }}", status=401),
+        *refusal("token-issuer", f"unless {{ var(txn.bearer),jwt_payload_query('$.iss') -m str -- {issuer} }}"),
         *(
             f"    http-request set-var(txn.audience) bool(true) if {{ var(txn.bearer),jwt_payload_query('{place}') -m str -- {audience} }}"
             for place in places
         ),
-        *refusal("token-audience", f"unless {{ var(txn.audience) -m bool }} {_is('aud', _AUDIENCE)}", status=401),
+        *refusal("token-audience", f"unless {{ var(txn.audience) -m bool }} {_is('aud', _AUDIENCE)}"),
     ]
 
 
@@ -121,7 +115,7 @@ def _binding() -> list[str]:
     return [
         "    http-request set-var(txn.thumbprint) ssl_c_der,sha2(256),ub64enc",
         "    http-request set-var(txn.bound) var(txn.bearer),jwt_payload_query('$.cnf.x5t#S256')",
-        *refusal("token-binding", "unless { var(txn.bound),strcmp(txn.thumbprint) eq 0 }", status=401),
+        *refusal("token-binding", "unless { var(txn.bound),strcmp(txn.thumbprint) eq 0 }"),
     ]
 
 
@@ -133,5 +127,5 @@ def _client() -> list[str]:
             "if { var(txn.bearer),jwt_payload_query('$.client_id') -m found }"
         ),
         f'    http-request set-var(txn.owner) "var(txn.client),map_str({map_file("clients")})"',
-        *refusal("token-client", "unless { var(txn.owner),strcmp(txn.participant) eq 0 }", status=401),
+        *refusal("token-client", "unless { var(txn.owner),strcmp(txn.participant) eq 0 }"),
     ]

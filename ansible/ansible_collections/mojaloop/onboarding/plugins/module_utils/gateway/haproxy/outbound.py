@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
-from . import rules
-from .haproxy_lines import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
-from .model import Destination, GatewayModel, Outbound
+from .. import rules
+from ..model import Destination, Outbound
+from .lines import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
 
 
 def outbound_sections(outbound: Outbound) -> list[str]:
@@ -39,26 +39,10 @@ def destination_section(destination: Destination) -> str:
         f"backend to-{name}",
         *([f'    http-request set-uri "{base}%[pathq]"'] if base else []),
         f"    http-request set-header host {host}:{destination.port}",
-        *(_server(destination, address, source) for address, source in reachable(destination)),
+        *(_server(destination, address, source) for address, source in destination.reachable),
         "",
     ]
     return "\n".join(lines)
-
-
-def reachable(destination: Destination) -> list[tuple[IPv4Address | IPv6Address, str]]:
-    """The counterpart's addresses with the egress address to use, IPv4 first; left out where the side has no egress of that family."""
-    found = []
-    for address in sorted(destination.addresses, key=lambda address: address.version):
-        networks = [network for network in destination.sources if network.version == address.version]
-        single = [network for network in networks if network.num_addresses == 1]
-        if networks:
-            found.append((address, str(single[0].network_address) if single else ""))
-    return found
-
-
-def called_from(model: GatewayModel) -> list[str]:
-    """The addresses that calls are bound to: the gateway's host must have them."""
-    return sorted({source for destination in model.outbound.destinations for _address, source in reachable(destination) if source})
 
 
 def _server(destination: Destination, address: IPv4Address | IPv6Address, source: str) -> str:
@@ -79,4 +63,4 @@ def _choice(*, routed: bool) -> list[str]:
             "if { req.fhdr_cnt(fspiop-destination) eq 1 }"
         )
     ]
-    return [*(chosen if routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }", status=404)]
+    return [*(chosen if routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }")]

@@ -1,47 +1,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A gateway model as an HAProxy 2.6 release: files for the host, and maps that change without a reload.
 
-A file belongs to a participant when it lies in ``destinations/<participant>/``; all others belong to the side.
+How the files become one configuration on the host: ``host.gateway_release``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections.abc import Iterable
 
-from . import rules
-from .haproxy_connections import CONNECTIONS
-from .haproxy_inbound import inbound_sections
-from .haproxy_lines import map_file
-from .haproxy_maps import Maps, maps
-from .haproxy_outbound import destination_section, outbound_sections, reachable
-from .model import Destination, GatewayModel, Identity, Inbound
+from ...description.model import HaproxyGateway
+from ...document_steps import Phase
+from ...errors import GatewayError
+from .. import rules
+from ..model import Destination, GatewayModel, Identity, Inbound
+from ..policy import CIPHERS, CONNECTIONS, CURVES, DRAIN_SECONDS, SUITES
+from ..release import FileRule, Release
+from ..tables import maps
+from .inbound import inbound_sections
+from .lines import map_file
+from .outbound import destination_section, outbound_sections
 
-CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+RULES = (
+    FileRule("tokens/*", "configuration-differs", (Phase.OAUTH,)),
+    FileRule("destinations/*/client.pem", "certificate-differs", (Phase.CLIENT_INSTALLED,)),
+    FileRule("destinations/*/ca.pem", "trust-differs", Phase.AUTHORITY_INSTALLED),
+    FileRule("destinations/*/backend.cfg", "configuration-differs", (Phase.URLS,)),
+    FileRule("server.pem", "certificate-differs", (Phase.SERVER_MADE,)),
+    FileRule("callers-ca.pem", "trust-differs", (Phase.CALLER_ACCEPTED,)),
+    FileRule("token-ca.pem", "trust-differs", (Phase.OAUTH,)),
 )
-"""TLS 1.2: forward secrecy and authenticated encryption only (NIST SP 800-52r2 section 3.3.1)."""
-SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-CURVES = "X25519:P-256:P-384"
-"""Mozilla's intermediate profile (Server Side TLS, guidelines 5.7), which the versions and suites above keep to as well."""
-DRAIN_SECONDS = 60
-"""How long an old process may finish what it began after a reload: an idle connection ends after 30 s (``timeout
-http-keep-alive``), and what it asks at its last moment is answered within 30 s more (``timeout server``)."""
-
-
-@dataclass(frozen=True)
-class Release:
-    """``files``: relative name -> content (mode 0600 on the host); ``maps``: name -> key -> value."""
-
-    files: Mapping[str, bytes] = field(repr=False)
-    maps: Maps
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of each file, by name."""
-        return {name: sha256(content).hexdigest() for name, content in sorted(self.files.items())}
 
 
 def render(model: GatewayModel) -> Release:
@@ -49,27 +36,29 @@ def render(model: GatewayModel) -> Release:
     if model.inbound is None:
         msg = f"{model.host}: a gateway without a server certificate cannot be rendered"
         raise ValueError(msg)
-    destinations = [destination for destination in model.outbound.destinations if reachable(destination)]
-    door = [*inbound_sections(model.inbound, model.fspiop_id, model.stats_socket), *outbound_sections(model.outbound)]
+    own = _described(model)
+    destinations = [destination for destination in model.outbound.destinations if destination.reachable]
+    door = [*inbound_sections(model.inbound, model.fspiop_id, own.stats_socket), *outbound_sections(model.outbound)]
     files = {
-        "parts/00-process.cfg": _process(model),
+        "parts/00-process.cfg": _process(own),
         "parts/10-doors.cfg": "\n".join(door).encode(),
         **_door_files(model.inbound),
         **_destination_files(destinations),
     }
     made = maps(model.inbound.callers, destinations, routed=model.outbound.routed)
     used = {name: entries for name, entries in made.items() if map_file(name) in files["parts/10-doors.cfg"].decode()}
-    return Release(files, used)
+    return Release(files, used, RULES)
 
 
-def release_digest(digests: Mapping[str, str]) -> str:
-    """What names a release: SHA-256 over the names and digests of its files, 32 hex characters; maps do not count."""
-    return sha256("".join(f"{name} {digest}\n" for name, digest in sorted(digests.items())).encode()).hexdigest()[:32]
+def _described(model: GatewayModel) -> HaproxyGateway:
+    if not isinstance(model.gateway, HaproxyGateway):
+        raise GatewayError(f"is of kind {model.gateway.kind}, and no HAProxy", where=model.host)
+    return model.gateway
 
 
-def _process(model: GatewayModel) -> bytes:
-    socket = rules.checked(rules.FILE, model.stats_socket, what="socket")
-    log = "stdout format raw" if model.log == "stdout" else rules.checked(rules.FILE, model.log, what="log socket")
+def _process(gateway: HaproxyGateway) -> bytes:
+    socket = rules.checked(rules.FILE, gateway.stats_socket, what="socket")
+    log = "stdout format raw" if gateway.log == "stdout" else rules.checked(rules.FILE, gateway.log, what="log socket")
     lines = [
         f"    log {log} local0",
         f"    stats socket {socket} mode 600 level admin expose-fd listeners",
@@ -80,9 +69,9 @@ def _process(model: GatewayModel) -> bytes:
         "    tune.ssl.default-dh-param 2048",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets",
         "    ssl-default-server-options ssl-min-ver TLSv1.2",
-        *(f"    ssl-default-{end}-ciphers {CIPHERS}" for end in ("bind", "server")),
-        *(f"    ssl-default-{end}-ciphersuites {SUITES}" for end in ("bind", "server")),
-        f"    ssl-default-bind-curves {CURVES}",
+        *(f"    ssl-default-{end}-ciphers {':'.join(CIPHERS)}" for end in ("bind", "server")),
+        *(f"    ssl-default-{end}-ciphersuites {':'.join(SUITES)}" for end in ("bind", "server")),
+        f"    ssl-default-bind-curves {':'.join(CURVES)}",
         "",
         "defaults",
         "    mode http",

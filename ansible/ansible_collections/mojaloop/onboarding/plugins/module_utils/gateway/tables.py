@@ -1,11 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The maps of the door: which certificate, address, client and role belongs to which participant.
+"""The tables of a gateway: which certificate, address, client and role belongs to which participant.
 
-They are the part of a gateway that changes without a reload: taking a fingerprint out refuses its owner's next request,
-on live connections too. ``fingerprints`` certificate -> participant; ``sources`` participant -> FSPIOP id; ``networks``
-prefix -> itself (the longest match of an address); ``allowed`` ``participant|prefix``; ``shares`` prefix -> for whose share a
-connection counts; ``clients`` client id -> participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP id (``*``
-for the only one) -> backend.
+They are the part of a gateway that changes without a reload (HAProxy: maps; Envoy: routes): taking a fingerprint out refuses
+its owner's next request, on live connections too. ``fingerprints`` certificate -> participant; ``sources`` participant -> FSPIOP
+id; ``networks`` prefix -> itself (the longest match of an address); ``allowed`` ``participant|prefix``; ``shares`` prefix -> for
+whose share a connection counts; ``clients`` client id -> participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP
+id (``*`` for the only one) -> backend.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def owner_of(name: str, key: str, value: str) -> str:
 
 
 def written(entries: Mapping[str, str]) -> bytes:
-    """A map as the file HAProxy loads at its start."""
+    """A map as the file that a gateway loads at its start."""
     return "".join(f"{key} {value}\n" for key, value in sorted(entries.items())).encode()
 
 

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import re
 
-from ..oauth.model import TOKEN_PATH
-from . import rules
-from .haproxy_connections import WHOLE_REQUEST, arrival, host
-from .haproxy_lines import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
-from .haproxy_tokens import token_lines
-from .model import HeaderRule, Inbound, TokenEndpoint
+from ...oauth.model import TOKEN_PATH
+from .. import rules
+from ..model import HeaderRule, Inbound, TokenEndpoint
+from ..policy import METHODS, OWNED, OWNED_FAMILIES
+from .connections import WHOLE_REQUEST, arrival, host
+from .lines import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
+from .tokens import token_lines
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-"""What an API behind the door answers. Threat: TRACE repeats what the gateway added; others mean what their reader likes."""
 _ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 
 
@@ -56,10 +55,10 @@ def _identity() -> list[str]:
     return [
         "    http-request set-var(txn.fingerprint) ssl_c_der,sha2(256),hex,lower",
         f'    http-request set-var(txn.participant) "var(txn.fingerprint),map_str({map_file("fingerprints")})"',
-        *refusal("certificate-unknown", "unless { var(txn.participant) -m found }", status=403),
+        *refusal("certificate-unknown", "unless { var(txn.participant) -m found }"),
         f'    http-request set-var(txn.network) "src,map_ip({map_file("networks")})"',
         f'    http-request set-var(txn.allowed) "var(txn.participant),concat(|,txn.network),map_str({map_file("allowed")})"',
-        *refusal("address-mismatch", "unless { var(txn.allowed) -m found }", status=403),
+        *refusal("address-mismatch", "unless { var(txn.allowed) -m found }"),
     ]
 
 
@@ -68,24 +67,9 @@ def _path(base_path: str) -> list[str]:
     strip = f",bytes({len(base)})" if base else ""
     return [
         *clean_path(base),
-        *refusal("method-unknown", f"unless {{ method {' '.join(METHODS)} }}", status=405),
+        *refusal("method-unknown", f"unless {{ method {' '.join(METHODS)} }}"),
         f"    http-request set-var(txn.resource) path{strip},field(2,/)",
     ]
-
-
-OWNED = (
-    "client-ip", "connection", "fastly-client-ip", "forwarded", "remote-user", "te", "trailer", "true-client-ip",
-    "x-client-ip", "x-cluster-client-ip", "x-real-ip", "x-user",
-)  # fmt: skip
-OWNED_FAMILIES = (
-    "cf-", "ssl-client-", "x-amzn-", "x-arr-", "x-auth-request-", "x-authenticated-", "x-client-cert", "x-consumer-", "x-credential-",
-    "x-envoy-", "x-forwarded-", "x-http-method", "x-jwt-", "x-method-", "x-ms-client-", "x-original-", "x-refused-", "x-remote-",
-    "x-rewrite-", "x-ssl-", "x-tls-", "x-wso2-",
-)  # fmt: skip
-"""What proxies and their services take as said by the proxy: who calls, from where, with what certificate, which URL or method is meant.
-
-Threat: ``connection`` may name any header of the request, FSPIOP-Source too, which the next proxy then drops (RFC 9110 section 7.6.1).
-"""
 
 
 def _own_headers() -> list[str]:
@@ -104,7 +88,7 @@ def _header_once(name: str, variable: str) -> str:
 
 def _there(header: HeaderRule, reason: str) -> list[str]:
     """A message without its mandatory header is answered as FSPIOP has it (API Definition, section 3.2.1)."""
-    return refusal(reason, f"if {{ req.fhdr_cnt({header.value}) eq 0 }}", status=400, missing=True)
+    return refusal(reason, f"if {{ req.fhdr_cnt({header.value}) eq 0 }}")
 
 
 def _source(door: Inbound) -> list[str]:
@@ -115,10 +99,10 @@ def _source(door: Inbound) -> list[str]:
         "    http-request set-var(txn.method) method",
         f'    http-request set-var(txn.fspiop) "var(txn.participant),map_str({map_file("sources")})"',
         *_there(door.header_rule, "source-missing"),
-        *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}", status=403),
+        *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}"),
     ]
     for reason, name, variable in optional:
-        lines += refusal(reason, f"unless {{ req.fhdr_cnt({name}) eq 0 }} || {_header_once(name, variable)}", status=400)
+        lines += refusal(reason, f"unless {{ req.fhdr_cnt({name}) eq 0 }} || {_header_once(name, variable)}")
     return lines
 
 
@@ -127,14 +111,14 @@ def _destination(fspiop_id: str) -> list[str]:
     return [
         f"    http-request set-var(txn.fspiop) str({own})",
         *_there(HeaderRule.DESTINATION, "destination-missing"),
-        *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}", status=403),
+        *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}"),
     ]
 
 
 def _roles(resources: tuple[str, ...], *, scoped: bool) -> list[str]:
     lines = [f'    http-request set-var(txn.role) "var(txn.participant),concat(|,txn.resource),map_str({map_file("roles")})"']
     if not scoped:
-        return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found }", status=403)]
+        return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found }")]
     lines.append("    http-request set-var(txn.scope) var(txn.bearer),jwt_payload_query('$.scope')")
     for resource in resources:
         word = rules.checked(rules.RESOURCE, resource, what="resource")
@@ -142,7 +126,7 @@ def _roles(resources: tuple[str, ...], *, scoped: bool) -> list[str]:
             f"    http-request set-var(txn.scoped) bool(true) if {{ var(txn.resource) -m str {word} }} "
             f"{{ var(txn.scope) -m reg '(^| ){word}( |$)' }}"
         )
-    return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found } { var(txn.scoped) -m bool }", status=403)]
+    return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found } { var(txn.scoped) -m bool }")]
 
 
 WATCHED = "check inter 10s fall 1000000"

@@ -11,23 +11,16 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ..description.model import Listener
-from . import rules
-from .haproxy_lines import CURRENT, map_file
-from .model import Inbound
+from ...description.model import Listener
+from .. import rules
+from ..model import Inbound
+from ..policy import CONNECTIONS, HANDSHAKE_SECONDS, REQUEST_SECONDS, SPARED
+from .lines import CURRENT, map_file
 
-CONNECTIONS = 8000
-"""What the process can have: twice as many files, which is what hosts commonly permit a service."""
-SPARED = 1000
-"""Connections that the inbound side never takes: calls out and the management socket go on whatever comes in."""
 SHARE = 500
 """Connections that one participant may hold; all addresses of no participant have one share together."""
 LOW_SHARE = 16
 """And while more than five sevenths are in use: the rest is kept for those who hold few."""
-HANDSHAKE_SECONDS = 5
-"""How long a client may be silent while it owes the gateway something: a handshake, the rest of a request, the reading of an answer."""
-REQUEST_SECONDS = 10
-"""In which a request must be there as a whole, or as much of it as one buffer holds (16 KiB)."""
 OTHERS = "-"
 """The share of addresses of no participant."""
 

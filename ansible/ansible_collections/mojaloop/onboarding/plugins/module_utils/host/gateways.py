@@ -1,0 +1,13 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The host halves of the gateway drivers by kind.
+
+Each is a module with ``Place``, ``observe``, ``apply``, ``await_confirmation`` and ``confirm`` (see ``gateway_haproxy``).
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import gateway_haproxy
+
+HOSTS: dict[str, ModuleType] = {"haproxy": gateway_haproxy}

@@ -1,0 +1,23 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The description's record of a gateway, for tests that make a model without a description."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Gateway, HaproxyGateway, Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
+
+_NOWHERE = Listener(ip_address("127.0.0.1"), 1)
+
+
+def haproxy(**facts: Any) -> Gateway:  # noqa: ANN401
+    """A described HAProxy called ``hub-gateway`` whose listeners do not matter."""
+    return HaproxyGateway("haproxy", "hub-gateway", "hub-gateway", (_NOWHERE,), _NOWHERE, _NOWHERE, **{"log": "stdout", **facts})
+
+
+def described(model: GatewayModel, **facts: Any) -> GatewayModel:  # noqa: ANN401
+    """The model with other facts of its gateway's description."""
+    return replace(model, gateway=replace(model.gateway, **facts))
