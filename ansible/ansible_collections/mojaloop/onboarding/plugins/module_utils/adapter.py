@@ -38,7 +38,12 @@ COMMON_ARGUMENTS: dict[str, dict[str, Any]] = {
 
 EXTRA_ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
     "certificates": {
-        "steps": {"type": "list", "elements": "str", "choices": ["generate", "publish", "receive", "sign"], "default": []},
+        "steps": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["generate", "publish", "fetch", "receive", "sign", "deliver"],
+            "default": [],
+        },
         "allow_rekey": {"type": "list", "elements": "str", "default": [], "no_log": False},
     },
 }

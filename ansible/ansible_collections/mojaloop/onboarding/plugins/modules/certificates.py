@@ -15,6 +15,7 @@ description:
     A damaged or lost key is a fault that names the file.
   - V(publish) writes what a side publishes to each counterpart, with a signed manifest. Private keys are never published.
   - V(receive) checks each counterpart's publication and keeps verified copies. What no person has approved is reported, not taken over.
+  - V(fetch) and V(deliver) bring publications from and to other installations, where they travel by another way than the exchange folder.
   - V(sign) signs the counterparts' requests with the side's CA. From a request, only the public key and checked names are taken.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
@@ -22,7 +23,7 @@ options:
     description: The steps to carry out; none means all of them.
     type: list
     elements: str
-    choices: [generate, publish, receive, sign]
+    choices: [generate, publish, fetch, receive, sign, deliver]
     default: []
   allow_rekey:
     description:

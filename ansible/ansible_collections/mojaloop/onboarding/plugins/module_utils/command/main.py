@@ -97,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     verb("lint", _lint, "What of the certificates here is not as the scheme's own documents ask, with rule, source and remedy.")
     verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
     verb("kit", _kit, "What a participant needs for its own half: hub's chain, addresses, keys, settings, commands. No secret.", made_for)
+    exported = verb("export", _export, "What is published for the other installation, as one file to send. No secret is readable in it.")
+    exported.add_argument("participant", metavar="ID", help="the participant: the file is for it, or from it, as this installation acts")
+    exported.add_argument("target", nargs="?", type=Path, default=Path(), metavar="FILE", help="a new file, or a folder (default: here)")
+    imported = verb("import", _import, "Take a file that came from the other installation; what is wrong with it is refused whole.")
+    imported.add_argument("file", type=Path, metavar="FILE", help="the file")
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
     return parser
 
@@ -191,6 +196,29 @@ def _restore(chosen: argparse.Namespace) -> Answer:
     lines.append("Run playbooks/onboard.yml before the exchange travels again: it publishes anew what differs.")
     data: dict[str, object] = {"outcome": "done", "environment": environment, "at": done.at, "files": done.files}
     return DONE, {**data, "newer": list(done.newer), "raised": list(done.raised)}, "\n".join(lines)
+
+
+def _export(chosen: argparse.Namespace) -> Answer:
+    from ..steps.sequence import Request  # noqa: PLC0415 -- read when needed
+    from .bundles import export  # noqa: PLC0415
+
+    folder, state, environment = _place(chosen)
+    bundle, file, text = export(Request(str(folder), str(state)), chosen.participant, chosen.target)
+    data: dict[str, object] = {"outcome": "done", "environment": environment, "file": str(file), "sequence": bundle.sequence}
+    return DONE, {**data, "from": bundle.sender, "to": bundle.receiver}, text
+
+
+def _import(chosen: argparse.Namespace) -> Answer:
+    from ..steps.sequence import Request  # noqa: PLC0415 -- read when needed
+    from .bundles import take  # noqa: PLC0415
+
+    folder, state, environment = _place(chosen)
+    taken, text = take(Request(str(folder), str(state)), chosen.file)
+    outcome = "pending" if taken.unconfirmed else "done"
+    data: dict[str, object] = {"outcome": outcome, "environment": environment, "stored": taken.new, "digest": taken.digest}
+    bundle = taken.bundle
+    numbers = {"from": bundle.sender, "to": bundle.receiver, "sequence": bundle.sequence}
+    return (OPEN if taken.unconfirmed else DONE), {**data, **numbers}, text
 
 
 def _kit(chosen: argparse.Namespace) -> Answer:

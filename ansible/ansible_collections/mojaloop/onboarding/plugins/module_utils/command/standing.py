@@ -31,6 +31,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
         now=clock(request),
         rehearsal=True,
     )
+    run = replace(run, online=False)
     findings = carry_out(run, steps_of(CERTIFICATES)).findings
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)

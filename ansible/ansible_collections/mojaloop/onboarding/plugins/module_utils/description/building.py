@@ -42,7 +42,7 @@ _GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway}
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
 _SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer}
 _CONNECTORS: dict[str, type[Connector]] = {"direct": Connector, "sdk": SdkConnector}
-_TRANSPORTS: dict[str, type[Transport]] = {"local": Transport}
+_TRANSPORTS: dict[str, type[Transport]] = {"local": Transport, "bundle": Transport}
 """The class of each kind (``systems`` has its keys)."""
 
 _CA_PATHS = ("certificate_file", "chain_file", "key_file", "offline_folder")

@@ -284,7 +284,7 @@ class SdkConnector(Connector):
 
 @dataclass(frozen=True)
 class Transport:
-    """How publications travel. ``local``: in the exchange folder, which both sides read and write."""
+    """How publications travel. ``local``: in the exchange folder, which both sides read and write; ``bundle``: as carried files."""
 
     kind: str = "local"
 

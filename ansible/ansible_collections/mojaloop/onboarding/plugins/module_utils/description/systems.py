@@ -244,7 +244,10 @@ TRANSPORT_DEFAULT = "local"
 TRANSPORT = Variant(
     "How publications travel between the hub and a participant.",
     by=KIND,
-    of={"local": Record("In the exchange folder, which both sides read and write.", ())},
+    of={
+        "local": Record("In the exchange folder, which both sides read and write.", ()),
+        "bundle": Record("As files that a person carries, from outbox/ to inbox/ of the state folders.", ()),
+    },
     short=True,
 )
 

@@ -26,7 +26,8 @@ from .refusal import PublicationRefused
 
 SMALLEST_KEY = 3072
 """Bits of an exchange key's modulus: it must outlast its certificate's three years (NIST SP 800-57 part 1, table 2)."""
-_SCHEME = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+SALT = 32
+"""Bytes of a signature's salt; without any, the same content has the same signature (RFC 8017 section 9.1)."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def content_digest(content: Mapping[str, object]) -> str:
     return sha256(canonical(content)).hexdigest()
 
 
-def sign_envelope(kind: str, content: Mapping[str, object], key: RSAPrivateKey) -> bytes:
+def sign_envelope(kind: str, content: Mapping[str, object], key: RSAPrivateKey, *, salt: int = SALT) -> bytes:
     """The file of a signed document."""
-    signature = key.sign(canonical(content), _SCHEME, hashes.SHA256())
+    signature = key.sign(canonical(content), _scheme(salt), hashes.SHA256())
     document = {kind: content, "signature": base64.b64encode(signature).decode("ascii")}
     return json.dumps(document, sort_keys=True, indent=1).encode("ascii") + b"\n"
 
@@ -75,21 +76,25 @@ def unreadable(kind: str, what: str, where: str) -> PublicationRefused:
     return PublicationRefused(f"{kind}-unreadable", f"is not a {kind} of format {FORMAT} ({what})", where=where)
 
 
-def signed_by(content: Mapping[str, object], signature: bytes, certificate: x509.Certificate) -> bool:
+def signed_by(content: Mapping[str, object], signature: bytes, certificate: x509.Certificate, *, salt: int = SALT) -> bool:
     """Whether the key of this exchange certificate made the signature; an unfit key made none."""
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey) or key.key_size < SMALLEST_KEY:
         return False
-    return signed_with(content, signature, key)
+    return signed_with(content, signature, key, salt=salt)
 
 
-def signed_with(content: Mapping[str, object], signature: bytes, key: RSAPublicKey) -> bool:
+def signed_with(content: Mapping[str, object], signature: bytes, key: RSAPublicKey, *, salt: int = SALT) -> bool:
     """Whether this key made the signature."""
     try:
-        key.verify(signature, canonical(content), _SCHEME, hashes.SHA256())
+        key.verify(signature, canonical(content), _scheme(salt), hashes.SHA256())
     except InvalidSignature:
         return False
     return True
+
+
+def _scheme(salt: int) -> padding.PSS:
+    return padding.PSS(padding.MGF1(hashes.SHA256()), salt)
 
 
 def _need(holds: bool, otherwise: str) -> None:  # noqa: FBT001 -- reads as a sentence

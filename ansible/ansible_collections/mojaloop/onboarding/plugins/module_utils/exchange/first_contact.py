@@ -35,6 +35,9 @@ from .publication import Address, Publication, read_publication
 from .published import AUTHORITY, BUILT_IN, EXCHANGE_CERTIFICATE, JWS_KEY, NEXT_EXCHANGE_CERTIFICATE, Form, PublishedFile
 from .refusal import PublicationRefused
 
+SIGNED, CHANNEL = "signed", "channel"
+"""Provenance of what needs no person: a known key signed it, or the transport says who sent it."""
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -48,6 +51,13 @@ class Trust:
     automatic: bool = False
     plain: bool = False
     certificate: x509.Certificate | None = None
+    channel: bool = False
+    """Whether the transport itself says who the sender is; its publications have no manifest."""
+
+    @property
+    def unsigned(self) -> bool:
+        """Whether publications have no manifest."""
+        return self.plain or self.channel
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class Reception:
     """A publication and what may become of it.
 
     ``digest`` is what a person confirms; ``reason`` says why when it is refused (``first-publication-differs``);
-    ``provenance`` of what was accepted: ``signed``, ``confirmed`` or ``automatic``.
+    ``provenance`` of what was accepted: ``signed``, ``channel``, ``confirmed`` or ``automatic``.
     """
 
     publication: Publication
@@ -121,21 +131,21 @@ def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:
     contact = read_contact(tree, address.receiver, address.sender)
     if contact is not None and trust.first_publication not in {"", contact.digest}:
         contact = None
-    known = contact.certificates() if contact is not None and not trust.plain else []
+    known = contact.certificates() if contact is not None and not trust.unsigned else []
     if known and trust.certificate is not None and trust.certificate not in known:
         known.append(trust.certificate)
     publication = _read(tree, address, trust, known)
     if publication is None:
         return None
     if contact is not None and publication.signer is not None:
-        return Reception(publication, ContactStatus.ACCEPTED, contact.digest, provenance="signed", contact=contact)
+        return Reception(publication, ContactStatus.ACCEPTED, contact.digest, provenance=SIGNED, contact=contact)
     return replace(_judge(publication, trust, contact, address), contact=contact)
 
 
 def _read(tree: Tree, address: Address, trust: Trust, known: list[x509.Certificate]) -> Publication | None:
     """As ``read_publication``; of a manifest that another key signed it is told how a person may let that key follow."""
     try:
-        return read_publication(tree, address, plain=trust.plain, known=known)
+        return read_publication(tree, address, plain=trust.unsigned, known=known)
     except PublicationRefused as refusal:
         if refusal.reason != "manifest-signature" or not known:
             raise
@@ -177,6 +187,8 @@ def accept(tree: Tree, address: Address, reception: Reception) -> bool:
 def _judge(publication: Publication, trust: Trust, contact: Contact | None, address: Address) -> Reception:
     """First contact, or plain files: what a person confirmed decides, and in labs the run itself where nobody did."""
     digest = first_publication_digest(publication.files, address.files)
+    if trust.channel and (contact is not None or trust.first_publication in {"", digest}):
+        return Reception(publication, ContactStatus.ACCEPTED, digest, provenance=CHANNEL)
     if contact is not None and contact.digest == digest:
         return Reception(publication, ContactStatus.ACCEPTED, digest, provenance=contact.provenance)
     if trust.first_publication == digest:

@@ -58,6 +58,11 @@ def publish_jws_list(tree: Tree, environment: str, keys: Mapping[str, bytes], ke
     return True
 
 
+def list_sequence(data: bytes) -> int:
+    """The sequence number that a list says it has; PublicationRefused (``list-unreadable``) for what is none."""
+    return _numbered(_read(data)).number
+
+
 class JwsListing:
     """The hub's list as it stands now, read and checked once for all the sides of a run that read it."""
 

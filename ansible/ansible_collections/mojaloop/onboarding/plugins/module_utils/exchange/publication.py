@@ -30,6 +30,8 @@ _BY_ACCIDENT = re.compile(
 """Names that no publication has, and that file managers, editors, snapshots and uploads make."""
 _ASK = "Ask its sender to publish again, and over another channel what happened."
 
+_UNSIGNED = "Its sender publishes again; for a participant without this pack write manifest: none into its file."
+
 
 @dataclass(frozen=True)
 class Address:
@@ -125,7 +127,7 @@ def read_publication(tree: Tree, address: Address, *, plain: bool = False, known
         _check_names(address, files)
         return Publication(files, None, aside=aside)
     if data is None:
-        raise PublicationRefused("manifest-missing", "has no manifest", where=address.manifest_path, remedy=_ASK)
+        raise PublicationRefused("manifest-missing", "has no manifest", where=address.manifest_path, remedy=_UNSIGNED)
     manifest = read_manifest(data, address.manifest_path)
     signer = verify_manifest(manifest, _certificates(files, known, address), address.manifest_path)
     _check_address(manifest, address)

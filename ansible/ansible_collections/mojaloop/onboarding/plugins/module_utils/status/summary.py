@@ -14,6 +14,8 @@ from ..exchange.digests import ExchangedDigest
 from ..findings import Disposition, Finding
 
 TESTING = Phase.TESTING
+TO_SEND = "bundle-written"
+"""The reason of what a person has to carry to the counterpart."""
 _WITHOUT_DOOR = frozenset({Phase.SERVER_MADE, Phase.SERVER_SHARED, Phase.URLS})
 HOST_STEPS = frozenset({*Phase.AUTHORITY_INSTALLED, Phase.CLIENT_INSTALLED, Phase.ADDRESSES, Phase.URLS})
 """Steps that end in gateways and firewalls: the state folder alone cannot show that they are done."""
@@ -74,6 +76,8 @@ class Summary:
     """Whether gateways, firewalls, the authorization server and the ledger were asked."""
     sent: tuple[ExchangedDigest, ...] = ()
     """What was sent to counterparts that have not answered yet."""
+    to_send: tuple[str, ...] = ()
+    """What this run wrote for a person to carry."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """Participant -> the page of its latest verification, in the state folder."""
 
@@ -112,6 +116,7 @@ class Summary:
             "unreached_hosts": list(self.unreached),
             "failed_hosts": list(self.refusals),
             "broken_files": list(self.broken),
+            "to_send": list(self.to_send),
             "sent_digests": [sent.as_dict() for sent in self.sent],
         }
 
@@ -164,6 +169,7 @@ def summarise(
         broken=tuple(problem for _file, problems in description.broken for problem in problems),
         check=check,
         hosts_asked=hosts_asked,
+        to_send=tuple(sorted({finding.detail for finding in found if finding.reason == TO_SEND})),
     )
 
 

@@ -42,6 +42,7 @@ def render(summary: Summary) -> str:
     lines = list(_table(summary) if len(summary.rows) <= WIDE else _list(summary))
     lines += _section("Awaited", [_awaited(finding) for finding in summary.pending])
     lines += _section("Sent, to be compared over another channel", [_sent(digest) for digest in summary.sent])
+    lines += _section("To send", list(summary.to_send))
     disproved = [_disproved(name, summary.pages.get(name, "")) for name in summary.disproved]
     lines += _section("Failed", [*(_failed(finding) for finding in summary.failed), *disproved, *summary.refusals])
     lines += _section("Not reached", [f"{host}: its state is unknown" for host in summary.unreached])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ..description.model import HUB
 from ..document_steps import Phase
-from ..exchange.first_contact import ContactStatus, Reception, first_publication_digest
+from ..exchange.first_contact import CHANNEL, SIGNED, ContactStatus, Reception, first_publication_digest
 from ..findings import OPERATOR, Disposition, Finding
 from ..formats import read_json, refuse_newer
 from ..pki.authority import read_chain
@@ -41,10 +41,10 @@ def tell_contact(run: Run, relation: Relation, reception: Reception) -> None:
 def hold_back(run: Run, relation: Relation, reception: Reception, *, automatic: bool) -> set[str]:
     """The files of an accepted publication that are not what was approved: another CA, another JWS key.
 
-    A manifest's signature says who sent them, not that a person has seen them. Confirming the publication's digest
+    A manifest's signature, or the transport, says who sent them, not that a person has seen them. Confirming the publication's digest
     (``first_publication``) approves them.
     """
-    if automatic or reception.provenance != "signed":
+    if automatic or reception.provenance not in {SIGNED, CHANNEL}:
         return set()
     files, held_back = reception.publication.files, set()
     # Its exchange key changes by itself: the old key's signature announces the new one.

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from cryptography import x509
-
-from ..description.model import HUB, Approval, Side
+from ..description.model import HUB, Side
 from ..description.profiles import JWS
 from ..description.trust import has_authority, issuer_of
 from ..document_steps import Phase
 from ..errors import OnboardingError, SigningRefused
-from ..exchange.first_contact import ContactStatus, Reception, Trust, accept, receive
+from ..exchange.first_contact import ContactStatus, Reception, accept, receive
 from ..exchange.published import ENDPOINTS, Form, PublishedFile
 from ..exchange.refusal import PublicationRefused
 from ..exchange.rewriting import written_anew
@@ -46,6 +44,7 @@ from .jws_keys import JwsKeys
 from .oauth_credentials import SEALED, check_sealed, install_credentials, opened_credentials
 from .revocations import received_list
 from .run import Relation, Run
+from .transports import trust_in
 
 STEP = Phase.PUBLICATION_RECEIVED
 
@@ -321,27 +320,6 @@ class Reader:
         detail: str = "",
     ) -> None:
         self._run.note(Finding(relation.participant, step, relation.side.name, artefact, reason, disposition, pending_on, detail))
-
-
-def trust_in(run: Run, relation: Relation) -> Trust:
-    """What is known of the counterpart: who confirmed its first publication, whether it signs manifests, with which key."""
-    described = run.description.participant(relation.participant)
-    both_here = {relation.side.name, relation.counterpart.name} <= set(run.sides)
-    automatic = run.description.approval is Approval.AUTOMATIC or both_here
-    certificate = _exchange_certificate(run, relation.counterpart.name) if both_here else None
-    if relation.counterpart.name == HUB:
-        return Trust(run.description.hub.first_publication(described.name), automatic=automatic, certificate=certificate)
-    plain = described.manifest == "none"
-    return Trust(described.first_publication, automatic=automatic, plain=plain, certificate=certificate)
-
-
-def _exchange_certificate(run: Run, side: str) -> x509.Certificate | None:
-    """The certificate of an exchange key that may have been replaced with a person's permission; None when it is not in order."""
-    try:
-        found = run.certificates(f"{layout.store_folder(side, 'exchange')}/certificate.pem", read_certificates)
-    except CertificateUnreadable:
-        return None
-    return found[0] if found else None
 
 
 def _expected(run: Run, relation: Relation) -> set[str]:

@@ -17,6 +17,7 @@ from ..description.trust import Artefact, counterparts_of, requests_between
 from ..errors import DescriptionError, Problem
 from ..exchange.publication import Address
 from ..exchange.published import PublishedFile, published_files
+from ..exchange.transport import Transport
 from ..findings import Disposition, Finding
 from ..guarding import guarded
 from ..pki.certificates import Chain
@@ -60,6 +61,10 @@ class Run:
     rehearsal: bool = False
     rekey: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
+    online: bool = True
+    """Whether a transport may ask a server: a status that is read from files alone may not."""
+    transports: dict[str, Transport] = field(default_factory=dict)
+    """How publications travel, by participant, as far as asked for (see ``transports``)."""
     _elsewhere: dict[str, Tree] = field(default_factory=dict)
     _certificates: dict[str, tuple[int, Chain]] = field(default_factory=dict)
     _requests: dict[tuple[str, str], list[Artefact]] = field(default_factory=dict)

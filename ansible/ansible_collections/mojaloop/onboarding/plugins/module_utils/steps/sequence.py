@@ -78,7 +78,7 @@ def run(request: Request, steps: Sequence[Step] = TABLE) -> Outcome:
     """Carry out steps in one process, under one lease; with ``check``, as a dry run on what earlier calls have planned."""
     if request.check:
         return _dry_run(request, steps)
-    with _leased(request, steps) as made:
+    with leased(request, ", ".join(step.name for step in steps)) as made:
         outcome = carry_out(made, steps)
         _note_claims(made, request.state)
         return outcome
@@ -140,11 +140,10 @@ def _dry_run(request: Request, steps: Sequence[Step]) -> Outcome:
 
 
 @contextmanager
-def _leased(request: Request, steps: Sequence[Step]) -> Iterator[Run]:
-    """A run that holds the lease, on a state folder in which what a killed run began is finished or removed."""
+def leased(request: Request, what: str) -> Iterator[Run]:
+    """A run that holds the lease for ``what``, on a state folder in which what a killed run began is finished or removed."""
     description = request.load()
     root = Path(request.state)
-    what = ", ".join(step.name for step in steps)
     with lease(root, holder=f"{what} on {socket.gethostname()}", now=time.time) as held:
         tree = DiskTree(root, guard=held.check)
         failed: list[StoreError] = []

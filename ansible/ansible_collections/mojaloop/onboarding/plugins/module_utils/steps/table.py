@@ -13,6 +13,7 @@ from .own_certificates import make_own_certificates
 from .publications import publish_all
 from .received_certificates import receive_all
 from .run import Run
+from .transports import deliver_all, fetch_all
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,15 @@ CERTIFICATES = "certificates"
 OAUTH_CLIENTS = "oauth_clients"
 GENERATE = Step("generate", CERTIFICATES, make_own_certificates)
 PUBLISH = Step("publish", CERTIFICATES, publish_all, reads=frozenset({"generate", "receive", "sign", OAUTH_CLIENTS}))
-RECEIVE = Step("receive", CERTIFICATES, receive_all, reads=frozenset({"publish"}))
+FETCH = Step("fetch", CERTIFICATES, fetch_all)
+RECEIVE = Step("receive", CERTIFICATES, receive_all, reads=frozenset({"publish", "fetch"}))
 SIGN = Step("sign", CERTIFICATES, sign_requests, reads=frozenset({"receive"}))
-REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, RECEIVE))
+DELIVER = Step("deliver", CERTIFICATES, deliver_all, reads=frozenset({"publish", "receive"}))
+REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, RECEIVE, DELIVER))
 LEDGER_HUB = Step("ledger_hub", "ledger_hub", keep_ledger_hub)
 LEDGER_PARTICIPANTS = Step("ledger_participants", "ledger_participants", keep_ledger_participants)
 
-TABLE: tuple[Step, ...] = (GENERATE, PUBLISH, RECEIVE, SIGN, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
+TABLE: tuple[Step, ...] = (GENERATE, PUBLISH, FETCH, RECEIVE, SIGN, DELIVER, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
 """All steps, in the order of a pass."""
 
 

@@ -10,6 +10,8 @@ from ..description.model import HUB
 
 JWS_LIST_FOLDER = "exchange/jws"
 """The hub's signed list of every side's JWS key."""
+OUTBOX, INBOX = "outbox", "inbox"
+"""Files with one side of the exchange that a person carries: those made here, and those that came."""
 OWN_CLIENT = "own-client.pem"
 PREVIOUS_OWN_CLIENT = "own-client.previous.pem"
 """Among what was received: with what a counterpart calls a side that has no CA to sign it, and what that replaced."""
@@ -162,3 +164,8 @@ def opening_funds_path(participant: str, currency: str) -> str:
 def seen_path(reader: str, sender: str) -> str:
     """The highest sequence number a side has accepted from another."""
     return f"journal/sequences/seen/{reader}/{sender}.json"
+
+
+def carried_path(reader: str, sender: str) -> str:
+    """The file with the other side of the exchange that ``reader`` took last from ``sender``."""
+    return f"journal/carried/{reader}/{sender}.json"
