@@ -18,7 +18,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils import adapter
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import LeaseHeld, OnboardingError, StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Outcome, Request
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import PUBLISH, REGISTER, SIGN, TABLE, Step
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.table import PUBLISH, REGISTER, SIGN, Step, steps_of
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Result, Verdict
 from ansible_collections.mojaloop.onboarding.plugins.modules import certificates, oauth_clients, verification
 
@@ -87,7 +87,7 @@ def test_parameters_reach_the_core_and_findings_come_back(monkeypatch: pytest.Mo
     asked = outcome(monkeypatch, MADE, FAULTY)
     result = call(certificates.main, sides=["greenbank"], participants=["greenbank"], allow_rekey=["greenbank/server"])
     assert asked == [
-        (Request(call.description, call.state, ["greenbank"], ["greenbank"], ["greenbank/server"]), TABLE[:4]),
+        (Request(call.description, call.state, ["greenbank"], ["greenbank"], ["greenbank/server"]), steps_of("certificates")),
     ]
     assert (result["changed"], result["faults"], result["findings"]) == (True, 1, [MADE.as_dict(), FAULTY.as_dict()])
     assert "failed" not in result, "a fault of one participant lets the others go on"

@@ -7,6 +7,8 @@ from __future__ import annotations
 import pytest
 from tools.description_files import Folder
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.systems import TRANSPORT
+
 GREENBANK = "participants/greenbank.yml"
 FILE_WORDS = "an absolute path, one relative to the description's folder, or one below {state}/; of letters, digits and . _ - /"
 NETWORK_WORDS = "an IPv4 or IPv6 address or network, such as 203.0.113.5, 203.0.113.0/24 or 2001:db8::/48"
@@ -75,7 +77,7 @@ PARTICIPANT_CASES = [
     ("hosting: managed", "hosting: yes", "4: hosting: found 'yes'; allowed: managed | self-hosted"),
     *(
         ("hosting: managed", f"hosting: managed\n{key}: {other}", f"5: {key}: found '{other}'; allowed: {only}")
-        for key, only, others in (("transport", "local", ("bundle", "connection-manager")), ("connector", "direct", ("sdk", "payment-manager")))
+        for key, only, others in (("transport", " | ".join(TRANSPORT.of), ("pigeon", "telegram")), ("connector", "direct", ("sdk", "payment-manager")))
         for other in others
     ),
     ("[USD, KES]", "[USD, kes]", "5: currencies[1]: found 'kes'; allowed: a currency code of ISO 4217, such as USD"),
