@@ -43,6 +43,7 @@ prepare-cluster: pulumi
 prepare-connector: system node
 	@tests/tools/system_packages redis-server=redis-server
 	@tests/tools/node_packages tests/lab/sdk
+	@tests/lab/ledger/prepare
 prepare-faults: system node
 prepare-gateway: system node scanner
 prepare-hostile: system
@@ -106,7 +107,7 @@ demo: system venv node ## raise the lab on this machine, onboard, verify, remove
 demo-kubernetes: prepare-cluster ## plan, make, make again and remove the environments of a hub and two participants on a Kubernetes API of this machine
 	@PYTHONPATH=tests python tests/tools/demo_kubernetes.py
 
-demo-transfer: venv prepare-connector ## two banks with the real Mojaloop SDK pay each other in a lab (KEEP=1 leaves it running)
+demo-transfer: venv prepare-connector ## two banks with the real Mojaloop SDK pay each other through the real ledger in a lab (KEEP=1 leaves it running)
 	@tests/tools/demo_transfer
 
 bench: system venv node ## measure against the bounds of the project

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.ledger_database import BALANCES, STATE
 from support.playbooks import ROOT, Played, play
 from support.transfers import EXPECTED, TransferLab
 
@@ -68,13 +69,34 @@ def _reasons(played: Played) -> set[tuple[str, str, str]]:
     return {(one[0], one[3].rpartition("/")[2], one[4]) for one in found if one[3].startswith("connector/")}
 
 
-@pytest.mark.parametrize(("payer", "payee"), [("greenbank", "bluebank"), ("bluebank", "greenbank")])
-def test_1_a_transfer_completes(story: Story, payer: str, payee: str) -> None:
-    payment = story.lab.pay(payer, payee)
+@pytest.mark.parametrize(
+    ("payer", "payee", "amount", "moved"),
+    [
+        ("greenbank", "bluebank", "10.5", {"greenbank": "10.5000", "bluebank": "-10.5000"}),
+        ("bluebank", "greenbank", "4.25", {"greenbank": "6.2500", "bluebank": "-6.2500"}),
+    ],
+)
+def test_1_a_transfer_completes_and_moves_the_ledgers_positions(
+    story: Story, payer: str, payee: str, amount: str, moved: dict[str, str]
+) -> None:
+    payment = story.lab.pay(payer, payee, amount)
     assert payment.state == "COMPLETED", payment.answer
     assert payment.forwarded == EXPECTED
     assert payment.signatures == 5
     assert payment.ilp_holds
+    assert {name: value for name, _code, kind, _active, value in story.lab.rows(BALANCES) if kind == "POSITION"} == moved
+    assert story.lab.rows(STATE.format(payment.answer["transferId"])) == [("COMMITTED",)]
+
+
+def test_1_more_than_the_cap_is_refused_by_the_ledger_and_signed_by_the_hub(story: Story) -> None:
+    """The cap is 500. The refusal reaches the payer's SDK, which takes it from nobody but the hub."""
+    before = story.lab.rows(BALANCES)
+    payment = story.lab.pay("greenbank", "bluebank", "493.76")
+    assert payment.answer["transferState"]["lastError"]["mojaloopError"]["errorInformation"]["errorCode"] == "4200", payment.answer
+    assert story.lab.rows(BALANCES) == before
+    assert story.lab.pay("greenbank", "bluebank", "493.75").state == "COMPLETED"
+    assert story.lab.pay("bluebank", "greenbank", "493.75").state == "COMPLETED"
+    assert story.lab.rows(BALANCES) == before
 
 
 def test_2_the_switch_refuses_what_did_not_pass_the_hubs_gateway(story: Story) -> None:

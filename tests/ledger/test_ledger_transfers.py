@@ -17,14 +17,11 @@ from uuid import uuid4
 
 import pytest
 from support.ledger import RealLedger
-from support.ledger_database import BALANCES, of
+from support.ledger_database import BALANCES, STATE, of
 
 from .conftest import Site
 
 pytestmark = pytest.mark.usefixtures("hub")
-STATES = """
-SELECT s.transferStateId FROM transferStateChange s WHERE s.transferId = '{}' ORDER BY s.transferStateChangeId DESC LIMIT 1
-"""
 PATIENCE = 60.0
 
 
@@ -78,7 +75,7 @@ class Transfer:
     def _until(self, *states: str) -> str:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            found = self.ledger.rows(STATES.format(self.number))
+            found = self.ledger.rows(STATE.format(self.number))
             if found and found[0][0] in states:
                 return found[0][0]
             time.sleep(0.1)

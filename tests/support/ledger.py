@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hub's real ledger for tests: central-ledger with its handlers on MariaDB and a broker of librdkafka, on the loopback address.
+"""The hub's real ledger for tests and the lab: central-ledger with its handlers on MariaDB and a broker of librdkafka.
 
 Nothing here speaks the ledger's API: outcomes are read from its database (``rows``), so that a mistake of the pack's client cannot
 hide itself.
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import ports
 
@@ -31,18 +32,20 @@ PATIENCE = 120.0
 
 @dataclass
 class RealLedger:
-    """A running ledger. ``url`` is its administration API."""
+    """A running ledger. ``url`` is its administration API, ``brokers`` the address of its broker on the loopback address."""
 
     folder: Path
     built: Path
     url: str
+    socket: Path
+    """The database's socket."""
+    brokers: str = ""
     processes: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
 
     def rows(self, query: str) -> list[tuple[str, ...]]:
         """What the database answers, each value as text (NULL for none)."""
-        command = ["mariadb", "--no-defaults", "--user=root", f"--socket={self.folder}/socket", "--batch", "--skip-column-names"]
-        answer = subprocess.run([*command, "central_ledger", "--execute", query], capture_output=True, text=True, check=True, timeout=60)
-        return [tuple(line.split("\t")) for line in answer.stdout.splitlines()]
+        answer = subprocess.run(query_command(self.socket, query), capture_output=True, text=True, check=True, timeout=60)
+        return rows_of(answer.stdout)
 
     def broker(self, order: str) -> None:
         """Have the broker go ``down``, ``up``, be ``slow <ms>``, or ``send <topic> <text>``."""
@@ -54,6 +57,17 @@ class RealLedger:
         assert process.stdout.readline() == "done\n"
 
 
+def query_command(socket: Path, query: str) -> list[str]:
+    """The command that asks the ledger's database; its output is for ``rows_of``."""
+    command = ["mariadb", "--no-defaults", "--user=root", f"--socket={socket}", "--batch", "--skip-column-names"]
+    return [*command, "central_ledger", "--execute", query]
+
+
+def rows_of(output: str) -> list[tuple[str, ...]]:
+    """What the database has answered, each value as text (NULL for none)."""
+    return [tuple(line.split("\t")) for line in output.splitlines()]
+
+
 def built() -> Path:
     """The folder with the build of the ledger; it is made where this machine has none."""
     answer = subprocess.run([LAB / "built"], capture_output=True, text=True, check=False, timeout=1800)
@@ -63,8 +77,14 @@ def built() -> Path:
 
 @contextmanager
 def real_ledger(folder: Path) -> Iterator[RealLedger]:
-    """A ledger with an empty hub, in a folder whose path is short enough for a socket; ends with the context."""
-    ledger = RealLedger(folder, built(), f"http://127.0.0.1:{ports.free_port()}")
+    """A ledger with an empty hub on the loopback address, in a folder whose path is short enough for a socket; ends with the context."""
+    with running(RealLedger(folder, built(), f"http://127.0.0.1:{ports.free_port()}", folder / "socket")) as ledger:
+        yield ledger
+
+
+@contextmanager
+def running(ledger: RealLedger) -> Iterator[RealLedger]:
+    """Start a ledger, with the database that is in its folder or an empty one; it ends with the context."""
     try:
         _start(ledger)
         yield ledger
@@ -89,14 +109,15 @@ def _ended(process: subprocess.Popen[str]) -> None:
 def _start(ledger: RealLedger) -> None:
     database_port = ports.free_port()
     _spawn(ledger, "broker", [sys.executable, str(LAB / "kafka.py")], piped=True)
-    shutil.copytree(ledger.built / "database", ledger.folder / "database")
-    _spawn(ledger, "database", _database(ledger.folder, database_port))
+    if not (ledger.folder / "database").exists():
+        shutil.copytree(ledger.built / "database", ledger.folder / "database")
+    _spawn(ledger, "database", _database(ledger, database_port))
     output = ledger.processes["broker"].stdout
     assert output
-    brokers = output.readline().strip()
+    ledger.brokers = output.readline().strip()
     package = ledger.built / "node_modules" / "@mojaloop" / "central-ledger"
     settings = json.loads((package / "config" / "default.json").read_text(encoding="utf-8"))
-    _point_at(settings["KAFKA"], brokers)
+    _point_at(settings["KAFKA"], ledger.brokers)
     configuration = ledger.folder / "kafka.json"
     configuration.write_text(json.dumps({"KAFKA": settings["KAFKA"]}), encoding="utf-8")
     _until(lambda: bool(ledger.rows("SELECT 1")), ledger)
@@ -107,6 +128,7 @@ def _start(ledger: RealLedger) -> None:
         "CLEDG_PROXY_CACHE__enabled": "false",
         "CLEDG_MIGRATIONS__DISABLED": "true",
         "CLEDG_PORT": ledger.url.rpartition(":")[2],
+        "LISTEN_ADDRESS": urlsplit(ledger.url).hostname or "",
         "LOG_LEVEL": "warn",
         "CSL_LOG_LEVEL": "warn",
         "LOG_FILTER": "",
@@ -133,11 +155,11 @@ def _spawn(
         )
 
 
-def _database(folder: Path, port: int) -> list[str]:
+def _database(ledger: RealLedger, port: int) -> list[str]:
     return [
         "/usr/sbin/mariadbd",
         "--no-defaults",
-        f"--datadir={folder}/database",
+        f"--datadir={ledger.folder}/database",
         "--innodb-log-file-size=4M",
         "--innodb-buffer-pool-size=64M",
         "--innodb-flush-log-at-trx-commit=0",
@@ -145,8 +167,8 @@ def _database(folder: Path, port: int) -> list[str]:
         "--skip-name-resolve",
         "--bind-address=127.0.0.1",
         f"--port={port}",
-        f"--socket={folder}/socket",
-        f"--pid-file={folder}/database.pid",
+        f"--socket={ledger.socket}",
+        f"--pid-file={ledger.folder}/database.pid",
         f"--user={pwd.getpwuid(os.getuid()).pw_name}",
     ]
 

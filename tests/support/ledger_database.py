@@ -24,6 +24,10 @@ JOIN settlementInterchange i USING (settlementInterchangeId) JOIN settlementDela
 JOIN ledgerAccountType a ON a.ledgerAccountTypeId = s.ledgerAccountTypeId
 JOIN ledgerAccountType b ON b.ledgerAccountTypeId = s.settlementAccountTypeId ORDER BY settlementModelId
 """
+STATE = """
+SELECT s.transferStateId FROM transferStateChange s WHERE s.transferId = '{}' ORDER BY s.transferStateChangeId DESC LIMIT 1
+"""
+"""Where a transfer stands: to be formatted with its id."""
 FUNDS = "SELECT transferId, amount, currencyId FROM transfer ORDER BY createdDate, transferId"
 PARTICIPANTS = "SELECT name, isActive FROM participant ORDER BY participantId"
 EVERYTHING = (PARTICIPANTS, BALANCES, LIMITS, ENDPOINTS, MODELS, FUNDS)

@@ -8,13 +8,17 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.ilp import fulfils, transaction_of
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.connectors import CONTROL_PORT, PARTY_TYPE, parties
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.connectors import CONTROL_PORT, LEDGER_SOCKET, PARTY_TYPE, parties
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.vantage import enter_command
+
+from .ledger import query_command, rows_of
+from .ledger_database import BALANCES
 
 ROOT = Path(__file__).resolve().parents[2]
 CALL = ROOT / "tests" / "lab" / "sdk" / "call.py"
@@ -74,6 +78,15 @@ class TransferLab:
         """What the switch has received, forwarded and refused since its start."""
         counts: dict[str, dict[str, int]] = self.call(HUB, "GET", f"http://127.0.0.1:{CONTROL_PORT}/counts")[1]
         return counts
+
+    def rows(self, query: str) -> list[tuple[str, ...]]:
+        """What the ledger's database answers, asked on the hub's machine by its own client."""
+        command = [*enter_command(self.state, HUB), *query_command(Path(LEDGER_SOCKET), query)]
+        return rows_of(subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True).stdout)
+
+    def positions(self) -> dict[str, Decimal]:
+        """Each participant's position in the ledger's database: above zero, it has sent more than it has received."""
+        return {name: Decimal(value) for name, _currency, kind, _active, value in self.rows(BALANCES) if kind == "POSITION"}
 
     def pay(self, payer: str, payee: str, amount: str = "10.5") -> Payment:
         """Pay a customer of one bank from a customer of another, as the payer's own systems ask its connector."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.transfers import EXPECTED, Payment, TransferLab
 
-WAY = "bank -> SDK -> own gateway -> hub's gateway -> switch -> hub's gateway -> gateway -> SDK -> bank"
+WAY = "bank -> SDK -> own gateway -> hub's gateway -> switch -> ledger -> switch -> hub's gateway -> gateway -> SDK -> bank"
 SIGNED = 5
 """Messages of a transfer that carry a signature: all with a body."""
 
@@ -24,9 +26,11 @@ def main() -> int:
     arguments = parser.parse_args()
     lab = TransferLab(arguments.description, arguments.state.resolve())
     wrong = 0
-    for payer, payee in (("greenbank", "bluebank"), ("bluebank", "greenbank")):
-        _say(f"\n{payer} pays {payee} 10.5 USD: {WAY}")
-        wrong += _show(lab.pay(payer, payee))
+    for payer, payee, amount in (("greenbank", "bluebank", "10.5"), ("bluebank", "greenbank", "4.25")):
+        _say(f"\n{payer} pays {payee} {amount} USD: {WAY}")
+        before = lab.positions()
+        wrong += _show(lab.pay(payer, payee, amount))
+        wrong += _moved(before, lab.positions(), {payer: Decimal(amount), payee: -Decimal(amount)})
     status, answer = lab.around_the_gateway()
     wrong += _line(
         "a call to the switch that passed no gateway", f"{status} {answer['errorInformation']['errorDescription']}", status == 403
@@ -47,6 +51,15 @@ def _show(payment: Payment) -> int:
     wrong += _line("switch forwarded", calls, payment.forwarded == EXPECTED)
     wrong += _line("signed messages, each validated by the receiving SDK", str(payment.signatures), payment.signatures == SIGNED)
     wrong += _line("fulfilment matches the condition of the quote (ILP)", "yes" if payment.ilp_holds else "no", payment.ilp_holds)
+    return wrong
+
+
+def _moved(before: Mapping[str, Decimal], after: Mapping[str, Decimal], expected: Mapping[str, Decimal]) -> int:
+    """What the ledger's database says: the payer's position rises by the amount, the payee's falls by it."""
+    wrong = 0
+    for name, amount in expected.items():
+        found = f"{before[name].normalize():f} before, {after[name].normalize():f} after ({amount:+f})"
+        wrong += _line(f"position of {name} in the ledger's database", found, after[name] == before[name] + amount)
     return wrong
 
 

@@ -1,7 +1,9 @@
-// A stand-in for the hub's switch: routes FSPIOP calls by FSPIOP-Destination, and re-signs nothing.
+// A stand-in for the hub's switch: routes FSPIOP calls by FSPIOP-Destination, and re-signs nothing. Where the hub has a ledger,
+// transfers go through it.
 // Usage: node switch.mjs <configuration.json>; see README.md beside this file.
 import fs from 'node:fs';
 import http from 'node:http';
+import { Transfers } from './transfers.mjs';
 
 const config = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const LIMIT = 1_000_000;
@@ -74,12 +76,12 @@ function refusal(status, code, reason) {
 }
 
 // Body and protected headers go on as they came: the destination judges the source's signature.
-function forward(request, destination, body) {
-  const kept = Object.entries(request.headers).filter(([name]) => name.startsWith('fspiop-') || KEPT.includes(name));
+function call(place, method, path, sent, destination, body) {
+  const kept = Object.entries(sent).filter(([name]) => name.startsWith('fspiop-') || KEPT.includes(name));
   const headers = { ...Object.fromEntries(kept), 'fspiop-destination': destination };
   if (body.length) headers['content-length'] = body.length;
   return new Promise((resolve, reject) => {
-    const options = { ...config.outbound, method: request.method, path: request.url, headers, timeout: TIMEOUT };
+    const options = { ...place, method, path, headers, timeout: TIMEOUT };
     const outgoing = http.request(options, (answer) => {
       const parts = [];
       answer.on('data', (part) => parts.push(part));
@@ -92,6 +94,15 @@ function forward(request, destination, body) {
   });
 }
 
+async function forward(place, method, path, headers, body, source, destination) {
+  const { status, refused, text } = await call(place, method, path, headers, destination, body);
+  count('forwarded', `${method} /${path.split('/')[1]}`);
+  record({ kind: 'forwarded', method, path, source, destination, status, refused, signed: 'fspiop-signature' in headers, ...(status >= 300 && { text }) });
+}
+
+const transfers = config.ledger && new Transfers(config, (method, url, headers, body, source, destination) =>
+  forward({ host: url.hostname, port: url.port }, method, url.pathname, headers, body, source, destination));
+
 async function serve(request, response) {
   const [, resource] = request.url.split(/[/?]/);
   const name = `${request.method} /${resource}`;
@@ -103,9 +114,8 @@ async function serve(request, response) {
     if (!destination || !known(destination)) throw refusal(404, '3204', 'destination-unknown');
     const body = await readBody(request);
     response.writeHead(request.method === 'PUT' ? 200 : 202).end();
-    const { status, refused, text } = await forward(request, destination, body);
-    count('forwarded', name);
-    record({ kind: 'forwarded', method: request.method, path: request.url, source, destination, status, refused, signed: 'fspiop-signature' in request.headers, ...(status >= 300 && { text }) });
+    if (transfers && resource === 'transfers' && body.length) transfers.accept(request, destination, body);
+    else await forward(config.outbound, request.method, request.url, request.headers, body, source, destination);
   } catch (error) {
     const { status = 500, code = '2001', reason = 'internal' } = error;
     count('refused', reason);
@@ -128,8 +138,10 @@ server.on('connection', (socket) => {
 });
 const servers = [[server, config.listen], [http.createServer(control), config.control]];
 await Promise.all(servers.map(([each, { address, port }]) => new Promise((ready) => each.listen(port, address, ready))));
+await transfers?.start();
 console.log('switch ready');
 process.on('SIGTERM', () => {
+  transfers?.stop();
   for (const [each] of servers) {
     each.close();
     each.closeAllConnections();

@@ -1,22 +1,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The programs of a participant that connects through the Mojaloop SDK, and of a hub with such participants.
 
-The SDK, Redis and HAProxy are the real ones. The core connector and the switch are stand-ins: ``tests/lab/sdk/README.md``.
+The SDK, Redis, HAProxy and the ledger are the real ones. The core connector and the switch are stand-ins: ``tests/lab/sdk/README.md``.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from ..connector.model import ENVIRONMENT, LOOPBACK
-from ..description.model import Description, Participant, SdkConnector, Side
+from ..description.model import HUB, Description, Participant, SdkConnector
 from ..store import layout
 from .programs import Service
 from .topology import Machine
 
-SWITCH, CORE, REDIS, CONNECTOR = "switch", "core-connector", "redis", "connector"
+SWITCH, CORE, REDIS, CONNECTOR, LEDGER = "switch", "core-connector", "redis", "connector", "ledger"
+LEDGER_SOCKET = "/run/ledger/socket"
+"""Where the ledger's database answers, on the hub's first machine."""
 CONTROL_PORT = 3001
 PARTY_TYPE = "MSISDN"
 _FIRST_NUMBER = 27710000001
@@ -30,9 +33,31 @@ def parties(description: Description) -> dict[str, str]:
     return {str(_FIRST_NUMBER + index): participant.fspiop_id for index, participant in enumerate(holders)}
 
 
-def switch(description: Description, hub: Side, machine: Machine, folders: tuple[Path, Path, Path], node: str) -> Service:
-    """The switch of a hub with SDK participants; ``folders``: state, tools, and the machine's own."""
+def hub_services(description: Description, machine: Machine, folders: tuple[Path, Path, Path], node: str) -> list[Service]:
+    """The switch of a hub with SDK participants, and its ledger where one is described; ``folders``: state, tools, the machine's own."""
     state, tools, own = folders
+    ledger = description.hub.ledger
+    if ledger is None:
+        return [_switch(description, machine, folders, {}, node)]
+    settings = {"url": ledger.url, "folder": str(own / LEDGER), "socket": LEDGER_SOCKET, "brokers_file": str(own / f"{LEDGER}.brokers")}
+    script = tools / "ledger" / "run.py"
+    command = (sys.executable, str(script), str(own / f"{LEDGER}.json"))
+    text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    program = Service(LEDGER, machine.name, own, command, configuration=text, ready_text="ledger ready", follows=(script,))
+    installed = (tools / "ledger" / ".installed").resolve()
+    way = {
+        "url": ledger.url,
+        "hub_name": ledger.hub_name,
+        "brokers_file": settings["brokers_file"],
+        "kafka_client": str(installed / "node_modules" / "node-rdkafka"),
+        "signing_key_file": str(state / layout.store_folder(HUB, "jws") / "key.pem"),
+    }
+    return [program, _switch(description, machine, folders, {"ledger": way}, str(installed / "bin" / "node"))]
+
+
+def _switch(description: Description, machine: Machine, folders: tuple[Path, Path, Path], more: dict[str, Any], node: str) -> Service:
+    state, tools, own = folders
+    hub = description.hub
     gateway = hub.gateways[0]
     configuration: dict[str, Any] = {
         "id": hub.fspiop_id,
@@ -42,6 +67,7 @@ def switch(description: Description, hub: Side, machine: Machine, folders: tuple
         "keys_folder": str(state / layout.jws_keys_folder(hub.name)),
         "parties": {f"{PARTY_TYPE}/{number}": holder for number, holder in parties(description).items()},
         "gateway_program": "haproxy",
+        **more,
     }
     return _node(SWITCH, machine, (tools, own), configuration, node)
 
@@ -86,6 +112,9 @@ def _sdk(sdk: SdkConnector, machine: Machine, folders: tuple[Path, Path], node: 
 def _node(name: str, machine: Machine, folders: tuple[Path, Path], configuration: dict[str, Any], node: str) -> Service:
     tools, own = folders
     text = json.dumps(configuration, indent=2, sort_keys=True) + "\n"
-    script = tools / "sdk" / f"{name.replace('-', '_')}.mjs"
+    folder = tools / "sdk"
+    script = folder / f"{name.replace('-', '_')}.mjs"
     command = (node, str(script), str(own / f"{name}.json"))
-    return Service(name, machine.name, own, command, configuration=text, ready_text=f"{name} ready", follows=(script,))
+    return Service(
+        name, machine.name, own, command, configuration=text, ready_text=f"{name} ready", follows=tuple(sorted(folder.glob("*.mjs")))
+    )

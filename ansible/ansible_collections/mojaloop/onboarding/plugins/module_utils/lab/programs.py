@@ -14,7 +14,8 @@ from .holder import RUNTIME
 from .machines import PATH, machine_process, records, write_record
 from .processes import alive, end, spawn, started_at, wait_until
 
-_READY_SECONDS = 30.0
+_READY_SECONDS = 90.0
+"""Idle, the slowest program (the ledger) takes four."""
 _SERVICES = RUNTIME / "services"
 
 
@@ -100,7 +101,7 @@ def start_service(service: Service) -> tuple[int, int]:
 
 
 def await_service(service: Service, pid: int, written: int) -> None:
-    """Wait until a program started at this length of its log is ready; LabError when it ends, or takes longer than 30 s."""
+    """Wait until a program started at this length of its log is ready; LabError when it ends, or takes longer than 90 s."""
     machine = machine_process(service.machine)
 
     def ready() -> bool:

@@ -67,7 +67,7 @@ def _backends(description: Description, machine: Machine, places: Places) -> lis
         folders, programs = (places.tools, own), (places.node, places.redis)
         return connectors.connector_services(description, side, machine, folders, programs)
     if side.name == HUB and connectors.parties(description):
-        return [connectors.switch(description, side, machine, (places.state, places.tools, own), places.node)]
+        return connectors.hub_services(description, machine, (places.state, places.tools, own), places.node)
     return [_backend(description, machine, places)]
 
 
