@@ -85,8 +85,10 @@ def test_an_issuer_that_is_no_side_has_its_place(seals: Site) -> None:
     request = Request(str(seals.root / "description"), str(seals.state), now=NOW, profiles=profiles)
     found = list(run(request).findings)
     assert faults(found) == []
-    assert set(pending(found)) == {(side, "seal", "awaiting-signature", "trust-list") for side in ("hub", "bluebank", "greenbank")}
-    assert seals.path("store/greenbank/seal/request.pem").exists()
+    awaited = {("seal", "awaiting-signature"), ("directory-ca", "awaiting-authority")}
+    assert set(pending(found)) == {(side, *what, "trust-list") for side in ("hub", "bluebank", "greenbank") for what in awaited}
+    (outbox,) = seals.path("directory/greenbank/outbox").iterdir()
+    assert outbox.joinpath("request.csr").read_bytes() == seals.read("store/greenbank/seal/request.pem")
     assert changes(list(run(request).findings)) == []
 
 

@@ -166,8 +166,9 @@ def forged(  # noqa: PLR0913 - each fact of a certificate can be wrong alone
     values: list[x509.ExtensionType] = [
         x509.BasicConstraints(ca=False, path_length=None),
         key_usage(rule(name), key_kind(public)),
-        alternative_names(rule(name), holder),
     ]
+    names = alternative_names(rule(name), holder)
+    values += [names] if names else []
     extended = extended_key_usage(rule(name))
     values += [extended] if extended else []
     changed = {type(value) for value in extensions}

@@ -156,7 +156,7 @@ def _public(held: PrivateKey) -> PublicKey:
 )
 def test_weak_keys_are_refused(public: Callable[[], PublicKey], reason: str) -> None:
     made = public()
-    asked = Request(made, "", (), (), (), (), "")
+    asked = Request(made, "", (), (), (), (), "", x509.Name([]))
     one = SigningCase(CLIENT, MOJALOOP, GREEN, "hub", asked, made, Register())
     assert refusal(one) == reason
     sound = key("rsa-2048").public_key()

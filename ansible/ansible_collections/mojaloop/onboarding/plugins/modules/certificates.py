@@ -13,6 +13,8 @@ description:
     participants. A step runs again when another one has changed what it reads, until none has anything left to do.
   - V(generate) makes what a side makes by itself, as the profile asks for it. Whatever expires soon is renewed with a new key.
     A damaged or lost key is a fault that names the file.
+  - V(directory) writes requests for a scheme's directory into C(directory/<side>/outbox) of the state folder, and installs the certificates
+    that a person has put into C(directory/<side>/inbox), in profiles whose directory signs.
   - V(publish) writes what a side publishes to each counterpart, with a signed manifest. Private keys are never published.
   - V(receive) checks each counterpart's publication and keeps verified copies. What no person has approved is reported, not taken over.
   - V(fetch) and V(deliver) bring publications from and to other installations, where they travel by another way than the exchange folder.
@@ -23,7 +25,7 @@ options:
     description: The steps to carry out; none means all of them.
     type: list
     elements: str
-    choices: [generate, publish, fetch, receive, sign, deliver]
+    choices: [generate, directory, publish, fetch, receive, sign, deliver]
     default: []
   allow_rekey:
     description:

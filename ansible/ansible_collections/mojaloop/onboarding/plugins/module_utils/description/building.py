@@ -28,11 +28,13 @@ from .model import (
     NftablesFirewall,
     Oracle,
     Participant,
+    Registration,
     Rfc7591Server,
     SdkConnector,
     SettlementModel,
     State,
     Transport,
+    TrustFramework,
 )
 from .profiles import Profile
 
@@ -59,14 +61,14 @@ def located(path: str, *, folder: str, state: str) -> str:
     return os.path.normpath(Path(folder) / path)
 
 
-def build_hub(values: Values, *, folder: str, state: str) -> Hub:
+def build_hub(values: Values, *, profile: Profile, folder: str, state: str) -> Hub:
     """The hub from the right values of hub.yml."""
     hub = values["hub"]
     server = hub.get("authorization_server")
     ledger, lookup = hub.get("ledger"), hub.get("account_lookup")
     return Hub(
         name=HUB,
-        **_side(hub, {"kind": "internal"}, folder, state),
+        **_side(hub, {"kind": "none" if profile.tenant else "internal"}, profile, folder, state),
         authorization_server=_authorization_server(server, folder, state) if server else None,
         ledger=_ledger(ledger, folder, state) if ledger else None,
         account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
@@ -75,16 +77,22 @@ def build_hub(values: Values, *, folder: str, state: str) -> Hub:
     )
 
 
+def build_directory(values: Values) -> TrustFramework:
+    """The directory from the right values of hub.yml."""
+    found = values.get("directory")
+    return TrustFramework(**{**found, "authorities": tuple(found["authorities"])}) if found else TrustFramework()
+
+
 def build_participant(
     values: Values, *, profile: Profile, roles: tuple[str, ...], folder: str, state: str, installation: frozenset[str] = frozenset()
 ) -> Participant:
     """A participant from the right values of its file; ``roles`` are the hub's defaults."""
     probe = values["probe"]
     hosting = values.get("hosting", "managed" if probe else "self-hosted")
-    kind = "none" if probe or profile.scheme_ca else ("internal" if hosting == "managed" else "own")
+    kind = "none" if probe or profile.scheme_ca or profile.tenant else ("internal" if hosting == "managed" else "own")
     return Participant(
         name=values["id"],
-        **_side(values, {"kind": kind}, f"{folder}/{OWN_FILES}/{values['id']}", state),
+        **_side(values, {"kind": kind}, profile, f"{folder}/{OWN_FILES}/{values['id']}", state),
         state=State(values["state"]),
         currencies=tuple(values["currencies"]),
         hosting=hosting,
@@ -127,8 +135,8 @@ def build_revoking(values: Values) -> Participant:
     )
 
 
-def _side(values: Values, ca: Values, folder: str, state: str) -> dict[str, Any]:
-    endpoint = values.get("endpoint")
+def _side(values: Values, ca: Values, profile: Profile, folder: str, state: str) -> dict[str, Any]:
+    endpoint, registration = values.get("endpoint"), values.get("registration")
     gateways = tuple(_gateway(gateway) for gateway in values["gateways"])
     return {
         "fspiop_id": values["id"],
@@ -137,7 +145,9 @@ def _side(values: Values, ca: Values, folder: str, state: str) -> dict[str, Any]
         "endpoint": _endpoint(endpoint["url"], endpoint["addresses"]) if endpoint else None,
         "egress_addresses": tuple(values["egress_addresses"]),
         "ca": _authority(values.get("ca", ca), folder, state),
-        "keys": KeyChoices(**values["keys"]),
+        "keys": KeyChoices(**{**profile.keys, **values["keys"]}),
+        "registration": Registration(**registration) if registration else None,
+        "further_hosts": tuple(sorted((name, tuple(hosts)) for name, hosts in values["further_hosts"].items())),
         "gateways": gateways,
         "firewall": _firewall(values.get("firewall", {}), tuple(gateway.name for gateway in gateways if gateway.host)),
     }

@@ -18,7 +18,7 @@ from .addresses import Url, forbidden_target, refused_range, too_wide
 from .documents import shown
 from .model import HUB, Approval, EnvironmentKind, Network
 from .profiles import PROFILES, Profile
-from .spec import Checked
+from .spec import Checked, nearest
 
 RESERVED_IDS = frozenset({
     "all", "controller", "description", "exchange", "firewalls", "gateways", "hub", "jws", "lab", "localhost", "managed", "none",
@@ -217,8 +217,11 @@ def _firewall_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]
         yield side.problem("firewall.kind", "'nftables' without gateways", "gateways, whose hosts it guards; or kind: none")
 
 
-def _hub_authority(side: SideText, _around: Circumstances) -> Iterator[Problem]:
-    if side.get("ca.kind") in {"own", "none"}:
+def _hub_authority(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    if around.profile is not None and around.profile.tenant:
+        if side.get("ca.kind") not in {None, "none"}:
+            yield side.problem("ca.kind", shown(side.get("ca.kind")), f"none in profile {around.profile.name}: its directory signs")
+    elif side.get("ca.kind") in {"own", "none"}:
         yield side.problem("ca.kind", shown(side.get("ca.kind")), "internal | imported | offline (the hub signs for its participants)")
 
 
@@ -282,7 +285,7 @@ def _participant_authority(side: SideText, around: Circumstances) -> Iterator[Pr
     kind, hosting = side.get("ca.kind"), _hosting(side)
     if not kind or not hosting or around.profile is None:
         return
-    if around.profile.scheme_ca:
+    if around.profile.scheme_ca or around.profile.tenant:
         right: tuple[str, ...] = ("none",)
     else:
         right = ("internal", "imported", "offline") if hosting == "managed" else ("own",)
@@ -306,7 +309,7 @@ def _bare_probe(side: SideText, _around: Circumstances) -> Iterator[Problem]:
 def _roles(side: SideText, around: Circumstances, key: str) -> Iterator[Problem]:
     for place, role in side.items(key):
         if around.profile and role not in around.profile.resources:
-            yield side.problem(place, shown(role), " | ".join(around.profile.resources))
+            yield side.problem(place, shown(role), nearest(role, list(around.profile.resources)))
 
 
 _SIDE_RULES: tuple[Rule, ...] = (

@@ -13,12 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import DescriptionError, Problem
-from .building import build_hub, build_participant, build_revoking
+from .building import build_directory, build_hub, build_participant, build_revoking
 from .claims import read_claims
 from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .hosts_file import installation_of, lint_installation, listed_hosts, read_hosts_file
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
 from .lint_connector import lint_connector
+from .lint_directory import lint_directory, lint_registration, lint_tenant
 from .lint_hosts import lint_hosts
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
 from .lint_together import by_file, claims_of, lint_together
@@ -57,11 +58,12 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False, pro
         *_unknown_profile(hub_file, profiles),
         *lint_hub(hub_file, around),
         *lint_hub_ledger(hub_side(hub_file), around),
+        *lint_directory(hub_file, around),
         *_name_of_folder(folder, hub_file),
     ]
     if hosts_file:
         hub_problems += [*hosts_file.problems, *lint_installation(hosts_file, around, documents)]
-    alone = [*strays, *_participant_problems(documents, around, listed_hosts(hosts_file))]
+    alone = [*strays, *_participant_problems(documents, around, listed_hosts(hosts_file)), *lint_tenant(documents, around)]
     faulty = frozenset(problem.file for problem in alone)
     place = _state_folder(folder, state, hub_file)
     problems = [*alone, *lint_together(hub_side(hub_file), documents, around, faulty, read_claims(place) if place else {})]
@@ -129,7 +131,7 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
         if document.values:
             side = SideText(document, "", document.values)
             found += [*lint_participant(document, around), *lint_hosts(side, around, listed), *lint_participant_ledger(side, around)]
-            found += lint_connector(side, around)
+            found += [*lint_connector(side, around), *lint_registration(side, around)]
     return found
 
 
@@ -180,11 +182,12 @@ def _description(
         kind=EnvironmentKind(values["kind"]),
         approval=Approval(values["approval"]),
         profile=profile,
-        hub=build_hub(values, folder=place, state=state),
+        hub=build_hub(values, profile=profile, folder=place, state=state),
         participants=tuple(participants),
         installation=installation,
         broken=tuple((file, tuple(str(problem) for problem in problems[file])) for file in sorted(problems)),
         closed_names=frozenset(each.values["id"] for each in documents if each.file in problems and _is_closed(each)),
         revoking=tuple(build_revoking(each.values) for each in documents if each.file in problems and _revokes(each)),
+        directory=build_directory(values),
         claims={each.values["id"]: claims_of(each) for each in documents if each.file not in problems},
     )

@@ -143,6 +143,26 @@ class NftablesFirewall(Firewall):
 
 
 @dataclass(frozen=True)
+class Registration:
+    """As what a side is registered in the scheme's directory: its organisation's id, and the client id of its application."""
+
+    organisation_id: str
+    client_id: str = ""
+
+
+@dataclass(frozen=True)
+class TrustFramework:
+    """The directory of this environment: which of its environments, and the digests (``sha256:<hex>`` of the DER) of its CA certificates.
+
+    ``application_auth``: how messages are authenticated beside mutual TLS; ``mtls`` for nothing more.
+    """
+
+    environment: str = ""
+    authorities: tuple[str, ...] = ()
+    application_auth: str = "mtls"
+
+
+@dataclass(frozen=True)
 class Side:
     """What the hub and every participant have in common; the documents' TLS and JWS steps need no more."""
 
@@ -159,6 +179,13 @@ class Side:
     firewall: Firewall
     country: str = ""
     """ISO 3166-1 code for the subject of certificates; empty: the subject has no C."""
+    registration: Registration | None = None
+    further_hosts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Further DNS names, by the certificate that names them."""
+
+    def hosts_of(self, certificate: str) -> tuple[str, ...]:
+        """The further DNS names of one of its certificates."""
+        return dict(self.further_hosts).get(certificate, ())
 
     def egress_at(self, gateway: str) -> tuple[Network, ...]:
         """Where calls from the gateway of this name come from, as its host has the addresses: on the way they may be translated."""
@@ -450,6 +477,7 @@ class Description:
     """The ids of those whose file is broken, but says that they are suspended or offboarded: that much is carried out."""
     revoking: tuple[Participant, ...] = ()
     """Those whose file is broken, but orders the end of their OAuth clients: that much is carried out; no more of them is known."""
+    directory: TrustFramework = TrustFramework()
     claims: Claims = field(default_factory=dict, compare=False)
     """What each of ``participants`` says is its alone (see ``claims``)."""
 
@@ -463,6 +491,12 @@ class Description:
         """The sides that this installation acts for: the hub first, then its participants."""
         managed = (participant for participant in self.participants if participant.managed)
         return (*((self.hub,) if self.for_the_hub else ()), *managed)
+
+    @property
+    def tenant(self) -> Participant | None:
+        """The one participant whose tenant of the hub this environment is; None where the profile has none, or it has left."""
+        here = (each for each in self.participants if each.state is not State.OFFBOARDED) if self.profile.tenant else ()
+        return next(iter(here), None)
 
     def participant(self, name: str) -> Participant:
         """The participant with this id; KeyError when there is none."""

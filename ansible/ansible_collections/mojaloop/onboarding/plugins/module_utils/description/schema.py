@@ -27,9 +27,11 @@ from .systems import (
 from .texts import (
     ADDRESS,
     AMOUNT,
+    CERTIFICATES,
     COUNTRY,
     CURRENCY,
     DIGEST,
+    DNS_NAME,
     EMAIL,
     ENDPOINT_URL,
     FILE,
@@ -41,9 +43,11 @@ from .texts import (
     NETWORK,
     ORGANISATION,
     OWN_FILE,
+    PLACES,
     PROFILE,
-    RESOURCES,
+    RESOURCE,
     SIDE,
+    UUID,
     choice,
     key_kinds,
 )
@@ -51,7 +55,7 @@ from .texts import (
 _ACCEPTED = choice("accepted")
 
 _FORMAT = Field("format", Whole(1, 1), "Version of the file's format.", required=True)
-_ROLES = Many(choice(*RESOURCES), most=50)
+_ROLES = Many(RESOURCE, most=50)
 
 _ENDPOINT = Record(
     "Where the side's door is.",
@@ -65,9 +69,34 @@ _ENDPOINT = Record(
 _KEYS = Record(
     "Kinds of the side's keys.",
     (
-        Field("tls", choice(*key_kinds("server", "client")), "Server and client certificates.", default="ec-p256"),
-        Field("jws", choice(*key_kinds("jws")), "Message signatures.", default="rsa-3072"),
-        Field("exchange", choice(*key_kinds("exchange")), "Manifests, and secrets addressed to the side.", default="rsa-3072"),
+        Field("tls", choice(*key_kinds("server", "client")), "Server and client certificates; the profile's choice where absent."),
+        Field("jws", choice(*key_kinds("jws")), "Message signatures; the profile's choice where absent."),
+        Field(
+            "exchange", choice(*key_kinds("exchange")), "Manifests, and secrets addressed to the side; the profile's choice where absent."
+        ),
+    ),
+)
+
+_REGISTRATION = Record(
+    "As what the side is registered in the scheme's directory.",
+    (
+        Field("organisation_id", UUID, "Id of its organisation: OU of its certificates.", required=True),
+        Field("client_id", UUID, "Client id of its application: CN of the certificates that belong to it."),
+    ),
+)
+
+_DIRECTORY = Record(
+    "The scheme's directory, which signs, in a profile that has one.",
+    (
+        Field("environment", choice(*PLACES), "Which of its environments.", required=True),
+        Field(
+            "authorities",
+            Many(DIGEST, most=10),
+            "SHA-256 of its CA certificates (DER), compared by a person with what its operator says. Without them none is installed, "
+            "but in environments with automatic approval.",
+            default=[],
+        ),
+        Field("application_auth", choice("mtls", "jwt"), "What authenticates messages beside mutual TLS.", default="mtls"),
     ),
 )
 
@@ -77,6 +106,13 @@ _SIDE: tuple[Field, ...] = (
     Field("egress_addresses", Many(NETWORK, most=200), "Where the side's calls come from. An empty list is nobody.", default=[]),
     Field("keys", _KEYS, "Kinds of the side's keys.", default={}),
     Field("gateways", Many(GATEWAY, most=50), "The side's gateways, all configured alike.", default=[]),
+    Field("registration", _REGISTRATION, "As what it is registered in the scheme's directory, in a profile that has one."),
+    Field(
+        "further_hosts",
+        Table(choice(*CERTIFICATES), Many(DNS_NAME, least=1, most=20)),
+        "Further DNS names in certificates, by certificate.",
+        default={},
+    ),
     Field("firewall", FIREWALL, "The packet filter on the gateway hosts; nftables where there are gateways."),
     Field("wide_addresses", _ACCEPTED, "Accepts networks wider than /16 (IPv4) or /32 (IPv6)."),
     Field("private_addresses", _ACCEPTED, "Accepts private addresses outside labs (sides joined by a private network)."),
@@ -117,6 +153,7 @@ HUB_FILE = Record(
             default=Approval.MANUAL.value,
         ),
         Field("hub", _HUB, "The hub's side.", required=True),
+        Field("directory", _DIRECTORY, "The scheme's directory, in a profile that has one."),
         Field(
             "defaults",
             Record("Defaults of all participants.", (Field("roles", _ROLES, "FSPIOP resources they may call.", default=[]),)),

@@ -39,9 +39,11 @@ def choice(*words: str) -> Text:
     return Text(choices=words)
 
 
-RESOURCES = tuple({resource: None for profile in PROFILES.values() for resource in profile.resources})
+PLACES = tuple({place: None for profile in PROFILES.values() for place in profile.places})
+CERTIFICATES = tuple({rule.name: None for profile in PROFILES.values() for rule in profile.certificates if rule.san in {"host", "further"}})
 CA_KEYS = tuple({kind: None for profile in PROFILES.values() for kind in profile.authority.key_kinds})
 
+RESOURCE = Text("a resource of the API, as the profile lists them", r"[A-Za-z][A-Za-z0-9-]{1,39}", longest=40)
 ID = Text("a letter, then 1 to 29 letters, digits, _ or -", r"[A-Za-z][A-Za-z0-9_-]{1,29}", longest=30)
 NAME = Text("a lower-case letter, then letters, digits and - (at most 30)", r"[a-z][a-z0-9-]{0,28}[a-z0-9]", longest=30)
 ORGANISATION = Text(
@@ -85,6 +87,8 @@ AMOUNT = Text("an amount in quotes, such as '10000' or '99.5'", r"(0|[1-9][0-9]{
 EMAIL = Text("an e-mail address", r"[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}", longest=254)
 DIGEST = Text("sha256: and 64 hexadecimal digits in lower case", r"sha256:[0-9a-f]{64}", longest=71)
 AUDIENCE = Text("the audience of access tokens: a URI or a word", r"[A-Za-z0-9._~:/@+-]+", longest=255)
+UUID = Text("an id of the directory, such as 233bcd1d-4216-4b3c-a362-9e4a9282bba7", r"[A-Za-z0-9][A-Za-z0-9-]{1,62}[A-Za-z0-9]", longest=64)
+DNS_NAME = Text("a DNS name in lower case", r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?", longest=253)
 MOMENT = Text(
     "a day (2026-11-24: its begin in UTC) or a moment in UTC (2026-11-24T10:30:00Z)",
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?",

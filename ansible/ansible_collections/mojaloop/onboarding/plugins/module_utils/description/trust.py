@@ -28,12 +28,14 @@ class Artefact:
     """One certificate that a side must hold.
 
     ``counterpart`` is empty unless it is made for one counterpart; ``issuer`` is the side whose CA signs it, a ``Directory``, or ``SELF``.
+    ``submitter``: the counterpart that hands the request to the directory; empty where the holder does.
     """
 
     rule: CertificateRule
     holder: str
     counterpart: str
     issuer: Issuer
+    submitter: str = ""
 
     @property
     def published(self) -> str:
@@ -51,16 +53,48 @@ def has_authority(description: Description, side: str) -> bool:
     return description.side(side).ca.kind != "none"
 
 
+def shows_client(description: Description, side: Side, counterpart: Side) -> bool:
+    """Whether a side publishes the certificates with which it calls a counterpart that has not signed them, and knows callers by them."""
+    return not has_authority(description, counterpart.name) and not caller_pins(description, side)
+
+
+def caller_pins(description: Description, side: Side) -> tuple[str, ...]:
+    """The parts of the subject by which this side is known as a caller; none: by its certificates."""
+    return description.profile.rule("client", hub=side.name == HUB).pins
+
+
 def artefacts_of(description: Description, side: Side, counterparts: Iterable[Side]) -> Iterator[Artefact]:
     """The certificates this side must hold: its own ones, then one for each counterpart that has a door to call."""
-    for rule in description.profile.certificates:
+    for rule in _rules(description, side):
         if rule.per_counterpart:
             for counterpart in counterparts:
                 if counterpart.endpoint is not None:
                     yield Artefact(rule, side.name, counterpart.name, issuer_of(description, rule, side.name, counterpart.name))
         elif rule.name != "server" or side.endpoint is not None:
             issuer = issuer_of(description, rule, side.name, HUB if side.name != HUB else "")
-            yield Artefact(rule if issuer else replace(rule, signer=Signer.SELF), side.name, "", issuer)
+            submitter = (HUB if side.name != HUB else description.tenant.name) if _by_counterpart(rule) and description.tenant else ""
+            yield Artefact(rule if issuer else replace(rule, signer=Signer.SELF), side.name, "", issuer, submitter)
+
+
+def _rules(description: Description, side: Side) -> Iterator[CertificateRule]:
+    """The rows of what this side holds: not before there is somebody whose tenant it is, where the counterpart must submit it."""
+    for rule in description.profile.certificates:
+        needed = rule.when in {"", description.directory.application_auth} and (rule.san != "further" or side.hosts_of(rule.name))
+        if rule.held_by(side.name == HUB) and needed and (description.tenant or not _by_counterpart(rule)):
+            yield rule
+
+
+def _by_counterpart(rule: CertificateRule) -> bool:
+    return rule.submission is not None and rule.submission.by_counterpart
+
+
+def named(description: Description, artefact: Artefact) -> Side:
+    """The holder as the certificate names it: with the organisation of the side that hands the request to the directory."""
+    holder = description.side(artefact.holder)
+    if not artefact.submitter:
+        return holder
+    other = description.side(artefact.submitter)
+    return replace(holder, organisation=other.organisation, country=other.country, registration=other.registration)
 
 
 def issuer_of(description: Description, rule: CertificateRule, holder: str, counterpart: str) -> Issuer:
@@ -77,8 +111,10 @@ def issuer_of(description: Description, rule: CertificateRule, holder: str, coun
 
 
 def requests_between(description: Description, holder: Side, signer: Side) -> list[Artefact]:
-    """The artefacts of ``holder`` that ``signer`` is asked to sign, in the order of the profile."""
-    return [artefact for artefact in artefacts_of(description, holder, [signer]) if artefact.issuer == signer.name != holder.name]
+    """The artefacts of ``holder`` that ``signer`` is asked to sign, or to have signed by a directory, in the order of the profile."""
+    if holder.name == signer.name:
+        return []
+    return [artefact for artefact in artefacts_of(description, holder, [signer]) if signer.name in {artefact.issuer, artefact.submitter}]
 
 
 def counterparts_of(description: Description, side: str, chosen: Iterable[Participant]) -> tuple[Side, ...]:

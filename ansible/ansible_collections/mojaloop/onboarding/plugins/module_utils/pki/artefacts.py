@@ -13,7 +13,7 @@ from cryptography import x509
 from ..description.model import HUB, Side
 from ..description.profiles import EXCHANGE, CertificateRule, Signer
 from ..store.tree import Status, Tree
-from .certificate_checks import OWN, RECEIVED, Examined, examine
+from .certificate_checks import DIRECTORY, OWN, RECEIVED, Examined, examine
 from .certificates import CertificateUnreadable, Chain, read_certificate, read_certificates
 from .chains import chain_faults
 from .contents import alternative_names, subject
@@ -154,13 +154,14 @@ def _request_faults(folder: _Folder) -> Iterable[Fault]:
 
 
 @lru_cache(maxsize=4096)
-def _request(pem: bytes) -> tuple[str, x509.Name, x509.SubjectAlternativeName] | None:
+def _request(pem: bytes) -> tuple[str, x509.Name, x509.SubjectAlternativeName | None] | None:
     """Key digest, subject and names of a request of our own; None when it is unreadable or its signature does not verify."""
     try:
         request = x509.load_pem_x509_csr(pem)
-        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found = [each.value for each in request.extensions if isinstance(each.value, x509.SubjectAlternativeName)]
+        names = found[0] if found else None
         return (public_digest(request.public_key()), request.subject, names) if proves_possession(request) else None
-    except (ValueError, x509.ExtensionNotFound):
+    except ValueError:
         return None
 
 
@@ -171,13 +172,17 @@ def _certificate(folder: _Folder) -> x509.Certificate | None:
         return None
 
 
+_CHECKS = {Signer.COUNTERPART: RECEIVED, Signer.DIRECTORY: DIRECTORY}
+"""Who signs with tools of its own is held to no more than safety needs; all others to what this pack writes."""
+
+
 def _certificate_faults(folder: _Folder) -> Iterable[Fault]:
     if "certificate.pem" not in folder.files:
         return []
     certificate = _certificate(folder)
     if certificate is None:
         return [Fault("certificate-unreadable", "is not one certificate in PEM, or is damaged", "certificate.pem")]
-    checks = RECEIVED if folder.rule.signer is Signer.COUNTERPART else OWN
+    checks = _CHECKS.get(folder.rule.signer, OWN)
     found = examine(checks, Examined(certificate, folder.rule, folder.holder, folder.chain, folder.now, folder.key_digest))
     own_kind = folder.key is not None and key_kind(folder.key.public_key()) not in folder.rule.key_kinds
     return [fault for fault in found if not (own_kind and fault.reason == "key-kind")]

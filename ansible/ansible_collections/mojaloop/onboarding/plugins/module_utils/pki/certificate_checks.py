@@ -143,7 +143,26 @@ def exact_names(seen: Examined) -> str | None:
     """Exactly the names that the rule and the description give."""
     wanted = alternative_names(seen.rule, seen.holder)
     same = extension(seen.certificate, x509.SubjectAlternativeName) == wanted
-    return None if same else f"has other alternative names than {', '.join(str(name.value) for name in wanted)}"
+    return None if same else f"has other alternative names than {', '.join(str(name.value) for name in wanted or ()) or 'none'}"
+
+
+def names_included(seen: Examined) -> str | None:
+    """All names that the rule and the description give are there; a directory may add others."""
+    wanted, stated = alternative_names(seen.rule, seen.holder), extension(seen.certificate, x509.SubjectAlternativeName)
+    missing = [name for name in wanted or () if name not in (stated or ())]
+    return f"lacks the alternative name {missing[0].value}" if missing else None
+
+
+def permitted_extended_usage(seen: Examined) -> str | None:
+    """Where extended key usages are stated, the rule's are among them (RFC 5280 section 4.2.1.12)."""
+    return None if extension(seen.certificate, x509.ExtendedKeyUsage) is None else sufficient_extended_usage(seen)
+
+
+def permitted_key_usage(seen: Examined) -> str | None:
+    """Where key usages are stated, the rule's are among them and no CA's."""
+    stated = extension(seen.certificate, x509.KeyUsage)
+    fit = stated is None or (all(getattr(stated, name) for name in seen.rule.key_usage) and not stated.key_cert_sign)
+    return None if fit else f"lacks the key usage {', '.join(seen.rule.key_usage)}, or has keyCertSign"
 
 
 def names_the_door(seen: Examined) -> str | None:
@@ -204,6 +223,15 @@ RECEIVED: tuple[Check, ...] = (
     ("extended-key-usage", sufficient_extended_usage),
     ("subject", names_nobody_else),
 )
+DIRECTORY: tuple[Check, ...] = (
+    *_ISSUED,
+    ("key-usage", permitted_key_usage),
+    ("extended-key-usage", permitted_extended_usage),
+    ("san", names_included),
+    ("subject", exact_subject),
+    ("serial", serial_sound),
+)
+"""What a scheme's directory signs: its profile of usages is its own, the names must be exact."""
 DUE: tuple[Check, ...] = (("certificate-expires-soon", not_due),)
 SERVER: tuple[Check, ...] = (
     *(check for check in RECEIVED if check[0] not in {"certificate-expires-soon", "key-does-not-match"}),

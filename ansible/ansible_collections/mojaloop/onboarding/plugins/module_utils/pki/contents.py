@@ -36,28 +36,51 @@ def host(side: Side) -> str:
 
 
 def subject(rule: CertificateRule, side: Side) -> x509.Name:
-    """``C=<country, if described>, O=<organisation>, CN=<host or FSPIOP id>``.
+    """``C=<country, if described>, O=<organisation>, CN=<host or FSPIOP id>``; with ``OU`` and an id as CN where a directory signs.
 
     A host over 64 characters (the limit of a CN) gives way to the id.
     """
+    if rule.common_name in {"organisation", "client"}:
+        return _registered(rule, side)
     name = _needed_host(rule, side) if rule.common_name == "host" else side.fspiop_id
     if len(name) > _LONGEST_COMMON_NAME:
         name = side.fspiop_id
     return _subject(side.country, side.organisation, name)
 
 
+def _registered(rule: CertificateRule, side: Side) -> x509.Name:
+    registration = side.registration
+    name = (registration.client_id if rule.common_name == "client" else registration.organisation_id) if registration else ""
+    if registration is None or not name:
+        raise SigningRefused(
+            "registration-missing", f"{side.name} has no registration for a {rule.title} certificate to name", where=side.name
+        )
+    return _subject(side.country, side.organisation, name, registration.organisation_id)
+
+
 @lru_cache(maxsize=4096)
-def _subject(country: str, organisation: str, name: str) -> x509.Name:
+def _subject(country: str, organisation: str, name: str, unit: str = "") -> x509.Name:
     place = [x509.NameAttribute(NameOID.COUNTRY_NAME, country)] if country else []
-    own = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), x509.NameAttribute(NameOID.COMMON_NAME, name)]
+    units = [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit)] if unit else []
+    own = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation), *units, x509.NameAttribute(NameOID.COMMON_NAME, name)]
     return x509.Name([*place, *own])
 
 
-def alternative_names(rule: CertificateRule, side: Side) -> x509.SubjectAlternativeName:
-    """DNS name or IP address of the door for a ``host`` rule, the identity URI for an ``id`` rule (RFC 5280 section 4.2.1.6)."""
+def alternative_names(rule: CertificateRule, side: Side) -> x509.SubjectAlternativeName | None:
+    """DNS names or IP address of the door for a ``host`` rule, the identity URI for an ``id`` rule (RFC 5280 section 4.2.1.6).
+
+    None for a rule without names; ``further`` has the further hosts alone.
+    """
+    if rule.san == "none":
+        return None
     if rule.san == "id":
         return _uri_name(id_uri(side))
-    return _host_name(_needed_host(rule, side))
+    further = side.hosts_of(rule.name)
+    if rule.san == "further" and not further:
+        raise SigningRefused(
+            "endpoint-missing", f"{side.name} has no further_hosts for a {rule.title} certificate to name", where=side.name
+        )
+    return _host_names(() if rule.san == "further" else (_needed_host(rule, side),), further)
 
 
 @lru_cache(maxsize=4096)
@@ -66,11 +89,15 @@ def _uri_name(uri: str) -> x509.SubjectAlternativeName:
 
 
 @lru_cache(maxsize=4096)
-def _host_name(name: str) -> x509.SubjectAlternativeName:
+def _host_names(first: tuple[str, ...], further: tuple[str, ...]) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([_host_name(name) for name in dict.fromkeys((*first, *further))])
+
+
+def _host_name(name: str) -> x509.GeneralName:
     try:
-        return x509.SubjectAlternativeName([x509.IPAddress(ip_address(name))])
+        return x509.IPAddress(ip_address(name))
     except ValueError:
-        return x509.SubjectAlternativeName([x509.DNSName(name)])
+        return x509.DNSName(name)
 
 
 def key_usage(rule: CertificateRule, kind: str) -> x509.KeyUsage:

@@ -143,16 +143,18 @@ def _leaf(
     issuer: x509.Certificate | None,
 ) -> x509.CertificateBuilder:
     """Everything but the serial (RFC 5280 section 4.2); an issuer of None is the holder itself."""
-    name = subject(rule, holder)
+    name, names = subject(rule, holder), alternative_names(rule, holder)
     builder = (
         x509.CertificateBuilder(issuer.subject if issuer else name, name, public_key)
         .not_valid_before(period[0])
         .not_valid_after(period[1])
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(key_usage(rule, key_kind(public_key)), critical=True)
-        .add_extension(alternative_names(rule, holder), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-        .add_extension(_issuer_key(issuer, public_key), critical=False)
+    )
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False).add_extension(
+        _issuer_key(issuer, public_key), critical=False
     )
     extended = extended_key_usage(rule)
     return builder.add_extension(extended, critical=False) if extended else builder

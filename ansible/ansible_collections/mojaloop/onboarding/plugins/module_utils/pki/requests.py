@@ -42,11 +42,14 @@ class Request:
     other_names: tuple[str, ...]
     wants: tuple[str, ...]
     digest: str
+    subject: x509.Name
 
 
 def make_request(key: PrivateKey, *, rule: CertificateRule, side: Side) -> bytes:
     """A request (PEM) for this side's certificate, with the subject and SAN that the rule gives it."""
-    builder = x509.CertificateSigningRequestBuilder(subject(rule, side)).add_extension(alternative_names(rule, side), critical=False)
+    builder, names = x509.CertificateSigningRequestBuilder(subject(rule, side)), alternative_names(rule, side)
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
     return builder.sign(key, signature_hash(key)).public_bytes(serialization.Encoding.PEM)
 
 
@@ -100,6 +103,7 @@ def _read(pem: bytes) -> Request:
         other_names=tuple(_others(names)),
         wants=tuple(_wants(extensions)),
         digest=sha256(request.public_bytes(serialization.Encoding.DER)).hexdigest(),
+        subject=request.subject,
     )
 
 

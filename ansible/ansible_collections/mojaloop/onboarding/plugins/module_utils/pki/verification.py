@@ -11,7 +11,7 @@ from cryptography import x509
 from ..description.model import Side
 from ..description.profiles import CertificateRule, Profile
 from .artefacts import artefact_faults
-from .certificate_checks import DUE, OWN, RECEIVED, SERVER, Examined, examine
+from .certificate_checks import DIRECTORY, DUE, OWN, RECEIVED, SERVER, Examined, examine
 from .certificates import Chain, certificate_key, fingerprint, serial_number, short_name
 from .chains import authority_expiry, authority_marks, chain_faults
 from .faults import Fault
@@ -23,6 +23,7 @@ __all__ = [
     "authority_marks",
     "certificate_faults",
     "chain_faults",
+    "directory_certificate_faults",
     "duplicate_serials",
     "expiry_notice",
     "received_authority_faults",
@@ -44,6 +45,13 @@ def received_certificate_faults(
 ) -> list[Fault]:
     """What is wrong with a certificate that a counterpart's CA signed for the holder with tools of its own."""
     return examine(RECEIVED, Examined(certificate, rule, holder, chain, now, key_digest))
+
+
+def directory_certificate_faults(
+    certificate: x509.Certificate, *, rule: CertificateRule, holder: Side, chain: Chain, now: datetime, key_digest: str = ""
+) -> list[Fault]:
+    """What is wrong with a certificate that the scheme's directory signed for the holder (see ``trust.named``)."""
+    return examine(DIRECTORY, Examined(certificate, rule, holder, chain, now, key_digest))
 
 
 def received_server_faults(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ..description.model import HUB, Description, Side, State
-from ..description.profiles import JWS
-from ..document_steps import STEP_KEYS, Phase
+from ..description.profiles import JWS, Profile
+from ..document_steps import DOCUMENT_STEPS, STEP_KEYS, DocumentStep, Phase
 from ..exchange.digests import ExchangedDigest
 from ..findings import Disposition, Finding
 
@@ -78,6 +78,8 @@ class Summary:
     """What was sent to counterparts that have not answered yet."""
     to_send: tuple[str, ...] = ()
     """What this run wrote for a person to carry."""
+    steps: tuple[DocumentStep, ...] = DOCUMENT_STEPS
+    """The steps of the scheme's documents."""
     pages: Mapping[str, str] = field(default_factory=dict)
     """Participant -> the page of its latest verification, in the state folder."""
 
@@ -141,7 +143,7 @@ def summarise(
     hub_seen = hosts_asked and silent.keys().isdisjoint(_hosts(description.hub) if description.for_the_hub else ())
     ledger = _ledger_steps(description)
     unasked = frozenset[str]() if hosts_asked else LEDGER_STEPS | ({Phase.OAUTH} if description.hub.authorization_server else set())
-    unused = frozenset[str]() if description.profile.has(JWS) else JWS_STEPS
+    unused = _unused(description.profile)
     absent_at_hub = frozenset(STEP_KEYS) - (_HUB_ALONE - unused) - (ledger & {Phase.LEDGER_HUB})
     own = {side.name for side in description.own_sides}
     rows = [_row(HUB, "active", found, shown=None, absent=absent_at_hub, unseen=unasked)] if HUB in own else []
@@ -170,7 +172,13 @@ def summarise(
         check=check,
         hosts_asked=hosts_asked,
         to_send=tuple(sorted({finding.detail for finding in found if finding.reason == TO_SEND})),
+        steps=description.profile.steps,
     )
+
+
+def _unused(profile: Profile) -> frozenset[str]:
+    """The steps that this profile has not."""
+    return frozenset(STEP_KEYS) - {step.key for step in profile.steps} | (frozenset() if profile.has(JWS) else JWS_STEPS)
 
 
 def _ledger_steps(description: Description) -> frozenset[str]:

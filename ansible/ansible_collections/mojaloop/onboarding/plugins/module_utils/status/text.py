@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from ..description.model import HUB, State
-from ..document_steps import DOCUMENT_STEPS, STEP_KEYS, DocumentStep
+from ..document_steps import STEP_KEYS, DocumentStep
 from ..exchange.digests import ExchangedDigest, place_of
 from ..findings import Finding
 from .summary import LEDGER_STEPS, Row, Standing, Summary
@@ -101,7 +101,7 @@ def _steps(summary: Summary) -> list[DocumentStep]:
     """The steps of the documents, in the ledger only where one is described; then added steps."""
     rows = summary.rows
     applies = {key for key in LEDGER_STEPS if any(row.steps[key] is not Standing.NOT_APPLICABLE for row in rows)}
-    known = [step for step in DOCUMENT_STEPS if step.key not in LEDGER_STEPS or step.key in applies]
+    known = [step for step in summary.steps if step.key not in LEDGER_STEPS or step.key in applies]
     added = {key: None for row in rows for key in row.steps if key not in STEP_KEYS}
     return [*known, *(DocumentStep(key, "") for key in added)]
 

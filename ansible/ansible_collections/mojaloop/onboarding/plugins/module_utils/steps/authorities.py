@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..description.documents import LARGEST_FILE
 from ..description.model import HUB, Side
+from ..description.trust import SELF, Artefact, Directory
 from ..document_steps import Phase
 from ..errors import StoreError
 from ..findings import OPERATOR, Disposition, Finding
@@ -82,6 +83,23 @@ def authority_chain(run: Run, side: str) -> Chain:
 def received_chain(run: Run, side: str, counterpart: str) -> Chain:
     """The counterpart's chain as this side has received and accepted it, issuing CA first; empty when it has not."""
     path = f"{layout.received_folder(side, counterpart)}/ca.pem"
+    return run.certificates(path, lambda pem: read_chain(pem, where=path))
+
+
+def issuing_chain(run: Run, artefact: Artefact) -> Chain:
+    """The chain of the CA that signs an artefact, as its holder knows it: the directory's, its own, or what a counterpart published."""
+    if artefact.issuer == SELF:
+        return ()
+    if isinstance(artefact.issuer, Directory):
+        return directory_chain(run, artefact.holder)
+    if artefact.issuer == artefact.holder:
+        return authority_chain(run, artefact.holder)
+    return received_chain(run, artefact.holder, artefact.issuer)
+
+
+def directory_chain(run: Run, side: str) -> Chain:
+    """The directory's CA certificates as this side has pinned them, issuing CA first; empty when it has not."""
+    path = layout.directory_chain_path(side)
     return run.certificates(path, lambda pem: read_chain(pem, where=path))
 
 

@@ -36,6 +36,8 @@ def sign_requests(run: Run) -> None:
         desk = Desk(run, side)
         for relation in run.relations(side):
             for artefact in run.requests_between(relation.counterpart, side):
+                if artefact.submitter:
+                    continue
                 with run.guarded(relation.participant, artefact.rule.phases.signed, side.name, artefact.rule.name):
                     desk.answer(relation, artefact)
                     desk.end_replaced(relation, artefact)

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from cryptography import x509
 
 from ..description.model import HUB
-from ..description.trust import Artefact
+from ..description.trust import Artefact, Directory, named
 from ..findings import Disposition, Finding
 from ..pki.certificates import certificate_key, received_certificate
 from ..pki.faults import Fault
 from ..pki.keys import KeyUnusable, public_digest, read_own_key
-from ..pki.verification import Chain, certificate_faults, received_certificate_faults
+from ..pki.verification import Chain, certificate_faults, directory_certificate_faults, received_certificate_faults
 from ..store import layout
 from ..store.interface import contents
-from .authorities import OF_ANOTHER_CA, pem_of, received_chain
+from .authorities import OF_ANOTHER_CA, issuing_chain, pem_of
 from .registers import key_of
 from .run import Relation, Run
 
@@ -30,17 +30,24 @@ def install_signed(run: Run, relation: Relation, files: Mapping[str, bytes], *, 
 
     ``waiting``: another CA of the counterpart awaits approval, so that what does not fit the approved one is no fault.
     """
-    chain = received_chain(run, relation.side.name, relation.counterpart.name)
     for artefact in run.requests_between(relation.side, relation.counterpart):
         pem = files.get(f"{artefact.published}.pem")
-        if pem is not None and chain:
-            certificate = received_certificate(pem, where=f"{artefact.published}.pem")
-            source = _source(run, relation, artefact, certificate)
-            serious = [fault for fault in _faults(run, relation, artefact, certificate, chain) if fault.reason != NOT_SERIOUS]
-            if source and serious and not waiting:
-                _report(run, relation, artefact, serious, outdated=run.tree.read(f"{source}/certificate.pem") == pem)
-            if source and not serious:
-                _put(run, relation, artefact, source, {"certificate.pem": pem, "chain.pem": pem_of(chain)})
+        if pem is not None:
+            install_certificate(run, relation, artefact, pem, waiting=waiting)
+
+
+def install_certificate(run: Run, relation: Relation, artefact: Artefact, pem: bytes, *, waiting: bool = False) -> None:
+    """Install a certificate that was signed for one of this side's requests, if it is in order; report what is wrong with it."""
+    chain = issuing_chain(run, artefact)
+    if not chain:
+        return
+    certificate = received_certificate(pem, where=f"{artefact.published}.pem")
+    source = _source(run, relation, artefact, certificate)
+    serious = [fault for fault in _faults(run, relation, artefact, certificate, chain) if fault.reason != NOT_SERIOUS]
+    if source and serious and not waiting:
+        _report(run, relation, artefact, serious, outdated=run.tree.read(f"{source}/certificate.pem") == pem)
+    if source and not serious:
+        _put(run, relation, artefact, source, {"certificate.pem": pem, "chain.pem": pem_of(chain)})
 
 
 def _report(run: Run, relation: Relation, artefact: Artefact, found: list[Fault], *, outdated: bool) -> None:
@@ -49,12 +56,13 @@ def _report(run: Run, relation: Relation, artefact: Artefact, found: list[Fault]
     That is what the CA before signed; and the names of the description before, in the certificate that is installed
     (``outdated``): ``generate`` asks for the present ones. In another one they are a fault.
     """
+    who = artefact.issuer if isinstance(artefact.issuer, Directory) and not artefact.submitter else relation.counterpart.name
     for fault in found:
-        if fault.reason in OF_ANOTHER_CA:
-            _note(run, relation, artefact, fault, Disposition.PENDING, relation.counterpart.name)
+        if fault.reason in OF_ANOTHER_CA and not isinstance(artefact.issuer, Directory):
+            _note(run, relation, artefact, fault, Disposition.PENDING, who)
         elif outdated and fault.reason in NAMES:
-            detail = f"{fault.detail}: as described before; {relation.counterpart.name} must sign the request for the present names"
-            _note(run, relation, artefact, Fault(fault.reason, detail), Disposition.PENDING, relation.counterpart.name)
+            detail = f"{fault.detail}: as described before; {who} must sign the request for the present names"
+            _note(run, relation, artefact, Fault(fault.reason, detail), Disposition.PENDING, who)
         else:
             _note(run, relation, artefact, fault, Disposition.FAULT)
 
@@ -78,8 +86,9 @@ def _source(run: Run, relation: Relation, artefact: Artefact, certificate: x509.
 def _faults(run: Run, relation: Relation, artefact: Artefact, certificate: x509.Certificate, chain: Chain) -> list[Fault]:
     counterpart = relation.counterpart.name
     by_pack = counterpart == HUB or run.description.participant(counterpart).manifest == "signed"
-    judge = certificate_faults if by_pack else received_certificate_faults
-    return judge(certificate, rule=artefact.rule, holder=relation.side, chain=chain, now=run.now)
+    by_directory = isinstance(artefact.issuer, Directory)
+    judge = directory_certificate_faults if by_directory else certificate_faults if by_pack else received_certificate_faults
+    return judge(certificate, rule=artefact.rule, holder=named(run.description, artefact), chain=chain, now=run.now)
 
 
 def _put(run: Run, relation: Relation, artefact: Artefact, source: str, certificates: Mapping[str, bytes]) -> None:

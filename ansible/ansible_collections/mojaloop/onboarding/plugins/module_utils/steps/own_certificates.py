@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from cryptography import x509
 
 from ..description.model import HUB, Participant, Side
-from ..description.trust import SELF, Artefact, Directory, artefacts_of
+from ..description.trust import SELF, Artefact, artefacts_of, named
 from ..document_steps import Phase
 from ..findings import Disposition, Finding
 from ..pki.artefacts import folder_faults
@@ -27,11 +27,10 @@ from ..store import layout
 from ..store.interface import contents
 from .authorities import (
     OF_ANOTHER_CA,
-    authority_chain,
+    issuing_chain,
     keep_authority,
     lost_key,
     pem_of,
-    received_chain,
     restore_or_replace,
     signer_of,
 )
@@ -120,16 +119,6 @@ class Workshop:
             self._make(piece)
         else:
             self._finish_switch(piece)
-        if isinstance(artefact.issuer, Directory):
-            self._await_directory(artefact, piece)
-
-    def _await_directory(self, artefact: Artefact, piece: Piece) -> None:
-        """The holder hands its request to the directory itself, which is no side and reads no exchange."""
-        tree = self._run.tree
-        folder = next((each for each in (piece.upcoming, piece.folder) if tree.status(f"{each}/request.pem") is not None), "")
-        if folder and tree.status(f"{folder}/certificate.pem") is None:
-            detail = f"hand {folder}/request.pem to it, and put certificate.pem and chain.pem beside that file"
-            self._note(artefact, Fault("awaiting-signature", detail), Disposition.PENDING, artefact.issuer)
 
     def _finish_switch(self, piece: Piece) -> None:
         """Remove what was prepared, where a run was killed after it had put it in its place: or it would be announced on."""
@@ -142,7 +131,8 @@ class Workshop:
     def _piece(self, artefact: Artefact) -> Piece:
         run, name = self._run, (self._side.name, artefact.rule.name, artefact.counterpart)
         folder = layout.store_folder(*name)
-        found = artefact_faults(run.tree, folder, rule=artefact.rule, holder=self._side, issuer_chain=self._chain(artefact), now=run.now)
+        holder, chain = self._named(artefact), self._chain(artefact)
+        found = artefact_faults(run.tree, folder, rule=artefact.rule, holder=holder, issuer_chain=chain, now=run.now)
         elsewhere = artefact.issuer not in {self._side.name, SELF}
         if artefact.label in self._held and [fault.reason for fault in found] == ["missing"]:
             found = [lost_key()]
@@ -231,7 +221,8 @@ class Workshop:
 
     def _unusable(self, piece: Piece, folder: str) -> bool:
         tree, rule, chain, now = self._run.tree, piece.artefact.rule, self._chain(piece.artefact), self._run.now
-        return bool(artefact_faults(tree, folder, rule=rule, holder=self._side, issuer_chain=chain, now=now, prepared=True))
+        holder = self._named(piece.artefact)
+        return bool(artefact_faults(tree, folder, rule=rule, holder=holder, issuer_chain=chain, now=now, prepared=True))
 
     def _kept(self, piece: Piece) -> tuple[PrivateKey, dict[str, bytes]]:
         """The key as it is, and its request unless that is what is wrong."""
@@ -243,7 +234,7 @@ class Workshop:
         return key, files
 
     def _files(self, piece: Piece, key: PrivateKey, pem: bytes) -> dict[str, bytes]:
-        files = {"key.pem": pem, "request.pem": make_request(key, rule=piece.artefact.rule, side=self._side)}
+        files = {"key.pem": pem, "request.pem": make_request(key, rule=piece.artefact.rule, side=self._named(piece.artefact))}
         return files | ({"public.pem": public_pem(key.public_key())} if piece.artefact.rule.name == "jws" else {})
 
     def _certificate(self, piece: Piece, key: PrivateKey, prepared: bytes | None) -> tuple[x509.Certificate, Chain]:
@@ -262,11 +253,10 @@ class Workshop:
         return certificate, signer.chain
 
     def _chain(self, artefact: Artefact) -> Chain:
-        if artefact.issuer == SELF:
-            return ()
-        if artefact.issuer == artefact.holder:
-            return authority_chain(self._run, artefact.holder)
-        return received_chain(self._run, artefact.holder, artefact.issuer)
+        return issuing_chain(self._run, artefact)
+
+    def _named(self, artefact: Artefact) -> Side:
+        return named(self._run.description, artefact)
 
     def _put(self, artefact: Artefact, folder: str, files: dict[str, bytes], fault: Fault) -> None:
         """Write the folder unless it is so already: what waits for a signature is not made twice. A key that goes is retired."""

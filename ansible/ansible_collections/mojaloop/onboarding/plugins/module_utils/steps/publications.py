@@ -8,7 +8,7 @@ import json
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..description.model import HUB, Side
-from ..description.trust import has_authority, issuer_of
+from ..description.trust import has_authority, issuer_of, shows_client
 from ..document_steps import Phase
 from ..errors import StoreError
 from ..exchange.jws_list import publish_jws_list
@@ -28,6 +28,7 @@ from ..pki.certificates import CertificateUnreadable, read_certificate
 from ..pki.keys import read_own_key
 from ..pki.revocation import LIST
 from ..store import layout
+from .authorities import directory_chain, pem_of
 from .jws_keys import hub_keys
 from .run import Relation, Run, rekey_switch
 
@@ -54,7 +55,9 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
     store = layout.store_folder
     # What is left of a CA that the description does not give to this side any more is nobody's business.
     authority = has_authority(run.description, side.name)
-    own_server = issuer_of(run.description, run.description.profile.rule("server"), side.name, HUB) != counterpart.name
+    own_server = (
+        issuer_of(run.description, run.description.profile.rule("server", hub=side.name == HUB), side.name, HUB) != counterpart.name
+    )
     found = {
         AUTHORITY: run.tree.read(f"{store(side.name, 'ca')}/chain.pem") if authority else None,
         # Optional: a side whose CA is offline, or that does without this pack, sends none.
@@ -63,7 +66,7 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
         "server.pem": run.tree.read(f"{store(side.name, 'server')}/certificate.pem") if own_server else None,
         EXCHANGE_CERTIFICATE: run.tree.read(f"{store(side.name, 'exchange')}/certificate.pem"),
         NEXT_EXCHANGE_CERTIFICATE: run.tree.read(f"{layout.upcoming_folder(side.name, 'exchange')}/certificate.pem"),
-        layout.OWN_CLIENT: None if has_authority(run.description, counterpart.name) else _own_client(run, side, counterpart),
+        layout.OWN_CLIENT: _own_client(run, side, counterpart) if shows_client(run.description, side, counterpart) else None,
         JWS_KEY: run.tree.read(f"{store(side.name, 'jws')}/public.pem"),
         ENDPOINTS: _endpoints(side),
         CREDENTIALS: run.tree.read(layout.sealed_credentials_path(counterpart.name)) if side.name == HUB else None,
@@ -76,7 +79,8 @@ def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, byte
         signed = run.tree.read(layout.issued_path(side.name, counterpart.name, artefact.rule.name))
         if signed is not None and _readable(signed):
             found[f"{artefact.published}.pem"] = signed
-            found[f"{artefact.published}-chain.pem"] = found[AUTHORITY]
+            chain = directory_chain(run, side.name) if artefact.submitter else ()
+            found[f"{artefact.published}-chain.pem"] = pem_of(chain) if chain else found[AUTHORITY]
     for rule in run.description.profile.certificates:
         if run.files.get(f"{rule.name}.pem", _NONE).form is Form.CERTIFICATE and not rule.per_counterpart:
             found[f"{rule.name}.pem"] = run.tree.read(f"{store(side.name, rule.name)}/certificate.pem")

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ..description.model import HUB, Side
-from ..description.profiles import JWS
-from ..description.trust import has_authority, issuer_of
+from ..description.profiles import JWS, CertificateRule
+from ..description.trust import Directory, has_authority, issuer_of, shows_client
 from ..document_steps import Phase
 from ..errors import OnboardingError, SigningRefused
 from ..exchange.first_contact import ContactStatus, Reception, accept, receive
@@ -38,7 +38,7 @@ from ..pki.verification import (
 from ..store import layout
 from ..store.interface import contents
 from .approvals import compare_endpoints, hold_back, read_endpoints, tell_contact
-from .authorities import authority_chain, received_chain
+from .authorities import authority_chain, directory_chain, received_chain
 from .installation import NAMES, NOT_SERIOUS, install_signed
 from .jws_keys import JwsKeys
 from .oauth_credentials import SEALED, check_sealed, install_credentials, opened_credentials
@@ -151,11 +151,14 @@ class Reader:
 
     def _server(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
         """Judged by the CA that signs for the counterpart: as published beside it, or as it is known here."""
-        run, counterpart, rule = self._run, relation.counterpart, self._run.description.profile.rule("server")
+        run, counterpart, rule = self._run, relation.counterpart, self._server_rule(relation)
         if counterpart.endpoint is None:
             return []
         certificate = received_certificate(files["server.pem"], where="server.pem")
         issuer = issuer_of(run.description, rule, counterpart.name, HUB)
+        if isinstance(issuer, Directory):
+            chain = directory_chain(run, relation.side.name)
+            return received_server_faults(certificate, rule=rule, counterpart=counterpart, chain=chain, now=run.now) if chain else []
         if issuer == relation.side.name:
             chain = authority_chain(run, issuer)
         elif issuer == counterpart.name and "ca.pem" in files:
@@ -195,7 +198,7 @@ class Reader:
             return [Fault("file-unwanted", "is for sides without a CA of their own")]
         check_input(files[layout.OWN_CLIENT], labels=("CERTIFICATE",), most=2, limit=CHAIN_LIMIT, where=layout.OWN_CLIENT)
         chain = read_chain(files["ca.pem"], where="ca.pem") if "ca.pem" in files else ()
-        rule, now, kept = run.description.profile.rule("client"), run.now, self._kept_callers(relation)
+        rule, now, kept = run.description.profile.rule("client", hub=counterpart.name == HUB), run.now, self._kept_callers(relation)
         found = [
             (fault, fault.reason in NAMES and certificate in kept)
             for certificate in read_certificates(files[layout.OWN_CLIENT])
@@ -291,12 +294,15 @@ class Reader:
                 detail = f"{folder}/{file}: {fault.detail}{asked}"
                 self._note(relation, self._run.files[file].step, file, fault.reason, disposition, pending_on=who, detail=detail)
 
+    def _server_rule(self, relation: Relation) -> CertificateRule:
+        return self._run.description.profile.rule("server", hub=relation.counterpart.name == HUB)
+
     def _outdated(self, relation: Relation) -> bool:
         """Whether the server certificate that was kept does not name the described host either: the description has changed since."""
         pem = self._run.tree.read(f"{layout.received_folder(relation.side.name, relation.counterpart.name)}/server.pem")
         if pem is None:
             return False
-        counterpart, rule, now = relation.counterpart, self._run.description.profile.rule("server"), self._run.now
+        counterpart, rule, now = relation.counterpart, self._server_rule(relation), self._run.now
         with suppress(InputRefused):
             certificate = received_certificate(pem, where="server.pem")
             found = received_server_faults(certificate, rule=rule, counterpart=counterpart, chain=(), now=now)
@@ -329,7 +335,7 @@ def _expected(run: Run, relation: Relation) -> set[str]:
     names |= {"jws.pem"} if run.description.profile.has(JWS) else set()
     if has_authority(run.description, counterpart.name):
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}
-    if not has_authority(run.description, side.name) and side.endpoint is not None:
+    if shows_client(run.description, counterpart, side) and side.endpoint is not None:
         names.add(layout.OWN_CLIENT)
     by_pack = counterpart.ca.kind not in {"none", "offline"}
     if by_pack and run.tree.status(f"{layout.received_folder(side.name, counterpart.name)}/{LIST}") is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from .certificate_signing import sign_requests
+from .directory import keep_directory
 from .ledger import keep_ledger_hub, keep_ledger_participants
 from .oauth_clients import register_clients
 from .own_certificates import make_own_certificates
@@ -34,7 +35,8 @@ class Step:
 CERTIFICATES = "certificates"
 OAUTH_CLIENTS = "oauth_clients"
 GENERATE = Step("generate", CERTIFICATES, make_own_certificates)
-PUBLISH = Step("publish", CERTIFICATES, publish_all, reads=frozenset({"generate", "receive", "sign", OAUTH_CLIENTS}))
+DIRECTORY = Step("directory", CERTIFICATES, keep_directory, reads=frozenset({"generate", "receive"}))
+PUBLISH = Step("publish", CERTIFICATES, publish_all, reads=frozenset({"generate", "directory", "receive", "sign", OAUTH_CLIENTS}))
 FETCH = Step("fetch", CERTIFICATES, fetch_all)
 RECEIVE = Step("receive", CERTIFICATES, receive_all, reads=frozenset({"publish", "fetch"}))
 SIGN = Step("sign", CERTIFICATES, sign_requests, reads=frozenset({"receive"}))
@@ -43,7 +45,7 @@ REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, R
 LEDGER_HUB = Step("ledger_hub", "ledger_hub", keep_ledger_hub)
 LEDGER_PARTICIPANTS = Step("ledger_participants", "ledger_participants", keep_ledger_participants)
 
-TABLE: tuple[Step, ...] = (GENERATE, PUBLISH, FETCH, RECEIVE, SIGN, DELIVER, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
+TABLE: tuple[Step, ...] = (GENERATE, DIRECTORY, PUBLISH, FETCH, RECEIVE, SIGN, DELIVER, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
 """All steps, in the order of a pass."""
 
 

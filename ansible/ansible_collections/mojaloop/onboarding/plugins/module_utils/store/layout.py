@@ -39,6 +39,21 @@ def jws_keys_folder(side: str) -> str:
     return f"store/{side}/jws-keys"
 
 
+def directory_chain_path(side: str) -> str:
+    """The CA certificates of the scheme's directory, as a side has pinned them."""
+    return f"store/{side}/directory/chain.pem"
+
+
+def key_ids_path(side: str) -> str:
+    """The key ids that the directory has given to a side's certificates."""
+    return f"store/{side}/directory/key-ids.json"
+
+
+def directory_folder(side: str, name: str) -> str:
+    """What a person carries to the scheme's directory (``outbox``) and brings back (``inbox``) for a side."""
+    return f"directory/{side}/{name}"
+
+
 def received_folder(side: str, counterpart: str) -> str:
     """Verified copies of what a counterpart published."""
     return f"store/{side}/received/{counterpart}"
