@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_network
 
 import pytest
 from tools.description_files import Folder
@@ -125,6 +126,8 @@ def test_networks_at_the_limit_are_accepted(folder: Folder) -> None:
         ("203.0.113.5", "documentation", "lab"), ("192.0.0.0/16", "reserved", ""), ("'2001:db8::/48'", "documentation", "lab"),
         ("'::ffff:127.0.0.1'", "loopback", "lab"), ("224.0.0.1", "multicast", ""), ("'ff02::1'", "multicast", ""), ("0.0.0.0", "unspecified", ""),
         ("255.255.255.255", "reserved", ""),
+        ("'64:ff9b::1.2.3.4'", "translated", "lab"), ("'64:ff9b:1::/64'", "translated", "lab"), ("'2002:c000:204::/48'", "translated", "lab"),
+        ("'2001:0:53aa:64c::1'", "translated", "lab"),
     ],
 )  # fmt: skip
 def test_special_ranges_are_for_the_environments_that_may_have_them(folder: Folder, network: str, name: str, accepted_in: str) -> None:
@@ -224,7 +227,17 @@ def test_nobody_shuts_out_another_under_its_name(folder: Folder) -> None:
 def test_an_address_of_the_hub_is_nobody_elses(folder: Folder) -> None:
     folder.edit(REDBANK, "45.60.3.21/32", "45.60.1.8/29")
     assert folder.problems() == [
-        f"{REDBANK}:7: egress_addresses[0]: found '45.60.1.8/29', which overlaps 45.60.1.11/32 in hub.yml; {ONE_SIDE}"
+        f"{REDBANK}:7: egress_addresses[0]: found '45.60.1.8/29', which overlaps 45.60.1.10/32 in hub.yml; {ONE_SIDE}",
+        f"{REDBANK}:7: egress_addresses[0]: found '45.60.1.8/29', which overlaps 45.60.1.11/32 in hub.yml; {ONE_SIDE}",
+    ]
+
+
+@pytest.mark.parametrize("network", ["45.60.1.10", "45.60.1.10/31"])
+def test_where_the_hub_listens_no_participant_calls_from(folder: Folder, network: str) -> None:
+    folder.edit("hub.yml", "45.60.1.11", "45.60.1.12")
+    folder.edit(REDBANK, "45.60.3.21/32", network)
+    assert [problem.split("; ")[0] for problem in folder.problems()] == [
+        f"{REDBANK}:7: egress_addresses[0]: found '{ip_network(network)}', which overlaps 45.60.1.10/32 in hub.yml"
     ]
 
 

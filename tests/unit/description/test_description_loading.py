@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tools.description_files import Folder
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description import spec
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
     CertificateAuthority,
@@ -156,6 +157,21 @@ def test_a_hub_without_participants_is_a_lab_that_begins(folder: Folder) -> None
 def test_the_lab_is_right(repository: Path) -> None:
     description = load_description(repository / "inventories/lab", strict=True)
     assert [participant.name for participant in description.participants] == ["bluebank", "greenbank", "probe-one", "probe-two", "redbank"]
+
+
+def test_only_the_first_of_many_unknown_keys_are_compared_with_the_known_ones(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def close(word: str, *_words: object, n: int) -> list[str]:
+        compared.append(word)
+        return [][:n]
+
+    monkeypatch.setattr(spec, "get_close_matches", close)
+    red = folder.path / "participants/redbank.yml"
+    red.write_text(red.read_text(encoding="utf-8") + "".join(f"k{number}: 1\n" for number in range(24_000)), encoding="utf-8")
+    assert red.stat().st_size > 220 * 1024
+    ((_file, problems),) = folder.load().broken
+    assert len(compared) == len(problems) - 1 == 100
 
 
 def test_a_thousand_participants_take_less_than_two_seconds_of_processor_time(folder: Folder) -> None:

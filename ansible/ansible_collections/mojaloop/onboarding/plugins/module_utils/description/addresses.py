@@ -215,9 +215,13 @@ _SPECIAL: dict[str, tuple[Network, ...]] = {
     "reserved": _ranges("240.0.0.0/4", "192.0.0.0/24", "::/96", "100::/64"),
     "link-local": _ranges("169.254.0.0/16", "fe80::/10"),
     "documentation": _ranges("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
+    "translated": _ranges("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),
     "private": _ranges("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "fc00::/7", "fec0::/10"),
 }
-"""From the IANA special-purpose address registries (RFC 6890); the first range that meets names the network."""
+"""From the IANA special-purpose address registries (RFC 6890); the first range that meets names the network.
+
+Translated: NAT64 (RFC 6052, 8215), 6to4 (RFC 3056) and Teredo (RFC 4380) stand for IPv4 addresses that the allowlist does not see.
+"""
 
 _BOUNDS = [
     (special.version, int(special.network_address), int(special.broadcast_address), name)
@@ -232,6 +236,6 @@ _METADATA = frozenset({ip_address("169.254.169.254"), ip_address("100.100.100.20
 _NEVER = frozenset({"unspecified", "multicast", "reserved"})
 _REFUSED: dict[EnvironmentKind, frozenset[str]] = {
     EnvironmentKind.LAB: _NEVER,
-    EnvironmentKind.PRE_PRODUCTION: _NEVER | {"loopback", "link-local", "documentation", "private"},
-    EnvironmentKind.PRODUCTION: _NEVER | {"loopback", "link-local", "documentation", "private"},
+    EnvironmentKind.PRE_PRODUCTION: _NEVER | {"loopback", "link-local", "documentation", "translated", "private"},
+    EnvironmentKind.PRODUCTION: _NEVER | {"loopback", "link-local", "documentation", "translated", "private"},
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import itemgetter
 from pathlib import PurePath
 
@@ -118,7 +118,8 @@ class _Together:
 
     def shared_addresses(self) -> Iterator[Problem]:
         """An address is one participant's identity; offboarded ones have given theirs back."""
-        entries = [(network, key, side) for side in [self.hub, *self.sides] for key, network in _egress(side)]
+        entries = [(network, key, side) for side in self.sides for key, network in _egress(side)]
+        entries += [(network, "", self.hub) for network in _networks_of_hub(self.hub)]
         for one, other in _overlaps(entries):
             for (network, key, side), (taken, _, holder) in ((one, other), (other, one)):
                 if side is not self.hub and self.collisions(side, f"egress {network}", [(holder, f"egress {taken}")]):
@@ -142,6 +143,11 @@ def _egress(side: SideText) -> Iterator[tuple[str, Network]]:
         for key, network in side.items("egress_addresses"):
             if side.get("wide_addresses") or not too_wide(network):
                 yield key, network
+
+
+def _networks_of_hub(hub: SideText) -> set[Network]:
+    """What no participant calls from: the hub's egress networks, and where the hub itself listens."""
+    return {*(network for _, network in _egress(hub)), *(ip_network(address) for _, address in hub.items("endpoint.addresses"))}
 
 
 def _hosts_of(side: SideText) -> list[str]:

@@ -160,6 +160,8 @@ def check(root: Node, record: Record, *, file: str) -> Checked:
     return Checked(file, values if isinstance(values, dict) else {}, walk.lines, tuple(walk.problems))
 
 
+MOST_COMPARED = 100
+"""Faults of one file for which the word that was probably meant is looked for; no more are shown."""
 _WRONG = object()
 """Stands for a value that was refused."""
 
@@ -173,6 +175,10 @@ class _Walk:
     def refuse(self, line: int, path: str, found: str, allowed: str) -> object:
         self.problems.append(Problem(self.file, line, path or WHOLE_FILE, found, allowed))
         return _WRONG
+
+    def meant(self, word: str, words: list[str]) -> str:
+        """Threat: 24,000 unknown keys in one file, each compared with every known one, take seconds of every process."""
+        return nearest(word, words) if len(self.problems) < MOST_COMPARED else " | ".join(words)
 
     def visit(self, node: Node, kind: Kind, path: str) -> Any:  # noqa: ANN401
         self.lines[path] = node.line
@@ -212,7 +218,7 @@ class _Walk:
             else:
                 owners = union.owners(name) if union else ()
                 found = f"a key of kind {' and '.join(owners)}" if owners else "an unknown key"
-                self.refuse(inner.line, place, found, nearest(name, list(known)))
+                self.refuse(inner.line, place, found, self.meant(name, list(known)))
         for each in kind.fields:
             if each.required and each.name not in values:
                 owners = union.owners(each.name) if union else ()
@@ -256,7 +262,7 @@ class _Walk:
             found = f"{shown(value)} instead of text" if isinstance(value, (int, float)) else shown(value)
             return self.refuse(node.line, path, found, f"{allowed(kind)}{_quoting(value)}")
         if kind.choices and value not in kind.choices:
-            return self.refuse(node.line, path, shown(value), kind.allowed or nearest(value, list(kind.choices)))
+            return self.refuse(node.line, path, shown(value), kind.allowed or self.meant(value, list(kind.choices)))
         if len(value) > kind.longest:
             return self.refuse(node.line, path, f"{len(value)} characters", f"at most {kind.longest} characters")
         if kind.pattern and not matcher(kind.pattern).fullmatch(value):
