@@ -20,6 +20,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.pr
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import (
     Authority,
+    Where,
     authority_faults,
     authority_record,
     import_authority,
@@ -327,7 +328,7 @@ def imported(held: Authority, *, chain: bytes | None = None, key_pem: bytes | No
         PASSPHRASE,
         rule=AUTHORITY,
         now=NOW + days * DAY,
-        where="ca.pem",
+        where=Where("ca.pem", "key.pem"),
     )
 
 

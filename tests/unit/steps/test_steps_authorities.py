@@ -295,6 +295,25 @@ def test_another_ca_in_the_descriptions_files_is_told_and_taken_over_when_permit
     assert made.run(now=now()) == []
 
 
+def test_a_file_that_cannot_be_read_any_more_is_a_fault_and_the_ca_in_use_goes_on(
+    tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = imported(tmp_path, monkeypatch)
+    folder = own_folder(made, "greenbank")
+    for file in PARTS.values():
+        shutil.copy(authority / file, folder / file)
+    assert faults(made.step("generate", now=now())) == []
+    openssl(folder, "x509", "-in", "ca.pem", "-outform", "DER", "-out", "ca.pem")
+    for spoilt in (folder.joinpath("ca.pem").read_bytes(), b"", b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"):
+        folder.joinpath("ca.pem").write_bytes(spoilt)
+        before = marks(made.path("store/greenbank/ca"))
+        found = made.step("generate", now=now())
+        assert faults(found) == [("greenbank", "ca", "authority-unreadable")]
+        assert marks(made.path("store/greenbank/ca")) == before
+        assert "The CA in use goes on." in found[0].detail
+        assert ("openssl x509 -inform DER -in ca.pem" in found[0].detail) == spoilt.startswith(b"\x30")
+
+
 def linked_file(folder: Path, authority: Path) -> None:
     folder.joinpath("key.pem").unlink()
     folder.joinpath("key.pem").symlink_to(authority / "key.pem")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -30,6 +31,7 @@ from .certificates import (
 )
 from .chains import chain_faults
 from .contents import usages
+from .conversions import conversion
 from .faults import Fault
 from .inputs import KIBI, InputRefused, check_input
 from .keys import KeyUnusable, PrivateKey, public_digest, read_own_key, signature_hash
@@ -88,24 +90,34 @@ def read_chain(pem: bytes, *, where: str) -> Chain:
     return _ordered(certificates, where)
 
 
+class Where(NamedTuple):
+    """The names of the files of a CA that was made elsewhere."""
+
+    certificate: str
+    key: str
+
+
 def import_authority(
-    certificate_pem: bytes, chain_pem: bytes, key_pem: bytes, passphrase: bytes | None, *, rule: AuthorityRule, now: datetime, where: str
+    certificate_pem: bytes, chain_pem: bytes, key_pem: bytes, passphrase: bytes | None, *, rule: AuthorityRule, now: datetime, where: Where
 ) -> Authority:
     """A CA made elsewhere: its certificate, the certificates above it (with or without itself), its key; StoreError otherwise.
 
-    The key gets the full checks that keys of our own store are spared.
+    The key gets the full checks that keys of our own store are spared. ``where`` names the files in errors.
     """
-    key = _imported_key(key_pem, passphrase, where)
+    key = _imported_key(key_pem, passphrase, where.key)
     try:
-        certificate = read_certificate(certificate_pem)
-        chain = read_chain(certificate_pem + b"\n" + chain_pem, where=where)
+        certificate = read_certificate(check_certificates(certificate_pem, where.certificate))
+        chain = read_chain(certificate_pem + b"\n" + chain_pem, where=where.certificate)
     except (CertificateUnreadable, InputRefused) as error:
-        raise StoreError(getattr(error, "what", str(error)), where=where, remedy="Give the CA's certificate, chain and key.") from error
+        remedy = getattr(error, "remedy", "") or "Give the CA's certificate, chain and key."
+        raise StoreError(getattr(error, "what", str(error)), where=where.certificate, remedy=remedy) from error
     faults = [*_certificate_faults(certificate, chain, rule, now), *_key_match(key, certificate)]
     if faults:
         found = "; ".join(f"{fault.reason} ({fault.detail})" for fault in faults)
         raise StoreError(
-            f"cannot serve as a CA: {found}", where=where, remedy="Give a CA certificate, its chain up to the root, and its key."
+            f"cannot serve as a CA: {found}",
+            where=where.certificate,
+            remedy="Give a CA certificate, its chain up to the root, and its key.",
         )
     return Authority(certificate, chain, key)
 
@@ -198,7 +210,18 @@ def _ordered(certificates: Chain, where: str) -> Chain:
     return tuple(chain)
 
 
+def check_certificates(pem: bytes, where: str) -> bytes:
+    """The same bytes; InputRefused unless they are certificates in PEM."""
+    check_input(pem, labels=("CERTIFICATE",), most=LONGEST_CHAIN, limit=CHAIN_LIMIT, where=where)
+    return pem
+
+
 def _imported_key(pem: bytes, passphrase: bytes | None, where: str) -> PrivateKey:
+    form, command = conversion(pem, "PRIVATE KEY", where) if passphrase is not None else ("", "")
+    if command:
+        reason = "key-not-encrypted" if b"PRIVATE KEY-----" in pem and b"ENCRYPTED" not in pem else "key-form"
+        what = f"holds {form}; allowed: an encrypted PKCS#8 key in PEM (ENCRYPTED PRIVATE KEY)"
+        raise KeyUnusable(reason, what, where=where, remedy=f"Convert it: {command}")
     key = read_own_key(pem, passphrase, where=where)
     try:
         serialization.load_pem_private_key(pem, passphrase)

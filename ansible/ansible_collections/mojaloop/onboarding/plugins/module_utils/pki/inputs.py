@@ -6,10 +6,12 @@ from __future__ import annotations
 import re
 
 from ..errors import ExchangeError, Refusal
+from .conversions import conversion
 
 KIBI = 1024
 LONGEST_SHOWN = 200
 """Characters of what a file holds, as a refusal tells it."""
+REST_OF_CHAIN = "Leave the first certificate, and publish those of the CAs behind it in ca.pem."
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 
 
@@ -35,7 +37,10 @@ def check_input(data: bytes, *, labels: tuple[str, ...], most: int, limit: int, 
         )
     found = [label.decode("ascii") for label in _BLOCK.findall(data)]
     if not found or not set(found) <= set(labels):
-        kinds = ", ".join(dict.fromkeys(found))[:LONGEST_SHOWN] or "no PEM block"
-        raise InputRefused("unreadable", f"holds {kinds}; allowed: PEM of {' or '.join(labels)}", where=where)
+        form, command = conversion(data, labels[0], where)
+        kinds = form or ", ".join(dict.fromkeys(found))[:LONGEST_SHOWN] or "no PEM block"
+        remedy = f"Convert it: {command}" if command else ""
+        raise InputRefused("unreadable", f"holds {kinds}; allowed: PEM of {' or '.join(labels)}", where=where, remedy=remedy)
     if len(found) > most:
-        raise InputRefused("too-many", f"holds {len(found)} PEM blocks; allowed: {most}", where=where)
+        remedy = REST_OF_CHAIN if most == 1 and labels == ("CERTIFICATE",) else ""
+        raise InputRefused("too-many", f"holds {len(found)} PEM blocks; allowed: {most}", where=where, remedy=remedy)

@@ -11,10 +11,11 @@ from ..description.trust import SELF, Artefact, Directory
 from ..document_steps import Phase
 from ..errors import StoreError
 from ..findings import OPERATOR, Disposition, Finding
-from ..pki.authority import authority_faults, authority_record, import_authority, make_authority, read_chain
+from ..pki.authority import Where, authority_faults, authority_record, check_certificates, import_authority, make_authority, read_chain
 from ..pki.certificates import CertificateUnreadable, read_certificate, read_certificates
 from ..pki.certificates import certificate_pem as pem_of_certificates
 from ..pki.faults import Fault, remedy
+from ..pki.inputs import InputRefused
 from ..pki.keys import private_pem, public_digest, read_own_key
 from ..pki.revocation import GONE
 from ..pki.signers import CertificateSigner, LocalSigner, OfflineSigner
@@ -141,7 +142,7 @@ def _import(run: Run, side: Side, folder: str) -> None:
         run.passphrase(side.name),
         rule=run.description.profile.authority,
         now=run.now,
-        where=ca.certificate_file,
+        where=Where(ca.certificate_file, ca.key_file),
     )
     _write(run, side, folder, private_pem(authority.key, run.passphrase(side.name), run.derivation_rounds(side.name)), authority.chain)
 
@@ -149,11 +150,17 @@ def _import(run: Run, side: Side, folder: str) -> None:
 def _another_given(run: Run, side: Side, folder: str) -> list[Fault]:
     """``authority-differs`` when the description's files hold another CA than the one in use, and a person permits the change.
 
-    Told otherwise, and the one in use goes on. Files that are gone since they were taken over say nothing.
+    Reported otherwise, and the one in use goes on, as where the file cannot be read. Files that are gone say nothing.
     """
+    where = side.ca.certificate_file
     try:
-        given = read_certificate(_file(run, side, side.ca.certificate_file))
-    except (StoreError, CertificateUnreadable):
+        given = read_certificate(check_certificates(_file(run, side, where), where))
+    except StoreError:
+        return []
+    except (InputRefused, CertificateUnreadable) as error:
+        found = str(error) if isinstance(error, InputRefused) else f"{where}: {error}"
+        detail = f"{found} The CA in use goes on."
+        run.note(Finding(side.name, STEP, side.name, "ca", "authority-unreadable", Disposition.FAULT, detail=detail))
         return []
     if (given,) == authority_chain(run, side.name)[:1]:
         return []

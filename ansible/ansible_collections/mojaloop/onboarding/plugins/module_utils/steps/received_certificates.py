@@ -137,7 +137,7 @@ class Reader:
                 else:
                     check_form(self._run.files[file], files[file])
             except (InputRefused, PublicationRefused, SigningRefused) as refusal:
-                found[file] = [Fault(refusal.reason, refusal.what, file)]
+                found[file] = [Fault(refusal.reason, f"{refusal.what}; {refusal.remedy}" if refusal.remedy else refusal.what, file)]
         return {file: faults for file, faults in found.items() if faults}
 
     def _authority(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
