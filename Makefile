@@ -33,12 +33,13 @@ node: venv ## Node.js programs of the lab (authorization server, JWS judge)
 scanner: venv ## the TLS scanner of the tests (sslyze), in an environment of its own: it needs other releases than this project
 	@mkdir -p .make && rm -rf .make/scanner && scanner=$$(tests/tools/cached_venv scanner requirements-scanner.lock python) && ln -s "$$scanner" .make/scanner
 
-pulumi: venv ## Pulumi, an API server of Kubernetes and what goes with it, built from pinned Go modules (eleven minutes where they are not cached)
-	@for name in pulumi kubernetes kwok definitions; do tests/tools/go_programs $$name >/dev/null || exit 1; done
+pulumi: venv ## Pulumi, an API server of Kubernetes and what goes with it, built from pinned Go modules (fifteen minutes where they are not cached)
+	@for name in pulumi kubernetes kwok definitions istio; do tests/tools/go_programs $$name >/dev/null || exit 1; done
 
 # One target for each area that needs more than .venv, in the order of the areas' names.
 # Whatever is dear to make is made by tests/tools/cached, so that the next clone on this machine finds it.
 prepare-cluster: pulumi
+	@tests/tools/envoy_program >/dev/null
 	@tests/tools/system_packages etcd=etcd-server setpriv=util-linux
 prepare-connector: system node
 	@tests/tools/system_packages redis-server=redis-server

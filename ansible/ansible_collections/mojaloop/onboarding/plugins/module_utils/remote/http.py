@@ -12,11 +12,12 @@ import base64
 import http.client
 import json
 import math
+import os
 import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit
@@ -117,6 +118,10 @@ class Route:
     connect_address: str = ""
     source_address: str = ""
     internal: bool = False
+    ca: str = ""
+    """Trust as PEM text, in place of ``ca_file``."""
+    identity: bytes = field(default=b"", repr=False)
+    """Own certificate and key as PEM, in place of their files."""
 
 
 class HttpClient:
@@ -126,7 +131,7 @@ class HttpClient:
         self._route = route
         self._timeout = timeout
         self._longest = longest
-        self._context = _context(route) if route.ca_file else None
+        self._context = _context(route) if route.ca_file or route.ca else None
         self._kept: dict[tuple[str, str, int], _Connection] = {}
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
@@ -242,15 +247,24 @@ def _spoken(connection: _Connection, asked: tuple[str, str, Mapping[str, str], b
 
 def _context(route: Route) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=route.ca_file)
+        context = ssl.create_default_context(cafile=route.ca_file or None, cadata=route.ca or None)
         if route.certificate_file:
             context.load_cert_chain(route.certificate_file, route.key_file)
+        if route.identity:
+            _load_from_memory(context, route.identity)
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(name for name in (route.ca_file, route.certificate_file, route.key_file) if name)
         raise RemoteError(f"cannot be used for TLS ({_reason(error)})", where=files, remedy="Put readable PEM files there.") from error
     context.sslsocket_class = BoundedSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _load_from_memory(context: ssl.SSLContext, identity: bytes) -> None:
+    """Python's ssl reads files only: this one has no name that another process could open, and is gone when it is closed."""
+    with os.fdopen(os.memfd_create("identity"), "wb", buffering=0) as file:
+        file.write(identity)
+        context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
 
 
 def _unreachable(url: str, error: Exception) -> Unreachable:

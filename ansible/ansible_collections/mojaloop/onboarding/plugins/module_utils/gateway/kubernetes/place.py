@@ -1,0 +1,76 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where on a cluster a gateway's objects are, what they are called, and by which labels they are found again.
+
+What is there without any participant (namespaces, gateways, the policy that lets nothing pass) is Pulumi's. These objects follow
+the state of the onboarding: a ``pulumi up`` knows none of them, and so cannot undo a suspension.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from ...remote.kubernetes import Kind
+
+Object = dict[str, Any]
+DOMAIN = "onboarding.mojaloop.io"
+GATEWAY, PARTICIPANT = f"{DOMAIN}/gateway", f"{DOMAIN}/participant"
+MANAGED = {"app.kubernetes.io/managed-by": "mojaloop-onboarding", "app.kubernetes.io/part-of": "mojaloop"}
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One gateway on a cluster, as the outputs of the Pulumi program name its parts."""
+
+    name: str
+    """The gateway's name in the description: label of all its objects."""
+    side: str
+    namespace: str
+    """Of the ingress gateway's pods and of all objects about it."""
+    gateway: str
+    """Value of the label ``istio`` of its pods."""
+    listener: str
+    """Name of the Gateway object."""
+    host: str
+    port: int
+    certificate: str
+    """Name of the Secret with the server's certificate."""
+    services_namespace: str
+    """Whose services call through the egress gateway."""
+    egress_namespace: str
+    egress_gateway: str
+
+    @property
+    def selector(self) -> dict[str, str]:
+        """The labels of the ingress gateway's pods."""
+        return {"istio": self.gateway}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that all objects of this gateway carry, and no others do."""
+        return {**MANAGED, f"{DOMAIN}/owner": slug(self.side), GATEWAY: slug(self.name)}
+
+
+def slug(name: str) -> str:
+    """A name as Kubernetes has them: as it is where it fits, else with the start of its digest, so that no two become one."""
+    if _LABEL.fullmatch(name):
+        return name
+    kept = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:30].strip("-")
+    return "-".join(part for part in ("x" if not kept or kept[0].isdigit() else "", kept, sha256(name.encode()).hexdigest()[:8]) if part)
+
+
+def made(kind: Kind, place: Place, name: str, content: Mapping[str, Any], *, participant: str = "", namespace: str = "") -> Object:
+    """An object of this gateway. ``content``: its fields beside the metadata."""
+    labels = {**place.labels, **({PARTICIPANT: slug(participant)} if participant else {})}
+    metadata = {"name": name, "namespace": namespace or place.namespace, "labels": labels}
+    return {"apiVersion": kind.api, "kind": kind.name, "metadata": metadata, **content}
+
+
+def encoded(content: bytes) -> str:
+    """A Secret's value."""
+    return base64.b64encode(content).decode("ascii")
