@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -20,12 +20,19 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.place import Place
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, HeaderRule, Identity, Inbound, TokenRules
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import HttpClient
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.kubeconfig import read_access
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.kubernetes import Cluster
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import KubernetesGateway, Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.release import render
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.target import ClusterTarget
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import (
+    Caller,
+    GatewayModel,
+    HeaderRule,
+    Identity,
+    Inbound,
+    Outbound,
+    TokenRules,
+)
 
 from .authorities import Authority, digest_of
 from .istio import Istio, Proxy
@@ -73,26 +80,41 @@ class _Handler(BaseHTTPRequestHandler):
 
 @dataclass
 class Hub:
-    """The running hub. ``inbound`` is what its gateway should be; who is let in, a test says by applying objects."""
+    """The running hub. ``model`` is what its gateway should be; ``install`` makes it so."""
 
     istio: Istio
     proxy: Proxy
     stack: Stack
     tokens: TokenServer
     folder: Path
-    place: Place
+    model: GatewayModel
     authority: Authority
     clients: dict[str, Identity]
-    inbound: Inbound
     backend: Backend
     open: list[http.client.HTTPConnection] = field(default_factory=list)
-    clients_of_the_cluster: list[HttpClient] = field(default_factory=list)
 
-    def remote(self, *, dry_run: bool = False) -> Cluster:
-        """The pack's own client of the cluster."""
-        access = read_access(str(self.istio.cluster.kubeconfig), CONTEXT)
-        self.clients_of_the_cluster.append(HttpClient(access.route))
-        return Cluster(self.clients_of_the_cluster[-1], access, dry_run=dry_run)
+    @property
+    def inbound(self) -> Inbound:
+        assert self.model.inbound is not None
+        return self.model.inbound
+
+    @property
+    def gateway(self) -> KubernetesGateway:
+        assert isinstance(self.model.gateway, KubernetesGateway)
+        return self.model.gateway
+
+    def with_callers(self, *callers: Caller) -> GatewayModel:
+        return replace(self.model, inbound=replace(self.inbound, callers=callers))
+
+    def plan(self, model: GatewayModel | None = None, participants: set[str] | None = None) -> Plan:
+        model = model or self.model
+        return plan(model, render(model), ClusterTarget(model, 30).observe(), participants)
+
+    def install(self, model: GatewayModel | None = None, participants: set[str] | None = None) -> dict[str, Any]:
+        """Change the gateway to a model; what is in force then."""
+        made = self.plan(model, participants)
+        _reloads, observed = ClusterTarget(model or self.model, 30).change(made, {})
+        return observed
 
     def caller(self, name: str) -> Caller:
         return next(caller for caller in self.inbound.callers if caller.participant == name)
@@ -109,8 +131,8 @@ class Hub:
         file.write_bytes(identity.certificate + identity.key)
         context = ssl.create_default_context(cadata=self.authority.pem.decode())
         context.load_cert_chain(file)
-        raw = socket.create_connection(("127.0.0.1", self.place.port), 10, (address or ADDRESSES[name], 0))
-        client = http.client.HTTPSConnection(HOST, self.place.port, context=context, timeout=10)
+        raw = socket.create_connection(("127.0.0.1", self.inbound.listeners[0].port), 10, (address or ADDRESSES[name], 0))
+        client = http.client.HTTPSConnection(HOST, self.inbound.listeners[0].port, context=context, timeout=10)
         client.sock = context.wrap_socket(raw, server_hostname=HOST)
         self.open.append(client)
         return client
@@ -136,7 +158,7 @@ class Hub:
             return 0
 
     def close(self) -> None:
-        for client in (*self.open, *self.clients_of_the_cluster):
+        for client in self.open:
             client.close()
         self.backend.shutdown()
         self.backend.server_close()
@@ -200,33 +222,35 @@ def serve(istio: Istio, namespace: str, port: int) -> None:
 
 def _hub(istio: Istio, stack: Stack, tokens: TokenServer, folder: Path, outputs: dict[str, Any], backend: Backend) -> Hub:
     fspiop, egress = outputs["fspiopGateway"], outputs["egressGateway"]
-    place = Place(
+    gateway = KubernetesGateway(
+        kind="kubernetes",
         name="hub-gateway",
-        side="hub",
+        host="",
+        inbound=(Listener(ip_address("127.0.0.1"), int(fspiop["port"])),),
+        kubeconfig_file=str(istio.cluster.kubeconfig),
+        context=CONTEXT,
         namespace=fspiop["namespace"],
         gateway=fspiop["gateway"],
         listener=fspiop["listener"],
-        host=fspiop["host"],
-        port=int(fspiop["port"]),
         certificate=fspiop["certificate"],
         services_namespace=outputs["servicesNamespace"],
         egress_namespace=egress["namespace"],
         egress_gateway=egress["gateway"],
     )
-    found = istio.cluster.kubectl("get", "deployment", place.gateway, f"--namespace={place.namespace}", "--output=json").stdout
+    found = istio.cluster.kubectl("get", "deployment", gateway.gateway, f"--namespace={gateway.namespace}", "--output=json").stdout
     annotations = json.loads(found)["spec"]["template"]["metadata"]["annotations"]
     topology = json.loads(annotations["proxy.istio.io/config"])["gatewayTopology"]
-    proxy = istio.gateway(place.namespace, place.gateway, topology)
+    proxy = istio.gateway(gateway.namespace, gateway.gateway, topology)
     authority = Authority("Hub CA")
     clients = {name: authority.identity(name) for name in ADDRESSES}
     callers = tuple(_caller(name, identity) for name, identity in clients.items())
     rules = TokenRules(ISSUER, AUDIENCE, (), certificate_bound=True)
-    local = Listener(ip_address("127.0.0.1"), place.port)
     inbound = Inbound(
-        (local,), False, authority.identity(HOST, server=True), authority.pem, callers, HeaderRule.SOURCE, local,
-        resources=("parties", "quotes", "transfers"), tokens=rules,
+        gateway.inbound, False, authority.identity(HOST, server=True), authority.pem, callers, HeaderRule.SOURCE, gateway.inbound_backend,
+        resources=("parties", "quotes", "transfers"), tokens=rules, host=fspiop["host"],
     )  # fmt: skip
-    return Hub(istio, proxy, stack, tokens, folder, place, authority, clients, inbound, backend)
+    model = GatewayModel("hub", "switch", gateway, inbound, Outbound(gateway.outbound, (), routed=True))
+    return Hub(istio, proxy, stack, tokens, folder, model, authority, clients, backend)
 
 
 def _caller(name: str, identity: Identity) -> Caller:

@@ -23,6 +23,7 @@ from .model import (
     HubServices,
     KeyChoices,
     KeycloakServer,
+    KubernetesGateway,
     Ledger,
     Listener,
     NftablesFirewall,
@@ -40,7 +41,7 @@ from .profiles import Profile
 
 Values = dict[str, Any]
 
-_GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway}
+_GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway, "kubernetes": KubernetesGateway}
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
 _SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer}
 _CONNECTORS: dict[str, type[Connector]] = {"direct": Connector, "sdk": SdkConnector}
@@ -137,7 +138,7 @@ def build_revoking(values: Values) -> Participant:
 
 def _side(values: Values, ca: Values, profile: Profile, folder: str, state: str) -> dict[str, Any]:
     endpoint, registration = values.get("endpoint"), values.get("registration")
-    gateways = tuple(_gateway(gateway) for gateway in values["gateways"])
+    gateways = tuple(_gateway(gateway, folder, state) for gateway in values["gateways"])
     return {
         "fspiop_id": values["id"],
         "organisation": values["organisation"],
@@ -162,11 +163,12 @@ def _authority(values: Values, folder: str, state: str) -> CertificateAuthority:
     return CertificateAuthority(values["kind"], values.get("key", "ec-p256"), **paths)
 
 
-def _gateway(values: Values) -> Gateway:
+def _gateway(values: Values, folder: str, state: str) -> Gateway:
     host = values.get("host", "")
-    listeners = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound")}
+    listeners: Values = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound") if name in values}
+    files = {name: located(values[name], folder=folder, state=state) for name in ("kubeconfig_file",) if name in values}
     inbound = tuple(Listener(**listener) for listener in values["inbound"])
-    given = {**values, **listeners, "inbound": inbound, "egress_addresses": tuple(values["egress_addresses"])}
+    given: Values = {**values, **files, **listeners, "inbound": inbound, "egress_addresses": tuple(values["egress_addresses"])}
     return _GATEWAYS[values["kind"]](**{"name": host, "host": host, **given})
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import PurePath
 
 from .claims import Claims
@@ -96,6 +96,10 @@ class Listener:
     port: int
 
 
+NOWHERE = Listener(ip_address("0.0.0.0"), 0)  # noqa: S104 -- nothing listens there
+"""In place of a listener that a kind of gateway has not."""
+
+
 @dataclass(frozen=True)
 class Gateway:
     """What the gateways of every kind have. Several gateways of a side are configured alike.
@@ -111,8 +115,8 @@ class Gateway:
     name: str
     host: str
     inbound: tuple[Listener, ...]
-    inbound_backend: Listener
-    outbound: Listener
+    inbound_backend: Listener = NOWHERE
+    outbound: Listener = NOWHERE
     source_address: str = "direct"
     egress_addresses: tuple[Network, ...] = ()
 
@@ -125,6 +129,24 @@ class HaproxyGateway(Gateway):
     master_socket: str = "/run/haproxy/master.sock"
     stats_socket: str = "/run/haproxy/onboarding.sock"
     log: str = "/dev/log"
+
+
+@dataclass(frozen=True)
+class KubernetesGateway(Gateway):
+    """Istio on a cluster: how its API is reached, and the names that the Pulumi program gave to its parts.
+
+    Its inbound listener leads to the services that the program's routes name; the side's services call by the counterparts' host names.
+    """
+
+    kubeconfig_file: str = ""
+    context: str = ""
+    namespace: str = "istio-ingress-ext"
+    gateway: str = "ext-gateway"
+    listener: str = "interop-gateway"
+    certificate: str = "vault-tls-cert"
+    services_namespace: str = "mojaloop"
+    egress_namespace: str = "istio-egress"
+    egress_gateway: str = "egress-gateway"
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ key, or the environment, are in ``lint``.
 
 from __future__ import annotations
 
+from .gateways import gateway
 from .model import Approval, EnvironmentKind, Participant, State
 from .profiles import PROFILES
-from .spec import Field, Flag, Many, Record, Table, Variables, Whole
+from .spec import Field, Flag, Many, Record, Table, Text, Variables, Whole
 from .systems import (
     ACCOUNT_LOOKUP,
     AUTHORIZATION_SERVER,
     CONNECTOR,
     CONNECTOR_DEFAULT,
     FIREWALL,
-    GATEWAY,
     HUB_SERVICES,
     LEDGER,
     TRANSPORT,
@@ -105,7 +105,6 @@ _SIDE: tuple[Field, ...] = (
     Field("country", COUNTRY, "Country of the organisation (ISO 3166-1, two letters), as in certificates; none where absent."),
     Field("egress_addresses", Many(NETWORK, most=200), "Where the side's calls come from. An empty list is nobody.", default=[]),
     Field("keys", _KEYS, "Kinds of the side's keys.", default={}),
-    Field("gateways", Many(GATEWAY, most=50), "The side's gateways, all configured alike.", default=[]),
     Field("registration", _REGISTRATION, "As what it is registered in the scheme's directory, in a profile that has one."),
     Field(
         "further_hosts",
@@ -118,12 +117,18 @@ _SIDE: tuple[Field, ...] = (
     Field("private_addresses", _ACCEPTED, "Accepts private addresses outside labs (sides joined by a private network)."),
 )
 
+
+def _gateways(file: Text) -> Field:
+    return Field("gateways", Many(gateway(file), most=50), "The side's gateways, all configured alike.", default=[])
+
+
 _HUB = Record(
     "The hub's side.",
     (
         Field("id", ID, "The hub's FSPIOP-Source.", required=True),
         Field("endpoint", _ENDPOINT, "Where participants reach the hub.", required=True),
         *_SIDE,
+        _gateways(FILE),
         Field("ca", certificate_authority(FILE), "The side's certificate authority."),
         Field("authorization_server", AUTHORIZATION_SERVER, "The OAuth authorization server."),
         Field(
@@ -183,6 +188,7 @@ PARTICIPANT_FILE = Record(
         Field("id", ID, "Its FSPIOP-Source; the file is named after it.", required=True),
         Field("endpoint", _ENDPOINT, "Where its callbacks go."),
         *_SIDE,
+        _gateways(OWN_FILE),
         Field("ca", certificate_authority(OWN_FILE), "The side's certificate authority."),
         Field("state", choice(*(state.value for state in State)), "Whether the doors are open to it.", default=Participant.state.value),
         Field(

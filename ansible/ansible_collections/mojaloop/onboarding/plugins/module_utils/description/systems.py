@@ -9,8 +9,6 @@ from __future__ import annotations
 from .addresses import HIGHEST_PORT
 from .model import (
     AuthorizationServer,
-    Gateway,
-    HaproxyGateway,
     HubServices,
     KeycloakServer,
     Ledger,
@@ -21,7 +19,6 @@ from .model import (
 )
 from .spec import Field, Flag, Many, Record, Table, Text, Variant, Whole
 from .texts import (
-    ADDRESS,
     AUDIENCE,
     CA_KEYS,
     CURRENCY,
@@ -31,63 +28,14 @@ from .texts import (
     IDENTIFIERS,
     INTERNAL_URL,
     LEDGER_NAME,
-    LOG,
     MODEL_NAME,
     NAME,
-    NETWORK,
     REMOTE_PATH,
     URL,
     choice,
 )
 
 KIND = "kind"
-
-_LISTENER = Record(
-    "An address and a port.",
-    (
-        Field("address", ADDRESS, "IP address.", required=True),
-        Field("port", Whole(1, HIGHEST_PORT), "TCP port.", required=True),
-    ),
-)
-_ON_A_HOST = (
-    Field("host", HOST, "Its inventory host.", required=True),
-    Field("name", HOST, "Its name: its entry in the inventory's group gateways. Where absent: host."),
-)
-
-GATEWAY = Variant(
-    "One gateway of the side: terminates and originates mutual TLS.",
-    by=KIND,
-    of={
-        "haproxy": Record(
-            "HAProxy 2.6 or later on a host.",
-            (
-                *_ON_A_HOST,
-                Field("folder", REMOTE_PATH, "Folder of its files on the host.", default=HaproxyGateway.folder),
-                Field("master_socket", REMOTE_PATH, "Socket of its master process.", default=HaproxyGateway.master_socket),
-                Field("stats_socket", REMOTE_PATH, "Socket of its runtime commands.", default=HaproxyGateway.stats_socket),
-                Field("log", LOG, "Where its log goes.", default=HaproxyGateway.log),
-            ),
-        ),
-    },
-    common=(
-        Field("inbound", Many(_LISTENER, least=1, most=50), "Mutual TLS listeners.", required=True),
-        Field("inbound_backend", _LISTENER, "The plain HTTP service behind the inbound listeners.", required=True),
-        Field("outbound", _LISTENER, "Plain HTTP listener for the side's own services.", required=True),
-        Field(
-            "source_address",
-            choice("direct", "proxy-protocol"),
-            "How the peer's address is known: from the connection, or from a load balancer's PROXY protocol.",
-            default=Gateway.source_address,
-        ),
-        Field(
-            "egress_addresses",
-            Many(NETWORK, most=50),
-            "Where its calls come from, as its host has the addresses: where they are translated on the way (NAT), or each gateway has its "
-            "own. An empty list: those of the side.",
-            default=[],
-        ),
-    ),
-)
 
 FIREWALL = Variant(
     "The packet filter on the side's gateway hosts.",

@@ -76,6 +76,8 @@ HOST = Text(
     r"[a-z]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*",
     longest=63,
 )
+OBJECT_NAME = Text("a name of Kubernetes: lower-case letters, digits and -", r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", longest=63)
+CONTEXT = Text("the name of a context: letters, digits and . _ : / @ -", r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", longest=253)
 IDENTIFIERS = ("MSISDN", "EMAIL", "PERSONAL_ID", "BUSINESS", "DEVICE", "ACCOUNT_ID", "IBAN", "ALIAS", "CONSENT", "THIRD_PARTY_LINK")
 """Types of identifiers of a party (FSPIOP API 1.1, section 7.3.27), and two of the third-party API."""
 LEDGER_NAME = Text("2 to 30 letters, digits, _ and -", r"[A-Za-z0-9_-]{2,30}", longest=30)

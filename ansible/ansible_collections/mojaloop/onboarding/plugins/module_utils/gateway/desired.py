@@ -176,6 +176,7 @@ def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
         header_rule=HeaderRule.SOURCE if view.side.name == HUB else HeaderRule.DESTINATION,
         backend=view.gateway.inbound_backend,
         base_path=endpoint.base_path,
+        host=endpoint.host,
         resources=view.description.profile.resources if view.side.name == HUB else (),
         tokens=_tokens(view, server, facts) if server else None,
         token_endpoint=_token_endpoint(view, server, facts) if server and server.client_certificate == "header" else None,

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The drivers by kind (``description.systems.GATEWAY`` has the keys of each, ``host.gateways`` the host half of those on hosts)."""
+"""The drivers by kind (``description.gateways`` has the keys of each, ``host.gateways`` the host half of those on hosts)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from ..description.model import Gateway
 from ..errors import GatewayError
 from .driver import Driver
 from .haproxy.driver import DRIVER as HAPROXY
+from .kubernetes.driver import DRIVER as KUBERNETES
 
-DRIVERS: dict[str, Driver] = {"haproxy": HAPROXY}
+DRIVERS: dict[str, Driver] = {"haproxy": HAPROXY, "kubernetes": KUBERNETES}
 
 
 def driver_of(gateway: Gateway) -> Driver:

@@ -84,6 +84,8 @@ class Inbound:
     """FSPIOP resources that a role or a token scope can name."""
     tokens: TokenRules | None = None
     token_endpoint: TokenEndpoint | None = None
+    host: str = ""
+    """The host name of the side's endpoint."""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from typing import Any
 from ...errors import GatewayError
 from ...remote.kubernetes import AUTHORIZATION_POLICY, SECRET
 from .. import rules
-from ..haproxy_inbound import METHODS
-from ..haproxy_maps import widest
 from ..model import Caller, HeaderRule, Inbound, TokenRules
-from .place import Object, Place, encoded, made, slug
+from ..policy import METHODS
+from ..tables import widest
+from .place import FSPIOP_ID, Object, Place, encoded, made, slug
 
 CERTIFICATE_HEADER = "x-forwarded-client-cert"
 MOST_RULES = 512
@@ -33,7 +33,7 @@ def server_secret(place: Place, inbound: Inbound) -> Object:
     identity = inbound.identity
     data = {"tls.crt": identity.certificate + identity.chain, "tls.key": identity.key, "ca.crt": rules.bundle(inbound.trusted)}
     content = {"type": "kubernetes.io/tls", "data": {key: encoded(value) for key, value in data.items()}}
-    return made(SECRET, place, place.certificate, content)
+    return made(SECRET, place, place.on.certificate, content)
 
 
 def policy_name(participant: str) -> str:
@@ -59,7 +59,9 @@ def caller_policy(place: Place, inbound: Inbound, fspiop_id: str, caller: Caller
             f"needs {len(allowed)} rules of {MOST_RULES}", where=caller.participant, remedy="Remove certificates or clients."
         )
     spec = {"selector": {"matchLabels": place.selector}, "action": "ALLOW", "rules": allowed}
-    return made(AUTHORIZATION_POLICY, place, policy_name(caller.participant), {"spec": spec}, participant=caller.participant)
+    policy = made(AUTHORIZATION_POLICY, place, policy_name(caller.participant), {"spec": spec}, participant=caller.participant)
+    policy["metadata"]["annotations"][FSPIOP_ID] = caller.fspiop_id
+    return policy
 
 
 def narrowing_policy(place: Place, inbound: Inbound) -> Object:
@@ -74,7 +76,7 @@ def narrowing_policy(place: Place, inbound: Inbound) -> Object:
             for word in (rules.checked(rules.RESOURCE, resource, what="resource") for resource in inbound.resources)
         ]
     spec = {"selector": {"matchLabels": place.selector}, "action": "DENY", "rules": refused}
-    return made(AUTHORIZATION_POLICY, place, f"{place.listener}-narrowed", {"spec": spec})
+    return made(AUTHORIZATION_POLICY, place, f"{place.on.listener}-narrowed", {"spec": spec})
 
 
 def presented(certificate: str) -> str:
@@ -84,7 +86,8 @@ def presented(certificate: str) -> str:
 
 def thumbprint(certificate: str) -> str:
     """The same digest as a token's ``cnf.x5t#S256`` has it (RFC 8705 section 3.1)."""
-    return base64.urlsafe_b64encode(bytes.fromhex(certificate)).rstrip(b"=").decode("ascii")
+    digest = bytes.fromhex(rules.checked(rules.FINGERPRINT, certificate, what="fingerprint"))
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 def _rule(inbound: Inbound, caller: Caller, conditions: list[Rule]) -> Rule:

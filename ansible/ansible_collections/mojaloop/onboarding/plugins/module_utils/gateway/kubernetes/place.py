@@ -14,46 +14,35 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from ...description.model import KubernetesGateway
 from ...remote.kubernetes import Kind
 
 Object = dict[str, Any]
 DOMAIN = "onboarding.mojaloop.io"
-GATEWAY, PARTICIPANT = f"{DOMAIN}/gateway", f"{DOMAIN}/participant"
+GATEWAY, PARTICIPANT, FSPIOP_ID = f"{DOMAIN}/gateway", f"{DOMAIN}/participant", f"{DOMAIN}/fspiop-id"
 MANAGED = {"app.kubernetes.io/managed-by": "mojaloop-onboarding", "app.kubernetes.io/part-of": "mojaloop"}
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
 class Place:
-    """One gateway on a cluster, as the outputs of the Pulumi program name its parts."""
+    """One gateway on a cluster: of which side, where it is reached, and what its parts are called there."""
 
-    name: str
-    """The gateway's name in the description: label of all its objects."""
     side: str
-    namespace: str
-    """Of the ingress gateway's pods and of all objects about it."""
-    gateway: str
-    """Value of the label ``istio`` of its pods."""
-    listener: str
-    """Name of the Gateway object."""
     host: str
+    """The host name of the side's endpoint, which the listener serves."""
     port: int
-    certificate: str
-    """Name of the Secret with the server's certificate."""
-    services_namespace: str
-    """Whose services call through the egress gateway."""
-    egress_namespace: str
-    egress_gateway: str
+    on: KubernetesGateway
 
     @property
     def selector(self) -> dict[str, str]:
         """The labels of the ingress gateway's pods."""
-        return {"istio": self.gateway}
+        return {"istio": self.on.gateway}
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels that all objects of this gateway carry, and no others do."""
-        return {**MANAGED, f"{DOMAIN}/owner": slug(self.side), GATEWAY: slug(self.name)}
+        return {**MANAGED, f"{DOMAIN}/owner": slug(self.side), GATEWAY: slug(self.on.name)}
 
 
 def slug(name: str) -> str:
@@ -67,8 +56,16 @@ def slug(name: str) -> str:
 def made(kind: Kind, place: Place, name: str, content: Mapping[str, Any], *, participant: str = "", namespace: str = "") -> Object:
     """An object of this gateway. ``content``: its fields beside the metadata."""
     labels = {**place.labels, **({PARTICIPANT: slug(participant)} if participant else {})}
-    metadata = {"name": name, "namespace": namespace or place.namespace, "labels": labels}
+    metadata: Object = {"name": name, "namespace": namespace or place.on.namespace, "labels": labels}
+    if participant:
+        # A label cannot hold every name.
+        metadata["annotations"] = {PARTICIPANT: participant}
     return {"apiVersion": kind.api, "kind": kind.name, "metadata": metadata, **content}
+
+
+def participant_of(found: Mapping[str, Any]) -> str:
+    """Whose object it is; empty: the gateway's own."""
+    return str(found["metadata"].get("annotations", {}).get(PARTICIPANT, ""))
 
 
 def encoded(content: bytes) -> str:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How somebody is shut out at once: a route that answers 403 to a certificate, on connections that are open already too.
+"""How a participant is shut out at once: a route that answers 403 to a certificate, on connections that are open already too.
 
 A changed policy is a new listener, and open connections end with the old one: up to 45 seconds later (Istio's drain time). Routes
 change in place. So the route comes first, then the policy goes. The route stays for as long as its participant is not let in

@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The kinds of gateways that a description can name (see ``systems``), and the keys of each."""
+
+from __future__ import annotations
+
+from .addresses import HIGHEST_PORT
+from .model import Gateway, HaproxyGateway, KubernetesGateway
+from .spec import Field, Many, Record, Text, Variant, Whole
+from .systems import KIND
+from .texts import ADDRESS, CONTEXT, HOST, LOG, NETWORK, OBJECT_NAME, REMOTE_PATH, choice
+
+_LISTENER = Record(
+    "An address and a port.",
+    (
+        Field("address", ADDRESS, "IP address.", required=True),
+        Field("port", Whole(1, HIGHEST_PORT), "TCP port.", required=True),
+    ),
+)
+_ON_A_HOST = (
+    Field("host", HOST, "Its inventory host.", required=True),
+    Field("name", HOST, "Its name: its entry in the inventory's group gateways. Where absent: host."),
+    Field("inbound_backend", _LISTENER, "The plain HTTP service behind the inbound listeners.", required=True),
+    Field("outbound", _LISTENER, "Plain HTTP listener for the side's own services.", required=True),
+)
+_ON_A_CLUSTER = (
+    Field("name", HOST, "Its name: its entry in the inventory's group gateways.", required=True),
+    Field("context", CONTEXT, "Its context; where absent, the file's current one."),
+    Field("namespace", OBJECT_NAME, "Namespace of the ingress gateway's pods.", default=KubernetesGateway.namespace),
+    Field("gateway", OBJECT_NAME, "Value of the label istio of its pods.", default=KubernetesGateway.gateway),
+    Field("listener", OBJECT_NAME, "Name of its Gateway object.", default=KubernetesGateway.listener),
+    Field("certificate", OBJECT_NAME, "Name of the Secret with its certificate.", default=KubernetesGateway.certificate),
+    Field("services_namespace", OBJECT_NAME, "Namespace of the side's services.", default=KubernetesGateway.services_namespace),
+    Field("egress_namespace", OBJECT_NAME, "Namespace of the egress gateway's pods.", default=KubernetesGateway.egress_namespace),
+    Field("egress_gateway", OBJECT_NAME, "Value of the label istio of its pods.", default=KubernetesGateway.egress_gateway),
+)
+
+
+def gateway(file: Text) -> Variant:
+    """One gateway of a side, whose files may be named as ``file`` allows."""
+    return Variant(
+        "One gateway of the side: terminates and originates mutual TLS.",
+        by=KIND,
+        of={
+            "haproxy": Record(
+                "HAProxy 2.6 or later on a host.",
+                (
+                    *_ON_A_HOST,
+                    Field("folder", REMOTE_PATH, "Folder of its files on the host.", default=HaproxyGateway.folder),
+                    Field("master_socket", REMOTE_PATH, "Socket of its master process.", default=HaproxyGateway.master_socket),
+                    Field("stats_socket", REMOTE_PATH, "Socket of its runtime commands.", default=HaproxyGateway.stats_socket),
+                    Field("log", LOG, "Where its log goes.", default=HaproxyGateway.log),
+                ),
+            ),
+            "kubernetes": Record(
+                "Istio on a cluster, whose environment the Pulumi programs have made.",
+                (
+                    Field(
+                        "kubeconfig_file", file, "Kubeconfig file of the cluster: with its CA, and a token or a certificate.", required=True
+                    ),
+                    *_ON_A_CLUSTER,
+                ),
+            ),
+        },
+        common=(
+            Field("inbound", Many(_LISTENER, least=1, most=50), "Mutual TLS listeners.", required=True),
+            Field(
+                "source_address",
+                choice("direct", "proxy-protocol"),
+                "How the peer's address is known: from the connection, or from a load balancer's PROXY protocol.",
+                default=Gateway.source_address,
+            ),
+            Field(
+                "egress_addresses",
+                Many(NETWORK, most=50),
+                "Where its calls come from, as its host has the addresses: where they are translated on the way (NAT), or each gateway has "
+                "its own. An empty list: those of the side.",
+                default=[],
+            ),
+        ),
+    )
