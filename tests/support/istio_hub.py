@@ -20,7 +20,8 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import KubernetesGateway, Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.kubernetes_gateway import KubernetesGateway
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.target import ClusterTarget

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from support.authorities import Authority
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import KubernetesGateway, Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.kubernetes_gateway import KubernetesGateway
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.inbound import caller_policy, narrowing_policy
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.place import Place, slug

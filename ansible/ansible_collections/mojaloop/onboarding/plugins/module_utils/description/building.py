@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .addresses import Url
+from .kubernetes_gateway import KubernetesGateway
 from .model import (
     HUB,
     AccountLookup,
@@ -23,7 +24,6 @@ from .model import (
     HubServices,
     KeyChoices,
     KeycloakServer,
-    KubernetesGateway,
     Ledger,
     Listener,
     NftablesFirewall,

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from .addresses import HIGHEST_PORT
-from .model import Gateway, HaproxyGateway, KubernetesGateway
+from .kubernetes_gateway import KubernetesGateway
+from .model import Gateway, HaproxyGateway
 from .spec import Field, Many, Record, Text, Variant, Whole
 from .systems import KIND
 from .texts import ADDRESS, CONTEXT, HOST, LOG, NETWORK, OBJECT_NAME, REMOTE_PATH, choice

@@ -132,24 +132,6 @@ class HaproxyGateway(Gateway):
 
 
 @dataclass(frozen=True)
-class KubernetesGateway(Gateway):
-    """Istio on a cluster: how its API is reached, and the names that the Pulumi program gave to its parts.
-
-    Its inbound listener leads to the services that the program's routes name; the side's services call by the counterparts' host names.
-    """
-
-    kubeconfig_file: str = ""
-    context: str = ""
-    namespace: str = "istio-ingress-ext"
-    gateway: str = "ext-gateway"
-    listener: str = "interop-gateway"
-    certificate: str = "vault-tls-cert"
-    services_namespace: str = "mojaloop"
-    egress_namespace: str = "istio-egress"
-    egress_gateway: str = "egress-gateway"
-
-
-@dataclass(frozen=True)
 class Firewall:
     """What the packet filters of every kind have; ``none`` filters nothing. ``hosts`` are the names of the side's gateways on hosts."""
 

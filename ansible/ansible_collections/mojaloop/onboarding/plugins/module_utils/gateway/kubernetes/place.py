@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from ...description.model import KubernetesGateway
+from ...description.kubernetes_gateway import KubernetesGateway
 from ...remote.kubernetes import Kind
 
 Object = dict[str, Any]

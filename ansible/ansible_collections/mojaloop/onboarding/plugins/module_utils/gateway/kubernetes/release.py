@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...description.model import KubernetesGateway
+from ...description.kubernetes_gateway import KubernetesGateway
 from ...document_steps import Phase
 from ...errors import GatewayError
 from ..model import GatewayModel
