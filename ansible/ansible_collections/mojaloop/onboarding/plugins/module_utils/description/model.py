@@ -321,6 +321,40 @@ class Transport:
 
 
 @dataclass(frozen=True)
+class ManagerAuthentication:
+    """How one side presents itself to Connection Manager.
+
+    ``none``: the way there is enough. ``client-credentials``: a client of an OpenID provider, with the secret in ``secret_file``.
+    ``login``: a name and the password in ``password_file`` (the first era, with its cookie).
+    """
+
+    kind: str = "none"
+    token_url: str = ""
+    client_id: str = ""
+    secret_file: str = field(default="", repr=False)
+    username: str = ""
+    password_file: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class ConnectionManagerServer:
+    """The Connection Manager of an environment. ``authentication`` is the hub's; ``environment`` names one of its first era."""
+
+    url: str
+    environment: str
+    ca_file: str = ""
+    authentication: ManagerAuthentication = ManagerAuthentication()
+
+
+@dataclass(frozen=True)
+class ConnectionManagerTransport(Transport):
+    """Publications travel through the Connection Manager that hub.yml names. ``authentication`` is the participant's own."""
+
+    kind: str = "connection-manager"
+    authentication: ManagerAuthentication = ManagerAuthentication()
+
+
+@dataclass(frozen=True)
 class SettlementModel:
     """A settlement model of the ledger. ``kind``: ``deferred-net``, ``gross`` or ``interchange-fee``; without a currency, for all."""
 
@@ -389,6 +423,7 @@ class Hub(Side):
     ledger: Ledger | None = None
     account_lookup: AccountLookup | None = None
     services: HubServices | None = None
+    connection_manager: ConnectionManagerServer | None = None
     first_publications: tuple[tuple[str, str], ...] = ()
     """Digests of the hub's first publication for each participant, as confirmed at the participant's site."""
 
