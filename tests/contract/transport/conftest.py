@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from unit.steps.conftest import _keys, _unsynced  # noqa: F401 -- cheap keys her
 
 
 @pytest.fixture(params=DRIVERS, ids=lambda driver: driver.__name__.lower())
-def apart(request: pytest.FixtureRequest, tmp_path: Path) -> Installations:
+def apart(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installations]:
     """Two installations between which nothing has travelled yet."""
     made: Installations = request.param(tmp_path)
-    return made
+    yield made
+    made.close()

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from support.connection_manager.api import serving
+from support.connection_manager.era1 import Era1
 from unit.steps.conftest import Site, participant, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
@@ -20,6 +22,8 @@ class Installations(Protocol):
 
     hub: Site
     bank: Site
+    first: str
+    """The file of the hub that the bank awaits first."""
 
     def to_bank(self) -> None:
         """What a person or a program does so that the hub's latest publication can be read at the bank."""
@@ -27,13 +31,17 @@ class Installations(Protocol):
     def to_hub(self) -> None:
         """The other way round."""
 
+    def close(self) -> None:
+        """End what was started for it."""
 
-def apart(root: Path, kind: str) -> tuple[Site, Site]:
+
+def apart(root: Path, kind: str, **of_hub: object) -> tuple[Site, Site]:
     """The hub's installation and the bank's, as their descriptions name this kind of transport; each approves by itself."""
     made = []
     for side in ("hub", BANK):
         one = site(root / side, BANK, approval="automatic")
         one.participants[BANK]["transport"] = kind
+        one.hub["hub"] |= of_hub
         installation(one.describe(), side)
         made.append(one)
     return made[0], made[1]
@@ -60,6 +68,8 @@ def more_participants(made: Site, side: str, *names: str) -> None:
 class Local:
     """The exchange folder itself is common; here it is copied to and fro, as git does."""
 
+    first = "exchange.pem"
+
     def __init__(self, root: Path) -> None:
         self.hub, self.bank = apart(root, "local")
 
@@ -72,9 +82,14 @@ class Local:
         """Copy what the bank wrote."""
         _copied(self.bank, self.hub, f"exchange/{BANK}/participant")
 
+    def close(self) -> None:
+        """Nothing was started."""
+
 
 class Bundle:
     """Files that a person carries from outbox to inbox."""
+
+    first = "exchange.pem"
 
     def __init__(self, root: Path) -> None:
         self.hub, self.bank = apart(root, "bundle")
@@ -87,8 +102,33 @@ class Bundle:
         """Carry the bank's."""
         _carried(self.bank, self.hub, f"tests.{BANK}-for-hub.zip")
 
+    def close(self) -> None:
+        """Nothing was started."""
 
-DRIVERS: tuple[Callable[[Path], Installations], ...] = (Local, Bundle)
+
+class Manager:
+    """A Connection Manager of its first era, which both ask."""
+
+    first = "client.pem"
+
+    def __init__(self, root: Path) -> None:
+        self._serving = serving(Era1())
+        self.server = self._serving.__enter__()
+        self.hub, self.bank = apart(root, "connection-manager", connection_manager={"url": self.server.url})
+
+    def to_bank(self) -> None:
+        """It is there."""
+
+    def to_hub(self) -> None:
+        """It is there."""
+
+    def close(self) -> None:
+        """Stop the server; every answer was as published."""
+        self._serving.__exit__(None, None, None)
+        assert self.server.contract.violations == []
+
+
+DRIVERS: tuple[Callable[[Path], Installations], ...] = (Local, Bundle, Manager)
 
 
 def _copied(source: Site, target: Site, folder: str) -> None:

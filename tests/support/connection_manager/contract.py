@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import Draft7Validator
 
-FOLDER = Path(__file__).parents[2] / "contract" / "connection_manager"
+FOLDER = Path(__file__).parents[2] / "contract" / "manager"
 
 WIDER: dict[str, Any] = {"ValidInvalidState": {"type": "string"}, "ValidationCodes": {}}
 """Definitions of the later era that its own answers never keep."""

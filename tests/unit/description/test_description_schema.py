@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from tools.description_files import Folder
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.systems import TRANSPORT
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.systems_exchange import TRANSPORT
 
 GREENBANK = "participants/greenbank.yml"
 FILE_WORDS = "an absolute path, one relative to the description's folder, or one below {state}/; of letters, digits and . _ - /"

@@ -1,22 +1,48 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who asks: nobody in particular, a client of an OpenID provider (later eras), or a person's login at WSO2 (first era)."""
+"""The way to a server, and who asks: nobody in particular, a client of an OpenID provider, or a login at WSO2 (first era)."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from ..description.model import ConnectionManagerServer, ManagerAuthentication
+from ..description.transports import ConnectionManagerServer, ManagerAuthentication
 from ..errors import RemoteError
-from ..remote.http import Body, Http, bearer, form_body
+from ..remote.changes import Changes
+from ..remote.http import Body, Http, HttpClient, Route, bearer, form_body
 from ..remote.tokens import read_token
+from .detection import server_at
+from .server import Server
+from .service import told
 
 EARLY = 10.0
 """Seconds before its end at which a token is replaced."""
+TIMEOUT = 60.0
+"""Seconds: some requests have the server make a key of 4096 bits before it answers."""
 _COOKIE = re.compile(r"(MCM-API_ACCESS_TOKEN=[^;\s]+)")
+
+
+@dataclass(frozen=True)
+class Access:
+    """How one side reaches the server."""
+
+    server: ConnectionManagerServer
+    authentication: ManagerAuthentication
+    dry_run: bool
+
+    @contextmanager
+    def open(self) -> Iterator[Server]:
+        """The server, whatever its era is, for as long as the context lasts."""
+        http = HttpClient(Route(self.server.ca_file, internal=True), timeout=TIMEOUT, longest=TIMEOUT)
+        try:
+            headers = Session(http, self.server, self.authentication).headers
+            yield server_at(Changes(http, dry_run=self.dry_run, headers=headers, told=told), self.server.url, self.server.environment)
+        finally:
+            http.close()
 
 
 @dataclass

@@ -34,10 +34,10 @@ from .model import (
     SdkConnector,
     SettlementModel,
     State,
-    Transport,
     TrustFramework,
 )
 from .profiles import Profile
+from .transports import ConnectionManagerServer, ConnectionManagerTransport, ManagerAuthentication, Transport
 
 Values = dict[str, Any]
 
@@ -45,7 +45,11 @@ _GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway, "kubernetes": 
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
 _SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer}
 _CONNECTORS: dict[str, type[Connector]] = {"direct": Connector, "sdk": SdkConnector}
-_TRANSPORTS: dict[str, type[Transport]] = {"local": Transport, "bundle": Transport}
+_TRANSPORTS: dict[str, type[Transport]] = {
+    "local": Transport,
+    "bundle": Transport,
+    "connection-manager": ConnectionManagerTransport,
+}
 """The class of each kind (``systems`` has its keys)."""
 
 _CA_PATHS = ("certificate_file", "chain_file", "key_file", "offline_folder")
@@ -74,6 +78,7 @@ def build_hub(values: Values, *, profile: Profile, folder: str, state: str) -> H
         ledger=_ledger(ledger, folder, state) if ledger else None,
         account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
         services=HubServices(**hub["services"]) if "services" in hub else None,
+        connection_manager=_manager(values, folder, state),
         first_publications=tuple(sorted(hub["first_publications"].items())),
     )
 
@@ -98,7 +103,7 @@ def build_participant(
         currencies=tuple(values["currencies"]),
         hosting=hosting,
         connector=_connector(values["connector"]),
-        transport=_TRANSPORTS[values["transport"]["kind"]](**values["transport"]),
+        transport=_transport(values["transport"], f"{folder}/{OWN_FILES}/{values['id']}", state),
         manifest=values["manifest"],
         first_publication=values.get("first_publication", ""),
         roles=tuple(values["roles"]) if "roles" in values else roles,
@@ -116,6 +121,30 @@ def build_participant(
 def _connector(values: Values) -> Connector:
     further = {"settings": tuple(sorted(values["settings"].items()))} if "settings" in values else {}
     return _CONNECTORS[values["kind"]](**{**values, **further})
+
+
+def _transport(values: Values, folder: str, state: str) -> Transport:
+    further = {"authentication": _authentication(values["authentication"], folder, state)} if "authentication" in values else {}
+    return _TRANSPORTS[values["kind"]](**{**values, **further})
+
+
+def _manager(described: Values, folder: str, state: str) -> ConnectionManagerServer | None:
+    if "connection_manager" not in described["hub"]:
+        return None
+    values = described["hub"]["connection_manager"]
+    return ConnectionManagerServer(
+        url=values["url"].text.rstrip("/"),
+        environment=values.get("environment", described["environment"]),
+        ca_file=located(values["ca_file"], folder=folder, state=state) if "ca_file" in values else "",
+        authentication=_authentication(values["authentication"], folder, state),
+    )
+
+
+def _authentication(values: Values, folder: str, state: str) -> ManagerAuthentication:
+    plain: Values = {name: value.text if isinstance(value, Url) else value for name, value in values.items()}
+    files: Values = {name: located(values[name], folder=folder, state=state) for name in ("secret_file", "password_file") if name in values}
+    given: Values = {**plain, **files}
+    return ManagerAuthentication(**given)
 
 
 def build_revoking(values: Values) -> Participant:

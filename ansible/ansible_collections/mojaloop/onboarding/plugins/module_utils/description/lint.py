@@ -43,6 +43,8 @@ class Circumstances:
     ledger_currencies: tuple[str, ...] = ()
     installation: frozenset[str] = frozenset()
     """The sides that this installation acts for; empty: all of them."""
+    connection_manager: bool = True
+    """Whether the hub's file names one."""
 
     @property
     def for_the_hub(self) -> bool:
@@ -93,6 +95,7 @@ def circumstances(
         Approval(values.get("approval", "manual")),
         tuple(currency for currency in (values.get("hub", {}).get("ledger") or {}).get("currencies") or () if currency),
         installation,
+        "connection_manager" in values.get("hub", {}),
     )
 
 

@@ -22,6 +22,12 @@ _PLACES = {
 """A participant's file may come from the participant, and runs write as root: it names these places only."""
 
 
+def lint_transport(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    """The faults of one participant's transport."""
+    if side.get("transport.kind") == "connection-manager" and not around.connection_manager:
+        yield side.problem("transport.kind", "'connection-manager'", "local or bundle; or connection_manager in hub.yml beside it")
+
+
 def lint_connector(side: SideText, around: Circumstances) -> Iterator[Problem]:
     """The faults of one participant's connector."""
     if side.get("connector.kind") != _SDK:

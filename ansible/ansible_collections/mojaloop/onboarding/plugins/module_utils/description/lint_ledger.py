@@ -29,7 +29,7 @@ LARGEST = Decimal(10) ** 14
 
 def lint_hub_ledger(side: SideText, around: Circumstances) -> Iterator[Problem]:
     """The hub's ledger and account lookup in hub.yml."""
-    for system in ("ledger", "account_lookup"):
+    for system in ("ledger", "account_lookup", "connection_manager"):
         yield from _administration(side, system, around)
     for key, currency in side.items("ledger.currencies"):
         if currency not in CURRENCIES:

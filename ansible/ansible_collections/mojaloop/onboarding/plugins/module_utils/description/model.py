@@ -15,6 +15,7 @@ from pathlib import PurePath
 
 from .claims import Claims
 from .profiles import Profile
+from .transports import ConnectionManagerServer, Transport
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -314,47 +315,6 @@ class SdkConnector(Connector):
 
 
 @dataclass(frozen=True)
-class Transport:
-    """How publications travel. ``local``: in the exchange folder, which both sides read and write; ``bundle``: as carried files."""
-
-    kind: str = "local"
-
-
-@dataclass(frozen=True)
-class ManagerAuthentication:
-    """How one side presents itself to Connection Manager.
-
-    ``none``: the way there is enough. ``client-credentials``: a client of an OpenID provider, with the secret in ``secret_file``.
-    ``login``: a name and the password in ``password_file`` (the first era, with its cookie).
-    """
-
-    kind: str = "none"
-    token_url: str = ""
-    client_id: str = ""
-    secret_file: str = field(default="", repr=False)
-    username: str = ""
-    password_file: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
-class ConnectionManagerServer:
-    """The Connection Manager of an environment. ``authentication`` is the hub's; ``environment`` names one of its first era."""
-
-    url: str
-    environment: str
-    ca_file: str = ""
-    authentication: ManagerAuthentication = ManagerAuthentication()
-
-
-@dataclass(frozen=True)
-class ConnectionManagerTransport(Transport):
-    """Publications travel through the Connection Manager that hub.yml names. ``authentication`` is the participant's own."""
-
-    kind: str = "connection-manager"
-    authentication: ManagerAuthentication = ManagerAuthentication()
-
-
-@dataclass(frozen=True)
 class SettlementModel:
     """A settlement model of the ledger. ``kind``: ``deferred-net``, ``gross`` or ``interchange-fee``; without a currency, for all."""
 
@@ -451,7 +411,7 @@ class Participant(Side):
     hosting: str = "self-hosted"
     """``managed``: this pack also carries out the participant's half; ``self-hosted``: somebody else does."""
     connector: Connector = Connector()
-    transport: Transport = Transport()
+    transport: Transport = field(default_factory=Transport)
     manifest: str = "signed"
     """``signed``: publications carry a manifest of the pack; ``none``: plain files made with any tool."""
     first_publication: str = ""

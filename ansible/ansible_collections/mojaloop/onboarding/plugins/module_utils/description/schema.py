@@ -20,10 +20,9 @@ from .systems import (
     FIREWALL,
     HUB_SERVICES,
     LEDGER,
-    TRANSPORT,
-    TRANSPORT_DEFAULT,
     certificate_authority,
 )
+from .systems_exchange import CONNECTION_MANAGER, TRANSPORT, TRANSPORT_DEFAULT
 from .texts import (
     ADDRESS,
     AMOUNT,
@@ -140,6 +139,7 @@ _HUB = Record(
         ),
         Field("ledger", LEDGER, "The hub's ledger."),
         Field("account_lookup", ACCOUNT_LOOKUP, "The hub's account lookup service."),
+        Field("connection_manager", CONNECTION_MANAGER, "The Connection Manager through which participants may exchange."),
         Field("services", HUB_SERVICES, "Where the hub's services read JWS keys."),
     ),
 )

@@ -188,16 +188,6 @@ CONNECTOR = Variant(
     short=True,
 )
 
-TRANSPORT_DEFAULT = "local"
-TRANSPORT = Variant(
-    "How publications travel between the hub and a participant.",
-    by=KIND,
-    of={
-        "local": Record("In the exchange folder, which both sides read and write.", ()),
-        "bundle": Record("As files that a person carries, from outbox/ to inbox/ of the state folders.", ()),
-    },
-    short=True,
-)
 
 _ADMINISTRATION = (
     Field("url", INTERNAL_URL, "Its administration API, which has no access control of its own.", required=True),

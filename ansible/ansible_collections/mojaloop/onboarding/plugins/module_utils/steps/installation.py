@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from cryptography import x509
 
-from ..description.model import HUB
 from ..description.trust import Artefact, Directory, named
 from ..findings import Disposition, Finding
 from ..pki.certificates import certificate_key, received_certificate
@@ -19,6 +18,7 @@ from ..store.interface import contents
 from .authorities import OF_ANOTHER_CA, issuing_chain, pem_of
 from .registers import key_of
 from .run import Relation, Run
+from .transports import trust_in
 
 NOT_SERIOUS = "certificate-expires-soon"
 """Reported where the key is: ``generate`` prepares the renewal."""
@@ -84,8 +84,8 @@ def _source(run: Run, relation: Relation, artefact: Artefact, certificate: x509.
 
 
 def _faults(run: Run, relation: Relation, artefact: Artefact, certificate: x509.Certificate, chain: Chain) -> list[Fault]:
-    counterpart = relation.counterpart.name
-    by_pack = counterpart == HUB or run.description.participant(counterpart).manifest == "signed"
+    trust = trust_in(run, relation)
+    by_pack = not (trust.plain or trust.channel)
     by_directory = isinstance(artefact.issuer, Directory)
     judge = directory_certificate_faults if by_directory else certificate_faults if by_pack else received_certificate_faults
     return judge(certificate, rule=artefact.rule, holder=named(run.description, artefact), chain=chain, now=run.now)

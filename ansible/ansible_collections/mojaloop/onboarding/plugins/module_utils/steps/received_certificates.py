@@ -331,7 +331,7 @@ class Reader:
 def _expected(run: Run, relation: Relation) -> set[str]:
     """What must be published for this side to go on."""
     side, counterpart = relation.side, relation.counterpart
-    names = {"exchange.pem"} if counterpart.name == HUB else set()
+    names = {"exchange.pem"} if counterpart.name == HUB and not trust_in(run, relation).channel else set()
     names |= {"jws.pem"} if run.description.profile.has(JWS) else set()
     if has_authority(run.description, counterpart.name):
         names |= {"ca.pem", "server.pem"} if counterpart.endpoint is not None else {"ca.pem"}

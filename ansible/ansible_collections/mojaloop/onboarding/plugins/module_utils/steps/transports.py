@@ -8,11 +8,14 @@ from types import MappingProxyType
 
 from cryptography import x509
 
+from ..connection_manager.access import Access
+from ..connection_manager.server import Case
 from ..description.model import HUB, Approval, Participant
 from ..document_steps import Phase
 from ..exchange.bundle import Bundle
 from ..exchange.carrying import BundleTransport, inbox
 from ..exchange.first_contact import Trust
+from ..exchange.managed import ManagerTransport
 from ..exchange.publication import Address
 from ..exchange.transport import LocalTransport, Notice, Transport
 from ..findings import Disposition, Finding
@@ -111,7 +114,18 @@ def _bundle(run: Run, participant: Participant) -> Transport:
     return BundleTransport(lambda side: exchange_key(run, side), trust, run.now)
 
 
-TRANSPORTS: Mapping[str, Callable[[Run, Participant], Transport]] = MappingProxyType({"local": _local, "bundle": _bundle})
+def _connection_manager(run: Run, participant: Participant) -> Transport:
+    server = run.description.hub.connection_manager
+    assert server is not None, "the description was checked"  # noqa: S101
+    by_hub = run.description.for_the_hub
+    own = server.authentication if by_hub else getattr(participant.transport, "authentication", server.authentication)
+    case = Case(run.description.hub, participant, run.now)
+    return ManagerTransport(case, Access(server, own, dry_run=run.rehearsal), online=run.online)
+
+
+TRANSPORTS: Mapping[str, Callable[[Run, Participant], Transport]] = MappingProxyType(
+    {"local": _local, "bundle": _bundle, "connection-manager": _connection_manager}
+)
 """One row for each kind of transport that a description can name."""
 
 

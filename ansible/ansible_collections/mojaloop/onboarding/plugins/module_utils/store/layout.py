@@ -104,6 +104,11 @@ def accepted_path(host: str) -> str:
     return f"journal/doors/{host}.json"
 
 
+def listed_keys_folder(participant: str) -> str:
+    """The JWS keys of all sides as the channel to the hub lists them for this participant, where nobody signs the hub's list."""
+    return f"exchange/{participant}/jws"
+
+
 def exchange_folder(participant: str, *, from_hub: bool) -> str:
     """What the hub publishes for a participant, or what that participant publishes."""
     return f"exchange/{participant}/{'hub' if from_hub else 'participant'}"

@@ -1,23 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A hub and a participant with all their files, and a stand-in of each era between them."""
+"""A hub and two participants with all their files, and a stand-in of each era between them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from support.connection_manager import pki
-from support.connection_manager.api import StandIn, serving
-from support.connection_manager.era1 import Era1
-from support.connection_manager.era3 import Era3
+from cryptography.x509 import load_pem_x509_csr
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager import forms
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.detection import server_at
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.server import Case, Server
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.service import told
@@ -32,12 +29,17 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.changes import Changes
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import HttpClient, Route
 
+from . import pki
+from .api import StandIn
+from .era1 import Era1
+from .era3 import Era3
+
 ERAS: dict[str, Callable[[], StandIn]] = {"era1": Era1, "era3": Era3}
 NOW = datetime.now(UTC)
 AUTHORITY, KEYS = CertificateAuthority("internal", "rsa-4096"), KeyChoices("rsa-4096", "rsa-2048", "rsa-3072")
 
 
-def _side(kind: type[Hub] | type[Participant], name: str, number: int, **more: object) -> Hub | Participant:
+def _side(kind: type[Hub | Participant], name: str, number: int, **more: object) -> Hub | Participant:
     endpoint = Endpoint(f"api.{name}.example", 443, "", (IPv4Address(f"203.0.113.{number}"),))
     egress = (IPv4Network(f"203.0.113.{number + 1}/32"),)
     identity = "switch" if name == "hub" else name
@@ -53,10 +55,17 @@ assert isinstance(BLUEBANK, Participant)
 CASE, OTHER = Case(HUB, GREENBANK, NOW), Case(HUB, BLUEBANK, NOW)
 
 
-@cache
+NUMBERS = {"hub": 300, "greenbank": 310, "bluebank": 320}
+
+
 def files_of(case: Case, *, by_hub: bool) -> dict[str, bytes]:
     """What a side has published in the end, all of it real."""
-    side, number = (case.hub, 300) if by_hub else (case.participant, 310 if case is CASE else 320)
+    return _files_of(case.hub if by_hub else case.participant)
+
+
+@cache
+def _files_of(side: Hub | Participant) -> dict[str, bytes]:
+    number = NUMBERS[side.name]
     authority = pki.make_authority({"CN": f"{side.organisation} CA", "O": side.organisation}, number)
     assert side.endpoint is not None
     host = side.endpoint.host
@@ -81,11 +90,9 @@ def files_of(case: Case, *, by_hub: bool) -> dict[str, bytes]:
 
 def signed_for(request: bytes, case: Case, *, by_hub: bool) -> bytes:
     """A certificate of a side's own CA for a request of the other."""
-    number = 300 if by_hub else (310 if case is CASE else 320)
+    number = NUMBERS["hub" if by_hub else case.participant.name]
     chain = pki.certificates(files_of(case, by_hub=by_hub)["ca.pem"].decode())
-    return pki.pem(
-        pki.sign(pki.Authority(pki.new_key(number), chain[0]), pki.x509.load_pem_x509_csr(request), common_name="c.example")
-    ).encode()
+    return pki.pem(pki.sign(pki.Authority(pki.new_key(number), chain[0]), load_pem_x509_csr(request), common_name="c.example")).encode()
 
 
 @dataclass
@@ -118,7 +125,7 @@ class Bench:
 
     def _sign(self, server: Server, case: Case, *, dry_run: bool) -> list[str]:
         request = server.published(case, by_hub=False, own={}).get("client.csr")
-        key = key_of(request) if request else ""
+        key = forms.key_of_request(request.decode()) if request else ""
         if not key or server.certificate(case, key):
             return []
         server.sign(case, key)
@@ -140,29 +147,3 @@ class Bench:
             if not [*self.deliver(case, by_hub=True), *self.deliver(case, by_hub=False)]:
                 return number
         pytest.fail("does not settle")
-
-
-def key_of(request: bytes) -> str:
-    """The digest by which servers' requests are found."""
-    from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager import forms  # noqa: PLC0415
-
-    return forms.key_of_request(request.decode())
-
-
-@pytest.fixture(params=ERAS)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A server of each era."""
-    with serving(ERAS[request.param]()) as stand_in:
-        made = Bench(stand_in, request.param)
-        yield made
-        for client in made.clients:
-            client.close()
-        assert stand_in.contract.violations == []
-
-
-@pytest.fixture
-def secret_file(tmp_path: Path) -> Path:
-    """A secret as the description names one."""
-    file = tmp_path / "secret"
-    file.write_text("correct-horse", encoding="utf-8")
-    return file

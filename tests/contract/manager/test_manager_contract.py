@@ -7,8 +7,8 @@ import json
 from collections import Counter
 
 import pytest
-from contract.connection_manager.conftest import BLUEBANK, CASE, GREENBANK, OTHER, Bench, files_of
 from support.connection_manager.api import Call
+from support.connection_manager.bench import BLUEBANK, CASE, ERAS, GREENBANK, OTHER, Bench, files_of
 from support.connection_manager.era1 import Era1
 from support.connection_manager.era3 import Era3
 
@@ -115,7 +115,7 @@ def test_an_interrupted_request_leads_to_the_same_end(bench: Bench, wish: str) -
 
 def _fresh(bench: Bench) -> Era1 | Era3:
     """An empty server in the place of the one before."""
-    fresh = type(bench.stand_in)()
+    fresh = ERAS[bench.era]()
     for name, value in vars(fresh).items():
         if name not in {"url", "contract"}:
             setattr(bench.stand_in, name, value)

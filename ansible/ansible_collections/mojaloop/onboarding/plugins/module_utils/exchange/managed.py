@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The transport through a Connection Manager: its objects are the files of a publication, and the channel says whose they are.
+
+What it has no object for (exchange keys, revocation lists, OAuth credentials) does not travel this way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..connection_manager.access import Access
+from ..connection_manager.era1 import JWS_CERTIFICATE
+from ..connection_manager.server import Case, Server
+from ..description.model import HUB
+from ..findings import Disposition
+from ..store import layout
+from ..store.interface import contents
+from ..store.tree import Tree
+from .manifest import MANIFEST
+from .publication import Address
+from .transport import Notice
+
+
+@dataclass
+class ManagerTransport:
+    """Between the hub and one participant. ``online``: whether the server may be asked; else the mirror stands as it was last read."""
+
+    case: Case
+    access: Access
+    online: bool = True
+    channel: bool = True
+    _planned: Counter[Notice] = field(default_factory=Counter)
+    """What a dry run has told in earlier passes: there, nothing of it has been done since."""
+
+    def fetch(self, tree: Tree, address: Address) -> Iterator[Notice]:
+        """See Transport."""
+        if not self.online:
+            return
+        by_hub = address.sender == HUB
+        with self.access.open() as server:
+            if not server.known(self.case, by_hub=not by_hub):
+                yield self._unknown(by_hub=not by_hub)
+                return
+            own = contents(tree, layout.publication_folder(address.receiver, address.sender))
+            found = server.published(self.case, by_hub=by_hub, own=own)
+            yield from _mirror(tree, address.folder, {name: content for name, content in found.items() if name in address.files})
+            if by_hub:
+                keys = {f"{name}.pem": key for name, key in server.keys().items()}
+                yield from _mirror(tree, layout.listed_keys_folder(address.receiver), keys)
+
+    def deliver(self, tree: Tree, address: Address) -> Iterator[Notice]:
+        """See Transport."""
+        if not self.online:
+            return
+        by_hub = address.sender == HUB
+        files = {name: content for name, content in contents(tree, address.folder).items() if name != MANIFEST}
+        jws = tree.read(f"{layout.store_folder(address.sender, 'jws')}/certificate.pem")
+        files |= {JWS_CERTIFICATE: jws} if jws and "jws.pem" in files else {}
+        with self.access.open() as server:
+            if not by_hub and not server.known(self.case, by_hub=False):
+                yield self._unknown(by_hub=False)
+                return
+            handed_over = self._handed_over(server, files, by_hub=by_hub)
+            yield from self._new(list(handed_over)) if self.access.dry_run else handed_over
+            for each in server.waiting(self.case, by_hub=by_hub):
+                yield Notice(each.artefact, each.reason, Disposition.PENDING, each.on, each.detail, each.step)
+
+    def _new(self, notices: list[Notice]) -> Iterator[Notice]:
+        found = Counter(notices)
+        yield from (found - self._planned).elements()
+        self._planned |= found
+
+    def _handed_over(self, server: Server, files: Mapping[str, bytes], *, by_hub: bool) -> Iterator[Notice]:
+        for task in server.tasks(self.case, files, by_hub=by_hub):
+            if not task.done():
+                task.carry_out(dry_run=self.access.dry_run)
+                yield Notice(task.artefact, task.reason, step=task.step)
+
+    def _unknown(self, *, by_hub: bool) -> Notice:
+        """The hub registers participants when it delivers; others wait for it."""
+        if by_hub:
+            detail = "is not registered at Connection Manager yet"
+            return Notice("participant", "awaiting-counterpart", Disposition.PENDING, self.case.participant.name, detail)
+        return Notice("participant", "awaiting-counterpart", Disposition.PENDING, HUB, "registers this participant at Connection Manager")
+
+
+def _mirror(tree: Tree, folder: str, files: Mapping[str, bytes]) -> Iterator[Notice]:
+    """Let a folder hold what the server has. A server that has nothing takes nothing away."""
+    standing = contents(tree, folder)
+    if not files or standing == files:
+        return
+    for name in sorted({*files, *standing}):
+        if standing.get(name) != files.get(name):
+            reason = "publication-unwanted" if name not in files else "not-fetched" if name not in standing else "publication-differs"
+            yield Notice(name, reason)
+    tree.write_folder(folder, files)
