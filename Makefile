@@ -15,7 +15,7 @@ PREPARE := $(if $(AREA),$(or $(filter prepare-$(AREA),$(PREPARATIONS)),venv),$(P
 # Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
 PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-kubernetes demo-transfer bench docs format lock clean $(PREPARATIONS)
+.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-kubernetes demo-transfer demo-uae bench docs format lock clean $(PREPARATIONS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -110,6 +110,9 @@ demo-kubernetes: prepare-cluster ## plan, make, make again and remove the enviro
 
 demo-transfer: venv prepare-connector ## two banks with the real Mojaloop SDK pay each other through the real ledger in a lab (KEEP=1 leaves it running)
 	@tests/tools/demo_transfer
+
+demo-uae: system venv node ## an LFI and the UAE API Hub: certificates by a stand-in of the directory, connectivity verified both ways (KEEP=1 leaves it running)
+	@tests/tools/demo_uae
 
 bench: system venv node ## measure against the bounds of the project
 	@python tests/bench/run.py

@@ -49,6 +49,11 @@ def lint_registration(side: SideText, around: Circumstances) -> Iterator[Problem
     for key in needed:
         if side.get(key) is None and f"{side.prefix}{key}" not in side.document.lines:
             yield side.problem(key, "no such key", f"it is required in profile {around.profile.name}")
+    for key, gateway in side.items("gateways"):
+        if gateway.get("kind") not in {None, "haproxy"}:
+            yield side.problem(
+                f"{key}.kind", shown(gateway.get("kind")), f"haproxy in profile {around.profile.name}: it knows callers by OU"
+            )
     if not hub and side.get("probe"):
         yield side.problem(
             "probe", "true", f"no probe participants in profile {around.profile.name}: its directory signs for organisations"

@@ -21,7 +21,8 @@ from .release import FileRule, Release, owner_of_file, release_digest
 from .tables import SHARED, Maps, narrowed, owner_of, without_revoked, written
 
 _MAP_STEPS = {
-    "fingerprints": Phase.CALLER_ACCEPTED, "sources": Phase.CALLER_ACCEPTED, "networks": Phase.ADDRESSES, "allowed": Phase.ADDRESSES,
+    "fingerprints": Phase.CALLER_ACCEPTED, "subjects": Phase.CALLER_ACCEPTED, "sources": Phase.CALLER_ACCEPTED,
+    "networks": Phase.ADDRESSES, "allowed": Phase.ADDRESSES,
     "shares": Phase.ADDRESSES, "clients": Phase.OAUTH, "roles": Phase.OAUTH, "destinations": Phase.URLS,
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ..description.model import HUB, AuthorizationServer, Description, Gateway, Network, Participant, Side
-from ..description.trust import has_authority
+from ..description.trust import caller_pins, has_authority
 from ..document_steps import Phase
 from ..errors import GatewayError, OnboardingError, StoreError
 from ..findings import Disposition, Finding
@@ -58,9 +58,8 @@ def gateway_model(
     """
     view = _View(description, description.side(side_name), gateway, tree, now or datetime.now(UTC))
     inbound = _inbound(view, facts or AuthorizationFacts())
-    outbound = Outbound(
-        gateway.outbound, tuple(view.complete(Phase.CLIENT_INSTALLED, _destination, _with_doors(view))), routed=side_name == HUB
-    )
+    destinations = tuple(view.complete(Phase.CLIENT_INSTALLED, _destination, _with_doors(view)))
+    outbound = Outbound(gateway.outbound, destinations, routed=side_name == HUB, header=description.profile.headers.called)
     left = {one.name: _accepted_ids(view, one) for one in description.revoking} if side_name == HUB else {}
     found, kept = tuple(sorted(view.findings)), frozenset(view.kept)
     return GatewayModel(side_name, view.side.fspiop_id, gateway, inbound, outbound, found, kept, left)
@@ -128,7 +127,9 @@ class _View:
         return Identity(_pem(own), between, key)
 
     def own_authority(self) -> bytes | None:
-        """The CA that signs this side's callers: its own, or the hub's where it has none."""
+        """The CA that signs this side's callers: its own, or the hub's where it has none; a directory's where that signs for both."""
+        if self.description.profile.tenant:
+            return self.tree.read(layout.directory_chain_path(self.side.name))
         if not has_authority(self.description, self.side.name):
             return self.received(HUB, "ca.pem")
         folder = layout.store_folder(self.side.name, "ca")
@@ -137,6 +138,8 @@ class _View:
 
     def authority_of(self, counterpart: str) -> bytes | None:
         """The CA that signs a counterpart's server certificate: what it published, or the hub's where it has none."""
+        if self.description.profile.tenant:
+            return self.own_authority()
         received = self.received(counterpart, "ca.pem")
         if received is None and not has_authority(self.description, counterpart):
             return self.own_authority() if self.side.name == HUB else self.received(HUB, "ca.pem")
@@ -167,31 +170,42 @@ def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
     if identity is None or trusted is None or endpoint is None:
         return None
     server = view.description.hub.authorization_server if view.side.name == HUB else None
+    profile, headers = view.description.profile, view.description.profile.headers
     return Inbound(
         listeners=view.gateway.inbound,
         proxy_protocol=view.gateway.source_address == "proxy-protocol",
         identity=identity,
         trusted=trusted,
         callers=tuple(view.complete(Phase.CALLER_ACCEPTED, _caller, view.open_counterparts())),
-        header_rule=HeaderRule.SOURCE if view.side.name == HUB else HeaderRule.DESTINATION,
+        header_rule=HeaderRule(headers.caller if view.side.name == HUB else headers.called),
         backend=view.gateway.inbound_backend,
         base_path=endpoint.base_path,
         host=endpoint.host,
-        resources=view.description.profile.resources if view.side.name == HUB else (),
+        resources=profile.resources if view.side.name == HUB else (),
         tokens=_tokens(view, server, facts) if server else None,
         token_endpoint=_token_endpoint(view, server, facts) if server and server.client_certificate == "header" else None,
+        pins=profile.rule("client", hub=view.side.name != HUB).pins,
+        health=profile.health,
     )
 
 
 def _caller(view: _View, other: Side) -> Caller | None:
     participant = view.participant(other)
-    certificates = view.fingerprints(other.name)
-    if not certificates:
+    subject = _pinned(view, other)
+    certificates = () if subject else view.fingerprints(other.name)
+    if not certificates and not subject:
         view.awaited(participant, Phase.CALLER_ACCEPTED, f"client/{other.name}", other.name)
         return None
     clients = _clients(view, other) if isinstance(other, Participant) and view.description.hub.authorization_server else ()
     roles = other.roles if isinstance(other, Participant) else ()
-    return Caller(other.name, other.fspiop_id, certificates, other.egress_addresses, clients, roles)
+    return Caller(other.name, other.fspiop_id, certificates, other.egress_addresses, clients, roles, subject)
+
+
+def _pinned(view: _View, other: Side) -> str:
+    """The parts of the subject by which a caller is known, as it is registered in the directory."""
+    registration = other.registration
+    parts = {"OU": registration.organisation_id, "CN": registration.client_id} if registration else {}
+    return "|".join(parts.get(part, "") for part in caller_pins(view.description, other))
 
 
 def _clients(view: _View, other: Participant) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ class Identity:
 class Caller:
     """Who may come through the door: its certificates (SHA-256 of the DER, lower-case hex), from where, with what.
 
-    ``certificates`` are several while a renewal overlaps. ``clients`` are OAuth client ids, ``roles`` FSPIOP resources.
+    ``certificates`` are several while a renewal overlaps; none where ``subject`` counts instead: the pinned parts of a certificate's
+    subject, joined by ``|``. ``clients`` are OAuth client ids, ``roles`` resources of the API.
     """
 
     participant: str
@@ -37,6 +38,7 @@ class Caller:
     networks: tuple[Network, ...]
     clients: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,12 @@ class TokenEndpoint:
 
 
 class HeaderRule(StrEnum):
-    """Which FSPIOP header binds a request: the caller names itself to a hub, the hub names the participant it calls."""
+    """Which header binds a request: the caller names itself to a hub, the hub names the participant it calls."""
 
     SOURCE = "fspiop-source"
     DESTINATION = "fspiop-destination"
+    PROVIDER = "o3-provider-id"
+    NONE = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,10 @@ class Inbound:
     token_endpoint: TokenEndpoint | None = None
     host: str = ""
     """The host name of the side's endpoint."""
+    pins: tuple[str, ...] = ()
+    """The parts of a subject (``OU``, ``CN``) by which callers are known; none: by their certificates. See ``Caller.subject``."""
+    health: tuple[str, ...] = ()
+    """Paths that a caller may GET without a header and a role."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +127,12 @@ class Destination:
 
 @dataclass(frozen=True)
 class Outbound:
-    """The way out. ``routed``: the header FSPIOP-Destination chooses (hub); else the one destination is taken."""
+    """The way out. ``routed``: the header ``header`` chooses (hub); else the one destination is taken."""
 
     listener: Listener
     destinations: tuple[Destination, ...]
     routed: bool
+    header: str = HeaderRule.DESTINATION.value
 
 
 @dataclass(frozen=True)

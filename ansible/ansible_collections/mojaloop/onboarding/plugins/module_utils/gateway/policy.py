@@ -31,7 +31,8 @@ OWNED = (
     "x-client-ip", "x-cluster-client-ip", "x-real-ip", "x-user",
 )  # fmt: skip
 OWNED_FAMILIES = (
-    "cf-", "ssl-client-", "x-amzn-", "x-arr-", "x-auth-request-", "x-authenticated-", "x-client-cert", "x-consumer-", "x-credential-",
+    "cf-", "client-cert", "ssl-client-", "x-amzn-",
+    "x-arr-", "x-auth-request-", "x-authenticated-", "x-client-cert", "x-consumer-", "x-credential-",
     "x-envoy-", "x-forwarded-", "x-http-method", "x-jwt-", "x-method-", "x-ms-client-", "x-original-", "x-refused-", "x-remote-",
     "x-rewrite-", "x-ssl-", "x-tls-", "x-wso2-",
 )  # fmt: skip

@@ -2,7 +2,8 @@
 """The tables of a gateway: which certificate, address, client and role belongs to which participant.
 
 They are the part of a gateway that changes without a reload (HAProxy: maps; Envoy: routes): taking a fingerprint out refuses
-its owner's next request, on live connections too. ``fingerprints`` certificate -> participant; ``sources`` participant -> FSPIOP
+its owner's next request, on live connections too. ``fingerprints`` certificate -> participant; ``subjects`` pinned parts of a
+subject -> participant; ``sources`` participant -> FSPIOP
 id; ``networks`` prefix -> itself (the longest match of an address); ``allowed`` ``participant|prefix``; ``shares`` prefix -> for
 whose share a connection counts; ``clients`` client id -> participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP
 id (``*`` for the only one) -> backend.
@@ -18,7 +19,7 @@ from . import rules
 from .model import Caller, Destination
 
 Maps = dict[str, dict[str, str]]
-NAMES = ("fingerprints", "sources", "networks", "allowed", "shares", "clients", "roles", "destinations")
+NAMES = ("fingerprints", "subjects", "sources", "networks", "allowed", "shares", "clients", "roles", "destinations")
 SHARED = ("networks", "shares")
 """Maps by prefix, which follow from who is allowed from where."""
 BACKEND = "to-"
@@ -33,6 +34,7 @@ def maps(callers: Iterable[Caller], destinations: Iterable[Destination], *, rout
         networks[owner] = caller.networks
         made["sources"][owner] = rules.checked(rules.FSPIOP_ID, caller.fspiop_id, what="FSPIOP id")
         _claim(made["fingerprints"], rules.FINGERPRINT, caller.certificates, owner)
+        _claim(made["subjects"], rules.SUBJECT, (caller.subject,) if caller.subject else (), owner)
         _claim(made["clients"], rules.CLIENT, caller.clients, owner)
         for role in caller.roles:
             made["roles"][f"{owner}|{rules.checked(rules.RESOURCE, role, what='role')}"] = "1"
@@ -96,7 +98,7 @@ def without_revoked(entries: Maps, left: Mapping[str, Collection[str]]) -> Maps:
 
 def owner_of(name: str, key: str, value: str) -> str:
     """The participant an entry belongs to; empty for the shared maps ``networks`` and ``shares``."""
-    if name in {"fingerprints", "clients"}:
+    if name in {"fingerprints", "subjects", "clients"}:
         return value
     if name == "destinations":
         return value[len(BACKEND) :]

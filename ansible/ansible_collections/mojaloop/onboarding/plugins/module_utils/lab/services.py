@@ -66,9 +66,23 @@ def _backends(description: Description, machine: Machine, places: Places) -> lis
     if isinstance(side, Participant) and side.sdk:
         folders, programs = (places.tools, own), (places.node, places.redis)
         return connectors.connector_services(description, side, machine, folders, programs)
+    if description.profile.suite == "handshakes":
+        return [_health_backend(side, machine, places)]
     if side.name == HUB and connectors.parties(description):
         return connectors.hub_services(description, machine, (places.state, places.tools, own), places.node)
     return [_backend(description, machine, places)]
+
+
+def _health_backend(side: Side, machine: Machine, places: Places) -> Service:
+    """What answers the health checks of the UAE's APIs, and little else."""
+    listener = side.gateways[0].inbound_backend
+    configuration = {
+        "id": side.fspiop_id,
+        "role": "hub" if side.name == HUB else "participant",
+        "host": side.endpoint.host if side.endpoint else "",
+        "listen": {"address": str(listener.address), "port": listener.port},
+    }
+    return _node("uae_backend", machine, places, configuration, ready=f"backend of {side.fspiop_id} ready")
 
 
 def _has_backend(description: Description, machine: Machine, topology: Topology) -> bool:

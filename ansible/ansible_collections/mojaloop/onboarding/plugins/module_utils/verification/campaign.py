@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..description.model import HUB, Participant
 from ..steps.run import Run
 from .flows import ring
+from .handshakes import Handshakes
 from .hub_door import HubDoor
 from .impostors import Impostors
 from .material import Material
@@ -30,6 +31,18 @@ def all_cases(material: Material) -> Iterator[Case]:
 
 
 def _cases(material: Material) -> Iterator[Case]:
+    """The profile names the suite."""
+    return _handshakes(material) if material.run.description.profile.suite == "handshakes" else _fspiop(material)
+
+
+def _handshakes(material: Material) -> Iterator[Case]:
+    hub = material.run.description.hub
+    for participant in (each for each in material.run.chosen if each.active and each.endpoint is not None):
+        yield from Handshakes(material, participant, hub).cases()
+        yield from Handshakes(material, hub, participant).cases()
+
+
+def _fspiop(material: Material) -> Iterator[Case]:
     run, site = material.run, material.site
     active = [participant for participant in run.chosen if participant.active]
     held = [participant for participant in run.description.participants if participant.active and _held(run, site, participant)]

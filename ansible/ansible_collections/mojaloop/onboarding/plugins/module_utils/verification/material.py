@@ -66,9 +66,15 @@ class Material:
             raise MissingMaterial(msg, where=side.name)
         own = f"{layout.store_folder(HUB, 'ca')}/chain.pem"
         received = f"{layout.received_folder(HUB, side.name)}/ca.pem"
-        trust = self.run.tree.read(own if side.name == HUB else received) or self._read(own)
+        trust = self._directory(side) or self.run.tree.read(own if side.name == HUB else received) or self._read(own)
         address = address or str(side.endpoint.addresses[0])
         return Door(address, side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
+
+    def _directory(self, side: Side) -> bytes | None:
+        """The CAs of a scheme's directory, as the side that calls has pinned them."""
+        others = (HUB,) if side.name != HUB else tuple(name for name in self.run.sides if name != HUB)
+        found = (self.run.tree.read(layout.directory_chain_path(name)) for name in others) if self.run.description.profile.tenant else ()
+        return next((pem for pem in found if pem is not None), None)
 
     def identity(self, side: Side, counterpart: str) -> Identity:
         """A side's client certificate for this counterpart, as installed in its store."""
@@ -90,7 +96,7 @@ class Material:
     def self_signed(self, side: Side, rule_name: str = "client") -> Identity:
         """A self-signed certificate with the side's own names."""
         key = self.run.keys.make("ec-p256")
-        rule = self.run.description.profile.rule(rule_name)
+        rule = self.run.description.profile.rule(rule_name, hub=side.name == HUB)
         certificate = self_signed(key, rule=rule, profile=self.run.description.profile, holder=side, now=self.run.now)
         return _identity("a self-signed certificate", certificate, (), key)
 

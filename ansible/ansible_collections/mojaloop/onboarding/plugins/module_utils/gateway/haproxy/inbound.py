@@ -32,14 +32,15 @@ def inbound_sections(door: Inbound, fspiop_id: str, socket: str) -> list[str]:
         log_format("participant=%[var(txn.participant)] refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"),
         PARTING,
         *NO_TUNNEL,
-        *_identity(),
+        *_identity(door.pins),
         *_path(door.base_path),
-        *_own_headers(),
+        *_own_headers(shown=bool(door.pins)),
+        *_health(door),
         WHOLE_REQUEST,
         *([f"    http-request allow if {_token_condition(door.base_path)}"] if endpoint else []),
-        *(_source(door) if door.header_rule is HeaderRule.SOURCE else _destination(fspiop_id)),
+        *(_source(door) if door.header_rule is HeaderRule.SOURCE else _named(door, fspiop_id)),
         *(token_lines(door.tokens) if door.tokens else []),
-        *(_roles(door.resources, scoped=door.tokens is not None) if door.header_rule is HeaderRule.SOURCE else []),
+        *(_roles(door) if door.resources else []),
         *([f"    use_backend authorization-server if {_token_condition(door.base_path)}"] if endpoint else []),
         "    default_backend services",
         "",
@@ -50,15 +51,33 @@ def inbound_sections(door: Inbound, fspiop_id: str, socket: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _identity() -> list[str]:
+def _identity(pins: tuple[str, ...]) -> list[str]:
     """Certificate and source address: both belong to the same participant, or the request ends here."""
     return [
-        "    http-request set-var(txn.fingerprint) ssl_c_der,sha2(256),hex,lower",
-        f'    http-request set-var(txn.participant) "var(txn.fingerprint),map_str({map_file("fingerprints")})"',
+        *(_pinned(pins) if pins else _known()),
         *refusal("certificate-unknown", "unless { var(txn.participant) -m found }"),
         f'    http-request set-var(txn.network) "src,map_ip({map_file("networks")})"',
         f'    http-request set-var(txn.allowed) "var(txn.participant),concat(|,txn.network),map_str({map_file("allowed")})"',
         *refusal("address-mismatch", "unless { var(txn.allowed) -m found }"),
+    ]
+
+
+def _known() -> list[str]:
+    return [
+        "    http-request set-var(txn.fingerprint) ssl_c_der,sha2(256),hex,lower",
+        f'    http-request set-var(txn.participant) "var(txn.fingerprint),map_str({map_file("fingerprints")})"',
+    ]
+
+
+def _pinned(pins: tuple[str, ...]) -> list[str]:
+    """By the subject, where renewals need not be announced. Threat: of two parts of one name, HAProxy reads the first, others the last."""
+    first, *more = pins
+    doubled = " || ".join(f"{{ ssl_c_s_dn({part},2) -m found }}" for part in pins)
+    return [
+        f"    http-request set-var(txn.subject) ssl_c_s_dn({first})",
+        *(f"    http-request set-var(txn.part) ssl_c_s_dn({part})" for part in more),
+        *("    http-request set-var(txn.subject) var(txn.subject),concat(|,txn.part)" for _part in more),
+        f'    http-request set-var(txn.participant) "var(txn.subject),map_str({map_file("subjects")})" unless {doubled}',
     ]
 
 
@@ -72,13 +91,25 @@ def _path(base_path: str) -> list[str]:
     ]
 
 
-def _own_headers() -> list[str]:
-    """Headers in which a gateway speaks: copies from outside are removed, and nobody behind it refuses in its name."""
+def _own_headers(*, shown: bool) -> list[str]:
+    """Headers in which a gateway speaks: copies from outside are removed, and nobody behind it refuses in its name.
+
+    ``shown``: what is behind it sees the caller's certificate (RFC 9440 section 2.2).
+    """
     return [
         *(f"    http-request del-header {name}" for name in OWNED),
         *(f"    http-request del-header {prefix} -m beg" for prefix in OWNED_FAMILIES),
+        *(["    http-request set-header client-cert :%[ssl_c_der,base64]:"] if shown else []),
         "    http-response del-header x-refused- -m beg if { res.hdr(x-refused-by) -i gateway }",
     ]
+
+
+def _health(door: Inbound) -> list[str]:
+    """Health checks name no participant and need no role."""
+    if not door.health:
+        return []
+    paths = " ".join(rules.checked(rules.BASE_PATH, f"{door.base_path}{path}", what="path of a health check") for path in door.health)
+    return [f"    http-request set-var(txn.health) bool(true) if {{ method GET }} {{ path -m str {paths} }}"]
 
 
 def _header_once(name: str, variable: str) -> str:
@@ -86,9 +117,9 @@ def _header_once(name: str, variable: str) -> str:
     return f"{{ req.fhdr_cnt({name}) eq 1 }} {{ req.fhdr({name}),strcmp({variable}) eq 0 }}"
 
 
-def _there(header: HeaderRule, reason: str) -> list[str]:
+def _there(header: HeaderRule, reason: str, unless: str = "") -> list[str]:
     """A message without its mandatory header is answered as FSPIOP has it (API Definition, section 3.2.1)."""
-    return refusal(reason, f"if {{ req.fhdr_cnt({header.value}) eq 0 }}")
+    return refusal(reason, f"if {{ req.fhdr_cnt({header.value}) eq 0 }}{unless}")
 
 
 def _source(door: Inbound) -> list[str]:
@@ -106,21 +137,26 @@ def _source(door: Inbound) -> list[str]:
     return lines
 
 
-def _destination(fspiop_id: str) -> list[str]:
+def _named(door: Inbound, fspiop_id: str) -> list[str]:
+    """The header that names the called side, but for health checks where the profile has any."""
+    if door.header_rule is HeaderRule.NONE:
+        return []
     own = rules.checked(rules.FSPIOP_ID, fspiop_id, what="FSPIOP id")
+    but, either = (" !{ var(txn.health) -m bool }", "{ var(txn.health) -m bool } || ") if door.health else ("", "")
     return [
         f"    http-request set-var(txn.fspiop) str({own})",
-        *_there(HeaderRule.DESTINATION, "destination-missing"),
-        *refusal("destination-header", f"unless {_header_once(HeaderRule.DESTINATION.value, 'txn.fspiop')}"),
+        *_there(door.header_rule, "destination-missing", but),
+        *refusal("destination-header", f"unless {either}{_header_once(door.header_rule.value, 'txn.fspiop')}"),
     ]
 
 
-def _roles(resources: tuple[str, ...], *, scoped: bool) -> list[str]:
+def _roles(door: Inbound) -> list[str]:
     lines = [f'    http-request set-var(txn.role) "var(txn.participant),concat(|,txn.resource),map_str({map_file("roles")})"']
-    if not scoped:
-        return [*lines, *refusal("role-missing", "unless { var(txn.role) -m found }")]
+    if door.tokens is None:
+        health = " || { var(txn.health) -m bool }" if door.health else ""
+        return [*lines, *refusal("role-missing", f"unless {{ var(txn.role) -m found }}{health}")]
     lines.append("    http-request set-var(txn.scope) var(txn.bearer),jwt_payload_query('$.scope')")
-    for resource in resources:
+    for resource in door.resources:
         word = rules.checked(rules.RESOURCE, resource, what="resource")
         lines.append(
             f"    http-request set-var(txn.scoped) bool(true) if {{ var(txn.resource) -m str {word} }} "

@@ -24,7 +24,7 @@ def outbound_sections(outbound: Outbound) -> list[str]:
         PARTING,
         *NO_TUNNEL,
         *clean_path(),
-        *_choice(routed=outbound.routed),
+        *_choice(outbound),
         "    use_backend %[var(txn.destination)]",
         "",
     ]
@@ -55,12 +55,13 @@ def _server(destination: Destination, address: IPv4Address | IPv6Address, source
     )
 
 
-def _choice(*, routed: bool) -> list[str]:
+def _choice(outbound: Outbound) -> list[str]:
+    header = rules.checked(rules.RESOURCE, outbound.header, what="header")
     only = f'    http-request set-var(txn.destination) "str(*),map_str({map_file("destinations")})"'
     chosen = [
         (
-            f'    http-request set-var(txn.destination) "req.fhdr(fspiop-destination),map_str({map_file("destinations")})" '
-            "if { req.fhdr_cnt(fspiop-destination) eq 1 }"
+            f'    http-request set-var(txn.destination) "req.fhdr({header}),map_str({map_file("destinations")})" '
+            f"if {{ req.fhdr_cnt({header}) eq 1 }}"
         )
     ]
-    return [*(chosen if routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }")]
+    return [*(chosen if outbound.routed else [only]), *refusal("destination-unknown", "unless { var(txn.destination) -m found }")]
