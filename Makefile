@@ -59,6 +59,7 @@ prepare-registry: system node
 	@tests/tools/system_packages java=openjdk-17-jre-headless mvn=maven
 	@tests/tools/cached keycloak tests/tools/build_keycloak -- tests/tools/build_keycloak >/dev/null
 prepare-secrets: system node
+prepare-uae: system node
 
 check: venv ## lint, types, generated documents, unit tests: under a minute when warm
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target unit lint types docs-check

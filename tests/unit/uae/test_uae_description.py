@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a description of this scheme must say, each fault beside the description that is right."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from unit.steps.conftest import Site
+from unit.uae.conftest import BANK
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError
+
+Change = Callable[[Site], Any]
+
+
+def fault(site: Site, change: Change) -> str:
+    """What the loader says once a change was made; nothing before it."""
+    load_description(site.root / "description", strict=True)
+    site.hub, site.participants = copy.deepcopy(site.hub), copy.deepcopy(site.participants)
+    change(site)
+    with pytest.raises(DescriptionError) as raised:
+        load_description(site.describe().root / "description", strict=True)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda site: site.hub.pop("directory"), "directory: found no such key; allowed: it is required in profile uae-api-hub"),
+        (lambda site: site.hub["directory"].update(environment="production"), "allowed: sandbox in kind lab"),
+        (lambda site: site.hub["hub"].pop("registration"), "hub.registration.organisation_id: found no such key"),
+        (lambda site: site.hub["hub"].update(ca={"kind": "internal"}), "hub.ca.kind: found 'internal'; allowed: none in profile"),
+        (lambda site: site.hub["hub"].update(keys={"tls": "ec-p256"}), "hub.keys.tls: found 'ec-p256'; allowed: rsa-2048"),
+        (lambda site: site.participants["oasis"].pop("country"), "country: found no such key"),
+        (lambda site: site.participants["oasis"]["registration"].pop("client_id"), "registration.client_id: found no such key"),
+        (lambda site: site.participants["oasis"].update(manifest="none"), "manifest: found 'none'"),
+        (lambda site: site.participants["oasis"].update(roles=["quotes"]), "roles[0]: found 'quotes'; allowed: consents"),
+        (
+            lambda site: site.participants.update(second={**BANK, "id": "second", "endpoint": None, "gateways": []}),
+            "a participant beside 'oasis'; allowed: one participant in an environment",
+        ),
+    ],
+)
+def test_a_fault_is_named_with_what_is_allowed(oasis: Site, change: Change, words: str) -> None:
+    assert words in fault(oasis, change)
+
+
+def test_a_mojaloop_description_has_no_directory(oasis: Site) -> None:
+    said = fault(oasis, lambda site: site.hub.update(profile="mojaloop"))
+    assert "directory: found a key of profiles whose directory signs" in said
+    assert "hub.registration: found a key of profiles whose directory signs" in said
