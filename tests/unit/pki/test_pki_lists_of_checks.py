@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from unit.pki.bench import BLUE, DAY, GREEN, ISSUERS, NOW, artefact, authority, ca, chain_of, forged, key, rule
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.authority import Authority
@@ -20,6 +22,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verificati
     artefact_faults,
     certificate_faults,
     chain_faults,
+    directory_certificate_faults,
     received_certificate_faults,
     received_server_faults,
 )
@@ -27,6 +30,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree imp
 
 SHA_256, SHA_224 = (bytes.fromhex(f"06082a8648ce3d04030{last}") for last in (2, 1))
 """ecdsa-with-SHA256 and ecdsa-with-SHA224 (RFC 5758 section 3.2) in DER."""
+BOTH = x509.SubjectAlternativeName([x509.DNSName("greenbank.test"), x509.UniformResourceIdentifier(id_uri(GREEN))])
 OF_OTHERS = x509.SubjectAlternativeName([x509.DNSName("greenbank.test"), x509.UniformResourceIdentifier(id_uri(BLUE))])
 Maker = Callable[[str], x509.Certificate]
 
@@ -64,6 +68,11 @@ def received(certificate: x509.Certificate, key_digest: str = "") -> set[str]:
     return {fault.reason for fault in received_certificate_faults(certificate, key_digest=key_digest, **facts)}  # type: ignore[arg-type]
 
 
+def by_directory(certificate: x509.Certificate, key_digest: str = "") -> set[str]:
+    facts = {"rule": rule("client"), "holder": GREEN, "chain": chain_of("client"), "now": NOW}
+    return {fault.reason for fault in directory_certificate_faults(certificate, key_digest=key_digest, **facts)}  # type: ignore[arg-type]
+
+
 def published(certificate: x509.Certificate) -> set[str]:
     found = received_server_faults(certificate, rule=rule("server"), counterpart=GREEN, chain=chain_of("server"), now=NOW)
     return {fault.reason for fault in found}
@@ -76,7 +85,32 @@ def test_a_fault_is_told_whoever_signed(reason: str, name: str, judge: Callable[
     assert judge(forged(name)) == set()
 
 
-@pytest.mark.parametrize("judge", [own, received])
+@pytest.mark.parametrize("reason", [reason for reason in FAULTS if reason != "extended-key-usage"])
+def test_a_fault_is_told_of_what_a_directory_signed(reason: str) -> None:
+    assert reason in by_directory(FAULTS[reason]("client"))
+    assert by_directory(forged("client")) == set()
+
+
+@pytest.mark.parametrize(
+    ("reason", "change", "right"),
+    [
+        (
+            "extended-key-usage",
+            {"extensions": [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])]},
+            {"without": [x509.ExtendedKeyUsage]},
+        ),
+        ("key-usage", {"extensions": [usages("key_encipherment")]}, {"without": [x509.KeyUsage]}),
+        ("san", {"extensions": [OF_OTHERS]}, {"extensions": [BOTH]}),
+        ("subject", {"subject_name": x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "greenbank")])}, {}),
+        ("certificate-expires-soon", {"days": (-300, 10)}, {"days": (-300, 300)}),
+    ],
+)
+def test_a_directory_may_say_more_than_was_asked_and_nothing_else(reason: str, change: dict[str, Any], right: dict[str, Any]) -> None:
+    assert by_directory(forged("client", **change)) == {reason}
+    assert by_directory(forged("client", **right)) == set()
+
+
+@pytest.mark.parametrize("judge", [own, received, by_directory])
 def test_a_certificate_for_another_key_is_told(judge: Callable[[x509.Certificate, str], set[str]]) -> None:
     held, other = (public_digest(key("ec-p256", use).public_key()) for use in ("client", "somebody else's"))
     assert judge(forged("client"), other) == {"key-does-not-match"}
@@ -97,7 +131,8 @@ def test_a_serial_number_that_is_not_positive_is_told() -> None:
     good = forged("client", serial=0x7F << 152)
     negative = changed(good, bytes.fromhex("02147f"), bytes.fromhex("0214ff"))
     assert "serial" in own(negative)
-    assert own(good) == set()
+    assert "serial" in by_directory(negative)
+    assert own(good) == by_directory(good) == set()
 
 
 def test_a_ca_below_a_root_that_is_signed_with_a_weak_hash_is_told() -> None:

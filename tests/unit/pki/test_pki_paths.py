@@ -24,6 +24,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.path_check
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verification import (
     certificate_faults,
+    directory_certificate_faults,
     received_certificate_faults,
     received_server_faults,
 )
@@ -170,11 +171,15 @@ def of_received(made: tuple[x509.Certificate, ...]) -> list[Fault]:
     return received_certificate_faults(made[0], rule=rule("server"), holder=GREEN, chain=made[1:], now=NOW, key_digest="")
 
 
+def of_directory(made: tuple[x509.Certificate, ...]) -> list[Fault]:
+    return directory_certificate_faults(made[0], rule=rule("server"), holder=GREEN, chain=made[1:], now=NOW, key_digest="")
+
+
 def of_server(made: tuple[x509.Certificate, ...]) -> list[Fault]:
     return received_server_faults(made[0], rule=rule("server"), counterpart=GREEN, chain=made[1:], now=NOW)
 
 
-@pytest.mark.parametrize("judge", [of_own, of_received, of_server])
+@pytest.mark.parametrize("judge", [of_own, of_received, of_directory, of_server])
 @pytest.mark.parametrize("reason", REFUSED)
 def test_every_list_of_checks_has_what_tls_refuses(judge: Callable[[tuple[x509.Certificate, ...]], list[Fault]], reason: str) -> None:
     where, extensions = REFUSED[reason]
