@@ -36,6 +36,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http im
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay
 
 from .drivers import PATIENCE, Keycloak, KeycloakProcess, OidcProvider, RegistryServer, Wire
+from .wso2 import Wso2
 
 PARTICIPANTS = ("bluebank", "greenbank", "redbank")
 AUTHORITY = CertificateAuthority("internal", "ec-p256")
@@ -148,11 +149,23 @@ def oidc_provider(tmp_path: Path) -> Iterator[OidcProvider]:
     provider.stop()
 
 
-@pytest.fixture(params=["rfc7591", "keycloak"])
+@pytest.fixture
+def wso2(tmp_path: Path) -> Iterator[Wso2]:
+    """A stand-in of its own."""
+    stand_in = Wso2(tmp_path)
+    yield stand_in
+    stand_in.stop()
+
+
+SERVERS = {"rfc7591": "oidc_provider", "keycloak": "keycloak", "wso2": "wso2"}
+"""The fixture of each kind."""
+
+
+@pytest.fixture(params=sorted(SERVERS))
 def server(request: pytest.FixtureRequest) -> RegistryServer:
     """Each kind."""
     record_count("authorization servers asked for a case", 1)
-    found: RegistryServer = request.getfixturevalue({"rfc7591": "oidc_provider", "keycloak": "keycloak"}[request.param])
+    found: RegistryServer = request.getfixturevalue(SERVERS[request.param])
     return found
 
 
@@ -174,3 +187,9 @@ def bench(server: RegistryServer, tmp_path: Path, certificates: dict[str, Path])
 def realm(keycloak: Keycloak, tmp_path: Path, certificates: dict[str, Path]) -> Bench:
     """Keycloak."""
     return described(keycloak, tmp_path, certificates)
+
+
+@pytest.fixture
+def manager(wso2: Wso2, tmp_path: Path, certificates: dict[str, Path]) -> Bench:
+    """WSO2 API Manager."""
+    return described(wso2, tmp_path, certificates)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from integration.test_oauth_authorization_server import Server, self_signed, signing_key
 from support.ports import free_port
+from support.wso2.user_store import READS, operation_of
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
     AuthorizationServer,
@@ -49,6 +50,8 @@ class RegistryServer(Protocol):
     """One kind of authorization server."""
 
     suffix: str
+    binds: bool
+    """Whether its tokens are bound to the certificate that asked for them."""
 
     def described(self) -> AuthorizationServer:
         """How a description names it."""
@@ -66,6 +69,7 @@ class OidcProvider:
 
     folder: Path
     suffix = ""
+    binds = True
     server: Server = field(init=False)
     keys: list[dict[str, str]] = field(default_factory=lambda: [signing_key("first")])
 
@@ -181,6 +185,7 @@ class Keycloak:
     realm: str
     suffix: str = ""
     """Of the participants' FSPIOP identifiers: tests share a realm, because making one takes longer than a test."""
+    binds = True
 
     def described(self) -> KeycloakServer:
         base = f"{self.running.url}/realms/{self.realm}"
@@ -273,7 +278,7 @@ class Wire:
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         answer = self.below.request(method, url, headers, body)
-        if method != "GET" and not url.endswith("/token"):
+        if method != "GET" and not url.endswith("/token") and operation_of(headers.get("Content-Type", "")) not in READS:
             self.writes.append(f"{method} {urlsplit(url).path}")
             if self.left is not None and len(self.writes) >= self.left:
                 raise KeyboardInterrupt

@@ -46,7 +46,7 @@ HUB_CASES = [
     ("{kind: nftables}", "{}", "21: hub.firewall.kind: found no such key; allowed: it is required: nftables | none"),
     ("      kind: haproxy\n", "", "16: hub.gateways[0].kind: found no such key; allowed: it is required: haproxy | kubernetes"),
     ("kind: haproxy", "kind: haproxi", "17: hub.gateways[0].kind: found 'haproxi'; allowed: haproxy | kubernetes (did you mean haproxy?)"),
-    ("    kind: rfc7591\n", "", "22: hub.authorization_server.kind: found no such key; allowed: it is required: rfc7591 | keycloak"),
+    ("    kind: rfc7591\n", "", "22: hub.authorization_server.kind: found no such key; allowed: it is required: rfc7591 | keycloak | wso2"),
     ("{kind: internal}", "imported", "13: hub.ca: found 'imported'; allowed: internal | own | none | a mapping of keys with kind: internal | imported | offline | own | none"),
     ("{kind: internal}", "{kind: internal, key_file: ca.pem}", "13: hub.ca.key_file: found a key of kind imported; allowed: kind | key"),
     ("{kind: internal}", "{kind: offline}", f"13: hub.ca.offline_folder: found no such key; allowed: it is required with kind offline: {FILE_WORDS}"),

@@ -16,7 +16,7 @@ from unit.oauth.conftest import NOW, URL, participant
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients, rehearse_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unreachable
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
@@ -311,15 +311,6 @@ def test_a_copy_that_does_not_say_where_yet_is_of_the_same_client(settled: Bench
     settled.run(now=NOW + 30 * DAY)
     assert accepted(settled, days=30) == registered(settled, URL) == [record["client_id"]]
     assert rests(settled, days=30)
-
-
-def test_offline_a_rehearsal_shows_later_steps_the_other_client(settled: Bench) -> None:
-    describe(settled, **NEW)
-    overlay = Overlay(settled.tree)
-    everybody = settled.description.participants
-    found = rehearse_clients(description=settled.description, participants=everybody, tree=overlay, now=NOW)
-    assert reasons(found) == CHANGED * 2
-    assert [one.client_id for one in read_clients(overlay, "greenbank").values()] == ["rehearsal-greenbank"]
 
 
 @pytest.mark.parametrize("values", [NEW, {"registration_url": OTHER}])

@@ -21,7 +21,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings impor
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import desired
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.tables import without_revoked
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients, keep_accepted
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients, rehearse_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients, read_registration
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unknown, Unreachable
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
@@ -479,16 +479,6 @@ def test_killed_between_any_two_changes_the_next_runs_converge(
         assert not [path for path in content(settled.tree) if NEXT in path or "intent" in path], step
     assert points > 1
     record_count("OAuth renewals killed between two changes", points)
-
-
-def test_offline_a_rehearsal_tells_the_same_and_shows_later_steps_both_clients(settled: Bench) -> None:
-    overlay = Overlay(settled.tree)
-    people = settled.description.participants
-    settled.server.calls.clear()
-    told = rehearse_clients(description=settled.description, participants=people, tree=overlay, now=DUE)
-    assert settled.server.calls == []
-    assert [one.client_id for one in read_clients(overlay, "greenbank").values()] == [used(settled), "rehearsal-greenbank"]
-    assert settled.run(now=DUE) == told
 
 
 def test_the_status_tells_what_becomes_of_the_clients_and_when(settled: Bench) -> None:

@@ -35,6 +35,7 @@ from .model import (
     SettlementModel,
     State,
     TrustFramework,
+    Wso2Server,
 )
 from .profiles import Profile
 from .transports import ConnectionManagerServer, ConnectionManagerTransport, ManagerAuthentication, Transport
@@ -43,7 +44,7 @@ Values = dict[str, Any]
 
 _GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway, "kubernetes": KubernetesGateway}
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
-_SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer}
+_SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer, "wso2": Wso2Server}
 _CONNECTORS: dict[str, type[Connector]] = {"direct": Connector, "sdk": SdkConnector}
 _TRANSPORTS: dict[str, type[Transport]] = {
     "local": Transport,
@@ -53,7 +54,7 @@ _TRANSPORTS: dict[str, type[Transport]] = {
 """The class of each kind (``systems`` has its keys)."""
 
 _CA_PATHS = ("certificate_file", "chain_file", "key_file", "offline_folder")
-_SERVER_PATHS = ("ca_file", "initial_access_token_file", "admin_secret_file")
+_SERVER_PATHS = ("ca_file", "initial_access_token_file", "admin_secret_file", "admin_password_file")
 _STATE = "{state}/"
 OWN_FILES = "participants-files"
 """Folder of the description with one folder for each participant: the only files that a participant's file may name."""
@@ -207,9 +208,15 @@ def _firewall(values: Values, hosts: tuple[str, ...]) -> Firewall:
 
 
 def _authorization_server(values: Values, folder: str, state: str) -> AuthorizationServer:
-    plain: Values = {name: value.text if isinstance(value, Url) else value for name, value in values.items()}
+    plain: Values = {name: _plain(value) for name, value in values.items()}
     files = {name: located(values[name], folder=folder, state=state) for name in _SERVER_PATHS if name in values}
     return _SERVERS[values["kind"]](**{**plain, **files})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Url):
+        return value.text
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _ledger(values: Values, folder: str, state: str) -> Ledger:

@@ -106,7 +106,9 @@ def hub_side(hub_file: Checked) -> SideText:
 
 def lint_hub(hub_file: Checked, around: Circumstances) -> list[Problem]:
     """Every fault of hub.yml beyond its schema."""
-    problems = list(_rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls, _token_host, _client_overlap)))
+    problems = list(
+        _rules(hub_side(hub_file), around, (*_SIDE_RULES, _hub_authority, _hub_urls, _token_host, _client_overlap, _unbound_tokens))
+    )
     if around.exposed and around.approval is Approval.AUTOMATIC:
         problems.append(hub_file.problem("approval", "'automatic'", "manual (automatic approval is for kind: lab)"))
     problems += _roles(SideText(hub_file, "", hub_file.values), around, "defaults.roles")
@@ -254,6 +256,13 @@ def _client_overlap(side: SideText, _around: Circumstances) -> Iterator[Problem]
         given = "" if f"{side.prefix}authorization_server.{key}" in side.document.lines else f" (the default of {key})"
         place = f"authorization_server.{'client_days' if given else key}"
         yield side.problem(place, f"{days} days with an overlap of {overlap}{given}", "an overlap shorter than client_days")
+
+
+def _unbound_tokens(side: SideText, _around: Circumstances) -> Iterator[Problem]:
+    """WSO2 validates tokens that are bound to a certificate, and issues none (documentation of API Manager 4.2)."""
+    if side.get("authorization_server.kind") == "wso2" and side.get("authorization_server.certificate_bound_tokens"):
+        key = "authorization_server.certificate_bound_tokens"
+        yield side.problem(key, "true with kind: wso2", "false (WSO2 issues no tokens that are bound to a certificate)")
 
 
 def _identity(side: SideText, around: Circumstances) -> Iterator[Problem]:

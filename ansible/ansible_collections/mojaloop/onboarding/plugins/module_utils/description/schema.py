@@ -8,13 +8,13 @@ key, or the environment, are in ``lint``.
 
 from __future__ import annotations
 
+from .authorization_servers import AUTHORIZATION_SERVER
 from .gateways import gateway
 from .model import Approval, EnvironmentKind, Participant, State
 from .profiles import PROFILES
 from .spec import Field, Flag, Many, Record, Table, Text, Variables, Whole
 from .systems import (
     ACCOUNT_LOOKUP,
-    AUTHORIZATION_SERVER,
     CONNECTOR,
     CONNECTOR_DEFAULT,
     FIREWALL,

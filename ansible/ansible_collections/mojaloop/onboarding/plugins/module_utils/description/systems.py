@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from .addresses import HIGHEST_PORT
 from .model import (
-    AuthorizationServer,
     HubServices,
-    KeycloakServer,
     Ledger,
     NftablesFirewall,
     Oracle,
@@ -19,7 +17,6 @@ from .model import (
 )
 from .spec import Field, Flag, Many, Record, Table, Text, Variant, Whole
 from .texts import (
-    AUDIENCE,
     CA_KEYS,
     CURRENCY,
     EMAIL,
@@ -29,9 +26,7 @@ from .texts import (
     INTERNAL_URL,
     LEDGER_NAME,
     MODEL_NAME,
-    NAME,
     REMOTE_PATH,
-    URL,
     choice,
 )
 
@@ -76,63 +71,6 @@ def certificate_authority(file: Text) -> Variant:
         short=True,
     )
 
-
-AUTHORIZATION_SERVER = Variant(
-    "The OAuth authorization server.",
-    by=KIND,
-    of={
-        "rfc7591": Record(
-            "Any server with dynamic client registration (RFC 7591) and its management (RFC 7592).",
-            (
-                Field("registration_url", URL, "Client registration endpoint.", required=True),
-                Field("initial_access_token_file", FILE, "File with the token that permits registration.", required=True),
-            ),
-        ),
-        "keycloak": Record(
-            "A realm of Keycloak 26 or later, by its admin REST API.",
-            (
-                Field("admin_url", URL, "Where its admin API is, without /admin.", required=True),
-                Field("admin_client_id", AUDIENCE, "The client that administers the realm.", required=True),
-                Field("admin_secret_file", FILE, "File with the secret of that client.", required=True),
-                Field("admin_realm", NAME, "Realm of that client, where it is another one, such as master."),
-                Field("realm", NAME, "Realm of the participants' clients; made where it is missing.", default=KeycloakServer.realm),
-                Field(
-                    "resource_client",
-                    NAME,
-                    "The client whose roles are the API's resources.",
-                    default=KeycloakServer.resource_client,
-                ),
-            ),
-        ),
-    },
-    common=(
-        Field("issuer", URL, "Its issuer identifier, letter by letter.", required=True),
-        Field("token_endpoint", URL, "Token endpoint, as the hub's gateway reaches it.", required=True),
-        Field("jwks_url", URL, "Its signing keys.", required=True),
-        Field("audience", AUDIENCE, "Audience that access tokens must name.", required=True),
-        Field("ca_file", FILE, "CA certificates that verify its TLS certificate (PEM).", required=True),
-        Field(
-            "certificate_bound_tokens",
-            Flag(),
-            "Whether tokens are bound to the client certificate (RFC 8705).",
-            default=AuthorizationServer.certificate_bound_tokens,
-        ),
-        Field(
-            "client_certificate",
-            choice("header", "tls"),
-            "How the server gets a caller's certificate. header: participants ask for tokens at the hub's gateway, which passes it on as "
-            "x-client-certificate (the server takes that header from the gateway only). tls: they ask at token_endpoint, where TLS ends.",
-            default=AuthorizationServer.client_certificate,
-        ),
-        Field("client_days", Whole(1, 3650), "Days after which a participant's client is replaced; never by age where absent."),
-        Field(
-            "client_overlap_days",
-            Whole(0, 365),
-            "Days for which the earlier client still works after the new credentials were handed over; 0 ends it in that run.",
-            default=AuthorizationServer.client_overlap_days,
-        ),
-    ),
-)
 
 _PLACE = Text("<host>:<port>", r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}", longest=260)
 _CONNECTOR_PATH = Text("an absolute path of letters, digits and . _ @ - /", r"(/[A-Za-z0-9_@-][A-Za-z0-9_@.-]*)+", longest=200)

@@ -20,6 +20,7 @@ from ..store.tree import Tree
 from .keycloak.registrar import keycloak_registrar
 from .rfc7591.registrar import DynamicRegistrar
 from .workplace import STEP, Connect, Seal, Workplace
+from .wso2.registrar import wso2_registrar
 
 
 class Registrar(Protocol):
@@ -33,7 +34,7 @@ class Registrar(Protocol):
 
 
 Drivers = Mapping[str, Callable[[Workplace], Registrar]]
-DRIVERS: Drivers = {"rfc7591": DynamicRegistrar.of, "keycloak": keycloak_registrar}
+DRIVERS: Drivers = {"rfc7591": DynamicRegistrar.of, "keycloak": keycloak_registrar, "wso2": wso2_registrar}
 """The driver of each ``authorization_server.kind``."""
 
 
@@ -64,16 +65,6 @@ def onboard_clients(  # noqa: PLR0913 -- by keyword only, and only tests give th
     with ExitStack() as closing:
         work = Workplace(description, server, tree, now, connect, sealer, closing, check=check)
         return _onboard_all(drivers[server.kind](work), participants)
-
-
-def rehearse_clients(*, description: Description, participants: Sequence[Participant], tree: Tree, now: datetime) -> list[Finding]:
-    """As ``onboard_clients`` with ``check``, for which nothing is asked: the server is taken to have what is recorded."""
-    server = description.hub.authorization_server
-    if server is None:
-        return []
-    with ExitStack() as closing:
-        work = Workplace(description, server, tree, now, connect_https, seal, closing, check=True, online=False)
-        return _onboard_all(DRIVERS[server.kind](work), participants)
 
 
 def _onboard_all(registrar: Registrar, participants: Sequence[Participant]) -> list[Finding]:

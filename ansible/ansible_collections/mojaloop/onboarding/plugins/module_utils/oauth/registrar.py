@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from ..description.model import HUB, Participant, State
+from ..errors import AuthorizationServerError
 from ..findings import OPERATOR, Finding
 from ..store.layout import NEXT, PREVIOUS
 from .orders import Orders
@@ -38,19 +39,17 @@ class RegistryRegistrar:
 
     def prepare(self) -> Iterator[Finding]:
         """See Registrar."""
-        if self._work.online:
-            for one in self._registry.prepare():
-                yield Finding(HUB, STEP, HUB, one.artefact, one.reason, detail=one.detail)
+        for one in self._registry.prepare():
+            yield Finding(HUB, STEP, HUB, one.artefact, one.reason, detail=one.detail)
         self._prepared = True
 
     def onboard(self, participant: Participant) -> Iterator[Finding]:
         """See Registrar."""
         spec = client_spec(self._work.description, participant)
         record = read_registration(self._work.tree, participant.name)
-        if not self._work.online or (record and not self._work.asks(record)):
-            if record is None and participant.active and not self._work.lacks_exchange(participant):
-                yield from self._create(participant, spec, record)
-        elif participant in self._work.description.revoking:
+        if record and not self._work.asks(record):
+            return
+        if participant in self._work.description.revoking:
             yield from self._end_revoked(participant, spec, record)
         elif participant.state is State.OFFBOARDED:
             yield from self._offboard(participant, spec, record)
@@ -66,10 +65,17 @@ class RegistryRegistrar:
             yield self._work.awaited(participant)
             return
         yield self._work.finding(participant, "client", "oauth-client-missing", "the server no longer knows it" if record else "")
-        if self._work.online:
-            self._registry.create(spec)
+        self._registry.create(spec)
         yield from self._left_behind(participant, record)
-        self._deliver(participant, spec)
+        client = None if self._work.check else self._registry.find(spec)
+        yield from self._awaited(participant, client)
+        if client is None or client.client_id:
+            self._deliver(participant, spec, client)
+
+    def _awaited(self, participant: Participant, client: Client | None) -> Iterator[Finding]:
+        """What a person has to do at the server first."""
+        if client and client.awaits:
+            yield self._work.finding(participant, "client", "awaiting-approval", client.awaits, OPERATOR)
 
     def _left_behind(self, participant: Participant, record: Registration | None) -> Iterator[Finding]:
         """A client at a server that the description does not name any more is reported once, and forgotten here."""
@@ -89,8 +95,10 @@ class RegistryRegistrar:
         if client.differs:
             yield self._work.finding(participant, "client", "oauth-client-differs", ", ".join(client.differs))
             self._registry.update(spec)
+            client = (None if self._work.check else self._registry.find(spec)) or client
         yield from self._left_behind(participant, record)
-        if revoked or not participant.active:
+        yield from self._awaited(participant, client)
+        if revoked or not participant.active or (client.awaits and not client.client_id):
             return
         if self._work.lacks_exchange(participant):
             yield self._work.awaited(participant)
@@ -153,10 +161,17 @@ class RegistryRegistrar:
             self._work.forget(participant, which)
 
     def _deliver(self, participant: Participant, spec: ClientSpec, client: Client | None = None) -> None:
-        """Put the secret that the server has now where its owner reads it; in a dry run a placeholder."""
-        found = client if client or self._work.check else self._registry.find(spec)
-        if found is None:
+        """Put the secret that the server has now where its owner reads it; in a dry run a placeholder where it is only to be made."""
+        found = client
+        if self._work.check and not (found and found.secret):
             found = Client(spec.client_id, "", PLACEHOLDER, self._work.now)
+        found = found or self._registry.find(spec)
+        if found and found.client_id and not found.secret:  # the server showed it once, to a run that did not deliver it
+            self._registry.rotate_secret(found)
+            found = self._registry.find(spec)
+        if found is None or not found.secret:
+            remedy = "Look for the client there, and run again."
+            raise AuthorizationServerError(f"shows no secret of {spec.name}", where=self._work.server.registry_url, remedy=remedy)
         self._work.deliver(participant, self._record(spec, found), found.secret)
 
     def _record(self, spec: ClientSpec, client: Client) -> Registration:

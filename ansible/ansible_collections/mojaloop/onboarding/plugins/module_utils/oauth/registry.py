@@ -20,6 +20,7 @@ from ..errors import AuthorizationServerError
 class ClientSpec:
     """What a participant's client must be, in no server's words."""
 
+    participant: str
     client_id: str
     """The participant's FSPIOP identifier."""
     name: str
@@ -41,11 +42,14 @@ class Client:
     place: str
     """URL that manages it."""
     secret: str
+    """Empty where the server does not show it."""
     since: datetime
     """When its secret was made, as the server's clock said."""
     differs: tuple[str, ...] = ()
     earlier_until: datetime | None = None
     """Until when the secret before works beside it; None: there is none."""
+    awaits: str = ""
+    """What a person has to do at the server before it is usable; empty: nothing."""
 
     def __repr__(self) -> str:
         """The secret is never shown."""
@@ -98,6 +102,7 @@ def client_spec(description: Description, participant: Participant) -> ClientSpe
     """The client that a participant is to have."""
     server = description.hub.authorization_server
     return ClientSpec(
+        participant=participant.name,
         client_id=participant.fspiop_id,
         name=f"{description.environment}/{participant.name}",
         environment=description.environment,

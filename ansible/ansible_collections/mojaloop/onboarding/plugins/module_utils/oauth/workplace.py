@@ -24,7 +24,7 @@ from .records import Registration, canonical, read_clients, read_object, write_r
 
 STEP = Phase.OAUTH
 REHEARSED = "rehearsal-"
-"""Prefix of the client ids that a rehearsal puts into its overlay."""
+"""Prefix of the client ids that a dry run puts into its overlay."""
 
 Connect = Callable[[AuthorizationServer], Http]
 Seal = Callable[[bytes, x509.Certificate], bytes]
@@ -32,7 +32,7 @@ Seal = Callable[[bytes, x509.Certificate], bytes]
 
 @dataclass(frozen=True)
 class Workplace:
-    """One run's server, state folder and circumstances. With ``check`` the server is only read, not ``online`` not even that."""
+    """One run's server, state folder and circumstances. With ``check`` the server is only read."""
 
     description: Description
     server: AuthorizationServer
@@ -42,11 +42,10 @@ class Workplace:
     sealer: Seal
     closing: ExitStack
     check: bool
-    online: bool = True
 
     def asks(self, registration: Registration) -> bool:
         """Whether the server can be asked about a client: not about one that an earlier task of a dry run has planned."""
-        return self.online and bool(registration.registration_client_uri)
+        return bool(registration.registration_client_uri)
 
     def clients(self, participant: Participant) -> dict[str, Registration]:
         """The records that are kept: see ``read_clients``."""

@@ -46,6 +46,10 @@ class Changes:
         """GET; raises Unreachable, or Refused unless the status is of success or in ``also``."""
         return self._answered("GET", url, why, None, also)
 
+    def query(self, url: str, why: str, body: Body) -> Answer:
+        """A POST that only reads, as SOAP does; raises as ``write``."""
+        return self._answered("POST", url, why, body, ())
+
     def write(self, method: str, url: str, why: str, body: Body | None = None, *, also: Collection[int] = ()) -> Answer | None:
         """Any other method; None in a dry run. Raises Unreachable, Refused as above, or Unknown when it may have been carried out."""
         self.changes.append(Change(method, urlsplit(url).path, why))

@@ -57,8 +57,7 @@ def _problem(work: RegistrationWork, participant: Participant, client: Registrat
     """Why the client could not be deleted; empty when it was. One time-out is enough to know: a thousand must not wait for it each."""
     if client.registration_url in work.silent:
         return "no answer"
-    if work.online:
-        _ = work.client  # a CA file that cannot be used says nothing of that server: it is a fault, and the record stays
+    _ = work.client  # a CA file that cannot be used says nothing of that server: it is a fault, and the record stays
     try:
         work.delete(participant, client, which)
     except (Unreachable, Unknown) as error:

@@ -24,7 +24,7 @@ PERMISSION_REMEDY = "Put the server's initial access token there (mode 0600)."
 
 @dataclass(frozen=True)
 class RegistrationWork(Workplace):
-    """The workplace at such a server. With ``check`` it is only read, not ``online`` not even that."""
+    """The workplace at such a server. With ``check`` it is only read."""
 
     server: Rfc7591Server
     silent: set[str] = field(default_factory=set)

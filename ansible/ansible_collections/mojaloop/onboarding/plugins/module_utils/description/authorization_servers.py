@@ -1,0 +1,86 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The authorization servers that a description can name: see ``systems``."""
+
+from __future__ import annotations
+
+from .model import AuthorizationServer, KeycloakServer, Wso2Server
+from .spec import Field, Flag, Many, Record, Text, Variant, Whole
+from .texts import AUDIENCE, FILE, NAME, URL, choice
+
+_API = Text("<name>:<version>", r"[A-Za-z0-9][A-Za-z0-9_.-]*:[A-Za-z0-9][A-Za-z0-9_.-]*", longest=110)
+_WSO2_NAME = Text("a name", r"[A-Za-z0-9][A-Za-z0-9 _.-]*", longest=60)
+_WSO2_USER = Text("a user", r"[A-Za-z0-9][A-Za-z0-9_.@/-]*", longest=60)
+
+AUTHORIZATION_SERVER = Variant(
+    "The OAuth authorization server.",
+    by="kind",
+    of={
+        "rfc7591": Record(
+            "Any server with dynamic client registration (RFC 7591) and its management (RFC 7592).",
+            (
+                Field("registration_url", URL, "Client registration endpoint.", required=True),
+                Field("initial_access_token_file", FILE, "File with the token that permits registration.", required=True),
+            ),
+        ),
+        "keycloak": Record(
+            "A realm of Keycloak 26 or later, by its admin REST API.",
+            (
+                Field("admin_url", URL, "Where its admin API is, without /admin.", required=True),
+                Field("admin_client_id", AUDIENCE, "The client that administers the realm.", required=True),
+                Field("admin_secret_file", FILE, "File with the secret of that client.", required=True),
+                Field("admin_realm", NAME, "Realm of that client, where it is another one, such as master."),
+                Field("realm", NAME, "Realm of the participants' clients; made where it is missing.", default=KeycloakServer.realm),
+                Field(
+                    "resource_client",
+                    NAME,
+                    "The client whose roles are the API's resources.",
+                    default=KeycloakServer.resource_client,
+                ),
+            ),
+        ),
+        "wso2": Record(
+            "WSO2 API Manager: an account, an application and subscriptions for each participant.",
+            (
+                Field("version", choice("4.2"), "4.2: API Manager 4.2 or later.", required=True),
+                Field("admin_url", URL, "Where its management APIs are: https://<host>:9443.", required=True),
+                Field("admin_user", _WSO2_USER, "The user that administers it.", required=True),
+                Field("admin_password_file", FILE, "File with the password of that user.", required=True),
+                Field("apis", Many(_API, least=1, most=50), "The APIs that participants subscribe to.", required=True),
+                Field(
+                    "throttling_policy",
+                    _WSO2_NAME,
+                    "Policy of applications and subscriptions.",
+                    default=Wso2Server.throttling_policy,
+                ),
+                Field("key_manager", _WSO2_NAME, "The key manager that issues tokens.", default=Wso2Server.key_manager),
+            ),
+        ),
+    },
+    common=(
+        Field("issuer", URL, "Its issuer identifier, letter by letter.", required=True),
+        Field("token_endpoint", URL, "Token endpoint, as the hub's gateway reaches it.", required=True),
+        Field("jwks_url", URL, "Its signing keys.", required=True),
+        Field("audience", AUDIENCE, "Audience that access tokens must name.", required=True),
+        Field("ca_file", FILE, "CA certificates that verify its TLS certificate (PEM).", required=True),
+        Field(
+            "certificate_bound_tokens",
+            Flag(),
+            "Whether tokens are bound to the client certificate (RFC 8705).",
+            default=AuthorizationServer.certificate_bound_tokens,
+        ),
+        Field(
+            "client_certificate",
+            choice("header", "tls"),
+            "How the server gets a caller's certificate. header: participants ask for tokens at the hub's gateway, which passes it on as "
+            "x-client-certificate (the server takes that header from the gateway only). tls: they ask at token_endpoint, where TLS ends.",
+            default=AuthorizationServer.client_certificate,
+        ),
+        Field("client_days", Whole(1, 3650), "Days after which a participant's client is replaced; never by age where absent."),
+        Field(
+            "client_overlap_days",
+            Whole(0, 365),
+            "Days for which the earlier client still works after the new credentials were handed over; 0 ends it in that run.",
+            default=AuthorizationServer.client_overlap_days,
+        ),
+    ),
+)

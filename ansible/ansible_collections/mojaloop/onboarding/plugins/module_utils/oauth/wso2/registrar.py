@@ -1,0 +1,31 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The registrar of ``authorization_server.kind: wso2``."""
+
+from __future__ import annotations
+
+from ...description.model import Wso2Server
+from ...errors import AuthorizationServerError
+from ..registrar import RegistryRegistrar
+from ..registry import ClientRegistry
+from ..workplace import Workplace
+from .access import Access
+from .catalogue import Catalogue
+from .registry import Wso2Registry
+from .user_store import UserStore
+
+
+def wso2_registrar(work: Workplace) -> RegistryRegistrar:
+    """Keeps clients in one API Manager."""
+    return RegistryRegistrar(work, _registry)
+
+
+def _registry(work: Workplace) -> ClientRegistry:
+    server, environment = work.server, work.description.environment
+    if not isinstance(server, Wso2Server):
+        raise AuthorizationServerError("is not of kind wso2", where=server.issuer, remedy="Correct its kind.")
+    http = work.connect(server)
+    work.closing.callback(http.close)
+    access = Access(http, server, work.tree, environment, work.check)
+    users = UserStore(access.user_store(), server.base_url)
+    catalogue = Catalogue(server, users, work.description.profile.resources, environment)
+    return Wso2Registry(access, users, catalogue, server.client_overlap_days)
