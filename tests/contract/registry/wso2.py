@@ -15,7 +15,7 @@ from support.ports import free_port
 from support.wso2.stand_in import Wso2StandIn
 from support.wso2.state import ADMINISTRATOR, State
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Wso2Server
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.authorization_servers import Wso2Server
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.token import TokenAnswer, fetch_token
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import HttpClient, Route
 

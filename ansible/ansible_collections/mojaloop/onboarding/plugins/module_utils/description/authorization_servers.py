@@ -3,9 +3,41 @@
 
 from __future__ import annotations
 
-from .model import AuthorizationServer, KeycloakServer, Wso2Server
+from dataclasses import dataclass
+
+from .model import AuthorizationServer, KeycloakServer
 from .spec import Field, Flag, Many, Record, Text, Variant, Whole
 from .texts import AUDIENCE, FILE, NAME, URL, choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wso2Server(AuthorizationServer):
+    """WSO2 API Manager. ``admin_user`` administers accounts, applications and APIs, with the password in ``admin_password_file``."""
+
+    version: str
+    admin_url: str
+    admin_user: str
+    admin_password_file: str
+    apis: tuple[str, ...]
+    """What participants subscribe to, each ``name:version``."""
+    throttling_policy: str = "Unlimited"
+    key_manager: str = "Resident Key Manager"
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """See the base."""
+        return (*super().urls, self.admin_url)
+
+    @property
+    def registry_url(self) -> str:
+        """See the base."""
+        return f"{self.base_url}/devportal"
+
+    @property
+    def base_url(self) -> str:
+        """What the paths of its APIs are appended to."""
+        return self.admin_url.rstrip("/")
+
 
 _API = Text("<name>:<version>", r"[A-Za-z0-9][A-Za-z0-9_.-]*:[A-Za-z0-9][A-Za-z0-9_.-]*", longest=110)
 _WSO2_NAME = Text("a name", r"[A-Za-z0-9][A-Za-z0-9 _.-]*", longest=60)

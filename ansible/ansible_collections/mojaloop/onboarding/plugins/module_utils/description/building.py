@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .addresses import Url
+from .authorization_servers import Wso2Server
 from .kubernetes_gateway import KubernetesGateway
 from .model import (
     HUB,
@@ -35,7 +36,6 @@ from .model import (
     SettlementModel,
     State,
     TrustFramework,
-    Wso2Server,
 )
 from .profiles import Profile
 from .transports import ConnectionManagerServer, ConnectionManagerTransport, ManagerAuthentication, Transport

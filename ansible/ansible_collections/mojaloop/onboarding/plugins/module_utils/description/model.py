@@ -276,35 +276,6 @@ class KeycloakServer(AuthorizationServer):
         return self.admin_url.rstrip("/")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wso2Server(AuthorizationServer):
-    """WSO2 API Manager. ``admin_user`` administers accounts, applications and APIs, with the password in ``admin_password_file``."""
-
-    version: str
-    admin_url: str
-    admin_user: str
-    admin_password_file: str
-    apis: tuple[str, ...]
-    """What participants subscribe to, each ``name:version``."""
-    throttling_policy: str = "Unlimited"
-    key_manager: str = "Resident Key Manager"
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        """See the base."""
-        return (*super().urls, self.admin_url)
-
-    @property
-    def registry_url(self) -> str:
-        """See the base."""
-        return f"{self.base_url}/devportal"
-
-    @property
-    def base_url(self) -> str:
-        """What the paths of its APIs are appended to."""
-        return self.admin_url.rstrip("/")
-
-
 @dataclass(frozen=True)
 class Connector:
     """How a participant's services connect. ``direct``: behind its own gateway, nothing is configured in them."""

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote
 
-from ...description.model import HUB, Wso2Server
+from ...description.authorization_servers import Wso2Server
+from ...description.model import HUB
 from ...errors import AuthorizationServerError
 from ...formats import FORMAT
 from ...remote.changes import Changes

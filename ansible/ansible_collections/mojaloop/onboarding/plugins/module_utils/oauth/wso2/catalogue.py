@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from ...description.model import Wso2Server
+from ...description.authorization_servers import Wso2Server
 from ...errors import AuthorizationServerError
 from ...remote.changes import Changes
 from ...remote.http import json_body

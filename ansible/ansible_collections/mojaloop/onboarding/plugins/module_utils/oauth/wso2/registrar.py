@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ...description.model import Wso2Server
+from ...description.authorization_servers import Wso2Server
 from ...errors import AuthorizationServerError
 from ..registrar import RegistryRegistrar
 from ..registry import ClientRegistry
