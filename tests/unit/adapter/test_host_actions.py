@@ -172,7 +172,7 @@ def test_a_defect_is_a_failure_of_its_host_that_the_summary_names(run: Run, monk
 def test_the_hosts_unit_is_told_to_it(run: Run) -> None:
     with pytest.raises(Asked) as asked:
         run("gateway", service="haproxy")
-    assert asked.value.args[1]["service"] == "haproxy"
+    assert asked.value.args[1]["place"]["service"] == "haproxy"
 
 
 @pytest.mark.parametrize(("times", "ends"), [(0, True), (2, True), (3, False)])
@@ -187,6 +187,7 @@ def test_a_gateway_that_another_run_changes_is_looked_at_again(
         return {"changed": False}
 
     monkeypatch.setattr(gateway.ActionModule, "_compare", compare)
+    monkeypatch.setattr(gateway, "driver_of", lambda _: SimpleNamespace(place=None, target=lambda *_: None, render=lambda _: None))
     model = SimpleNamespace(inbound=True, outbound=SimpleNamespace(destinations=()), kept=frozenset())
     monkeypatch.setattr(gateway.ActionModule, "_model", lambda *_: model)
     if ends:
