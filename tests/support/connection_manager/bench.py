@@ -92,7 +92,9 @@ def signed_for(request: bytes, case: Case, *, by_hub: bool) -> bytes:
     """A certificate of a side's own CA for a request of the other."""
     number = NUMBERS["hub" if by_hub else case.participant.name]
     chain = pki.certificates(files_of(case, by_hub=by_hub)["ca.pem"].decode())
-    return pki.pem(pki.sign(pki.Authority(pki.new_key(number), chain[0]), load_pem_x509_csr(request), common_name="c.example")).encode()
+    return pki.pem(
+        pki.sign(pki.Authority(pki.new_key(number, 3072), chain[0]), load_pem_x509_csr(request), common_name="c.example")
+    ).encode()
 
 
 @dataclass

@@ -68,7 +68,7 @@ def certificates(text: str | None) -> list[x509.Certificate]:
 
 def make_authority(parts: dict[str, str], number: int) -> Authority:
     """A new CA."""
-    key, subject, now = new_key(number), name(parts), datetime.now(UTC)
+    key, subject, now = new_key(number, 3072), name(parts), datetime.now(UTC)
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=365))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)

@@ -24,7 +24,7 @@ from ..remote.errors import Refused
 from . import forms
 from .forms import first_certificate, lines, texts_of
 from .items import EndpointItems
-from .server import SIGNED, Case, Task, Waiting
+from .server import SIGNED, Activation, Case, Task, Waiting
 from .service import Json, Service, each_text, text_of
 
 JWS_CERTIFICATE = "jws-certificate.pem"
@@ -118,6 +118,19 @@ class Era1:
         listed = self._service.records(self._place("/dfsps/jwscerts"), "listing the JWS keys")
         found = {text_of(one, "dfspId"): forms.public_key(text_of(one, "jwsCertificate")) for one in listed}
         return {name: key for name, key in found.items() if name and key}
+
+    def authority(self) -> bytes | None:
+        """See Server."""
+        return self._authority()
+
+    def activation(self, case: Case) -> Activation | None:
+        """See Server: the hub has its keys itself."""
+        del case
+        return None
+
+    def activate(self, case: Case) -> None:
+        """See Server."""
+        raise NotImplementedError
 
     def certificate(self, case: Case, key: str) -> bytes | None:
         """See Server."""

@@ -12,15 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from hashlib import sha256
 from urllib.parse import quote, urlsplit
+
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..document_steps import Phase
 from ..errors import RemoteError
 from ..findings import OPERATOR
+from ..pki.certificates import signed_by
 from . import forms
 from .forms import first_certificate, lines, texts_of
 from .items import EndpointItems
-from .server import SIGNED, Case, Task, Waiting
+from .server import SIGNED, Activation, Case, Task, Waiting
 from .service import Json, Service, each_text, text_of
 
 
@@ -98,6 +102,28 @@ class Era3:
         listed = self._service.records("/dfsps/jwscerts", "listing the JWS keys")
         found = {text_of(one, "dfspId"): forms.public_key(text_of(one, "publicKey")) for one in listed}
         return {name: key for name, key in found.items() if name and key}
+
+    def authority(self) -> bytes | None:
+        """See Server."""
+        return self._authority()
+
+    def activation(self, case: Case) -> Activation | None:
+        """See Server. The certificate must be one for the hub's request, by the participant's CA as it is published, and in time."""
+        signed = self._outbound(case)
+        certificate = forms.chain_of(text_of(signed, "certificate"))[:1]
+        chain, egress = forms.chain_of((self._chain(case) or b"").decode("ascii", "replace")), sorted(self._egress(case))
+        url, key = text_of(self._aggregate(case, "ingress"), "url"), forms.key_of_request(text_of(signed, "csr"))
+        if not certificate or not chain or not egress or not url or forms.key_of_certificate(text_of(signed, "certificate")) != key:
+            return None
+        in_time = certificate[0].not_valid_before_utc <= case.now < certificate[0].not_valid_after_utc
+        if not in_time or not any(signed_by(certificate[0], one) for one in chain):
+            return None
+        parts = [key, *(one.fingerprint(SHA256()).hex() for one in chain), url, *egress]
+        return Activation(sha256("\n".join(parts).encode()).hexdigest(), certificate[0].not_valid_after_utc)
+
+    def activate(self, case: Case) -> None:
+        """See Server."""
+        self._service.send("POST", self._at(case, "onboard"), "putting a participant into force")
 
     def certificate(self, case: Case, key: str) -> bytes | None:
         """See Server. A certificate that is not for the request's key is none, whatever ``state`` says."""

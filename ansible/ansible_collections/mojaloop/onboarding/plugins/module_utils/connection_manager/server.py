@@ -67,6 +67,17 @@ class Waiting:
     reason: str = "awaiting-counterpart"
 
 
+@dataclass(frozen=True)
+class Activation:
+    """What an activation would put into force.
+
+    ``digest``: of what counts, without the certificate itself, which some clients renew all the time; ``until``: when that ends.
+    """
+
+    digest: str
+    until: datetime
+
+
 class Server(Protocol):
     """One era. Its requests change nothing in a dry run, and are noted."""
 
@@ -87,6 +98,15 @@ class Server(Protocol):
 
     def keys(self) -> dict[str, bytes]:
         """Every side's JWS public key by FSPIOP id, as the server lists them."""
+
+    def authority(self) -> bytes | None:
+        """The CA that signs participants' requests (its chain), as the server tells it."""
+
+    def activation(self, case: Case) -> Activation | None:
+        """What may be put into force; None while something is missing, or where this era knows no such thing."""
+
+    def activate(self, case: Case) -> None:
+        """Have the server hand the hub's key, certificate and the participant's addresses to the hub's own gateways."""
 
     def certificate(self, case: Case, key: str) -> bytes | None:
         """The certificate that was signed for this participant's key (its digest), where the server signs itself."""

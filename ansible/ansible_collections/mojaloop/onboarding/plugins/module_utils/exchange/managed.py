@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from ..connection_manager.access import Access
 from ..connection_manager.era1 import JWS_CERTIFICATE
 from ..connection_manager.server import Case, Server
 from ..description.model import HUB
+from ..document_steps import Phase
 from ..findings import Disposition
+from ..remote.errors import Unknown
 from ..store import layout
 from ..store.interface import contents
+from ..store.journal import find_record, render_record
 from ..store.tree import Tree
 from .manifest import MANIFEST
 from .publication import Address
 from .transport import Notice
+
+RENEWAL = timedelta(days=10)
+"""Ahead of the end of the hub's certificate that is in force, the next one is put in its place."""
 
 
 @dataclass
@@ -33,6 +41,7 @@ class ManagerTransport:
     channel: bool = True
     _planned: Counter[Notice] = field(default_factory=Counter)
     """What a dry run has told in earlier passes: there, nothing of it has been done since."""
+    _asked: bool = False
 
     def fetch(self, tree: Tree, address: Address) -> Iterator[Notice]:
         """See Transport."""
@@ -64,8 +73,52 @@ class ManagerTransport:
                 return
             handed_over = self._handed_over(server, files, by_hub=by_hub)
             yield from self._new(list(handed_over)) if self.access.dry_run else handed_over
+            if by_hub:
+                yield from self._activated(server, tree)
             for each in server.waiting(self.case, by_hub=by_hub):
                 yield Notice(each.artefact, each.reason, Disposition.PENDING, each.on, each.detail, each.step)
+
+    @cached_property
+    def signs(self) -> bool:
+        """Whether the server signs participants' requests itself."""
+        with self.access.open() as server:
+            return server.signs
+
+    def signed(self, key: str) -> tuple[bytes | None, bytes | None, bool]:
+        """The server's certificate for the participant's key, the CA that signs there, and whether it was asked for one.
+
+        It is asked once: every time it is, it makes another one.
+        """
+        with self.access.open() as server:
+            authority, found = server.authority(), server.certificate(self.case, key)
+            if found is not None:
+                return found, authority, False
+            asked = not self._asked
+            if asked:
+                self._asked = self.access.dry_run
+                self._sign(server, key)
+            return server.certificate(self.case, key), authority, asked
+
+    def _sign(self, server: Server, key: str) -> None:
+        try:
+            server.sign(self.case, key)
+        except Unknown:
+            if server.certificate(self.case, key) is None:
+                raise
+
+    def _activated(self, server: Server, tree: Tree) -> Iterator[Notice]:
+        """Put the participant into force where what counts of it has changed, or the certificate of last time comes to its end."""
+        path, wanted = layout.activation_path(self.case.participant.name), server.activation(self.case)
+        if wanted is None:
+            return
+        standing = find_record(tree, path, {"digest", "until"})
+        if standing is not None and standing["digest"] == wanted.digest:
+            until = datetime.fromisoformat(str(standing["until"]))
+            if self.case.now < until - RENEWAL or wanted.until <= until:
+                return
+        server.activate(self.case)
+        tree.write(path, render_record({"digest": wanted.digest, "until": wanted.until.isoformat()}))
+        yield Notice("participant", "not-activated", step=Phase.CLIENT_INSTALLED)
 
     def _new(self, notices: list[Notice]) -> Iterator[Notice]:
         found = Counter(notices)

@@ -134,7 +134,8 @@ class _View:
             return self.received(HUB, "ca.pem")
         folder = layout.store_folder(self.side.name, "ca")
         found = [self.tree.read(f"{folder}/{name}.pem") for name in ("certificate", "chain")]
-        return b"\n".join(part for part in found if part) if found[0] else None
+        also = self.tree.read(layout.manager_authority_path()) if self.side.name == HUB else None
+        return b"\n".join(part for part in (*found, also) if part) if found[0] else None
 
     def authority_of(self, counterpart: str) -> bytes | None:
         """The CA that signs a counterpart's server certificate: what it published, or the hub's where it has none."""

@@ -17,7 +17,6 @@ from ..findings import Disposition, Finding
 from ..pki.certificates import CertificateUnreadable, extension, read_certificate, read_certificates
 from ..pki.issuing import issue
 from ..pki.keys import public_digest
-from ..pki.policy import SigningCase, check, names_of_others
 from ..pki.requests import Request, read_request
 from ..pki.revocation import GONE, SUPERSEDED
 from ..pki.signers import AwaitingSignature, CertificateSigner
@@ -26,6 +25,7 @@ from ..store import layout
 from ..store.journal import RevocationJournal
 from .authorities import authority_chain, pem_of, signer_of
 from .registers import key_of
+from .remote_signing import check_policy, remote_desk
 from .revocations import keep_list
 from .run import Relation, Run
 
@@ -39,7 +39,11 @@ def sign_requests(run: Run) -> None:
                 if artefact.submitter:
                     continue
                 with run.guarded(relation.participant, artefact.rule.phases.signed, side.name, artefact.rule.name):
-                    desk.answer(relation, artefact)
+                    remote = remote_desk(run, relation)
+                    if remote is None:
+                        desk.answer(relation, artefact)
+                    else:
+                        remote.answer(artefact)
                     desk.end_replaced(relation, artefact)
         with run.guarded(side.name, Phase.CLIENT_SIGNED, side.name, "issued"):
             desk.compare_serials()
@@ -178,18 +182,14 @@ class Desk:
 
     def _sign(self, relation: Relation, artefact: Artefact, request: Request) -> x509.Certificate:
         run, side, holder, rule = self._run, self._side, relation.counterpart, artefact.rule
-        profile = run.description.profile
-        others = names_of_others((run.description.hub, *run.description.participants), holder)
-        check(SigningCase(rule, profile, holder, side.name, request, request.public_key, run.known_keys, others))
-        digest = public_digest(request.public_key)
-        run.known_keys.claim(holder.name, rule.name, digest)
+        digest = check_policy(run, relation, artefact, request)
         contact = read_contact(run.tree, side.name, holder.name)
         why = f"request {request.digest}"
         journal = run.journal(side.name, holder.name, rule.name, digest, why=why, provenance=contact.provenance if contact else "")
         return issue(
             self._signer,
             rule=rule,
-            profile=profile,
+            profile=run.description.profile,
             holder=holder,
             public_key=request.public_key,
             now=run.now,

@@ -64,6 +64,16 @@ def issued_path(issuer: str, holder: str, artefact: str) -> str:
     return f"store/{issuer}/issued/{holder}/{artefact}.pem"
 
 
+def manager_authority_path() -> str:
+    """The CA with which the hub's Connection Manager signs participants' requests, where it does so itself."""
+    return f"store/{HUB}/connection-manager-ca.pem"
+
+
+def activation_path(participant: str) -> str:
+    """What of a participant the hub's Connection Manager was last asked to put into force."""
+    return f"journal/connection-manager/{participant}.json"
+
+
 def own_list_path(side: str) -> str:
     """The revocation list of a side's own CA."""
     return f"store/{side}/ca/crl.pem"
