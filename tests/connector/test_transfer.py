@@ -12,9 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.ledger_database import BALANCES, STATE
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from support.ledger_database import BALANCES, STATE, STATES_OF_AMOUNT
 from support.playbooks import ROOT, Played, play
 from support.transfers import EXPECTED, TransferLab
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.connectors import DELAY_FILE
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.signed import read_signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("transfer-lab")]
 
@@ -169,3 +174,42 @@ def test_8_the_hubs_services_have_its_key_and_everyone_elses_in_the_form_that_th
     assert key.read_bytes() == (story.lab.state / "store" / "hub" / "jws" / "key.pem").read_bytes()
     folder = machine / jws["JWS_VERIFICATION_KEYS_DIRECTORY"].lstrip("/")
     assert {path.name for path in folder.iterdir()} == {"bluebank.pem", "greenbank.pem", "switch.pem"}
+
+
+def _suites(story: Story, *suites: str) -> tuple[Played, dict[str, str]]:
+    """A verification of greenbank; each case's verdict."""
+    played = story.play("verify.yml", "-vv", "-e", f"suites={','.join(suites)}", "-e", "participants=greenbank")
+    return played, {case["key"]: case["verdict"] for result in played.of("verification") for case in result["cases"]}
+
+
+def test_9_the_suites_pass_a_participant_that_answers_well_and_its_evidence_is_signed(story: Story) -> None:
+    """The ledger's database is the judge: accepted payments have moved it by 1 USD each, refused ones not at all."""
+    file = story.lab.folder / "hub.yml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("p95_ms: 20000, p99_ms: 30000, requests: 6", "p95_ms: 14000, p99_ms: 14000, requests: 2"), encoding="utf-8"
+    )
+    before = story.lab.positions()
+    _played, cases = _suites(story, "end-to-end", "sla")
+    ends = ("pays", "is-paid", "wrong-fulfilment", "payee-abort", "over-the-cap", "disabled")
+    assert cases == dict.fromkeys((*ends, "errors", "p95", "p99"), "passed")
+    # Greenbank pays 1 in its own case and once as control, is paid in its case, once as control, and twice for the service level.
+    assert {name: after - before[name] for name, after in story.lab.positions().items()} == {"greenbank": -2, "bluebank": 2}
+    assert story.lab.rows(STATES_OF_AMOUNT.format("13.01")) == [("ABORTED_ERROR",)]
+    (written,) = (story.lab.state / "evidence" / "greenbank").glob("*.json")
+    evidence = read_signed(written.read_bytes(), "evidence")
+    assert evidence.passed == {"end-to-end", "sla"}
+    own = x509.load_pem_x509_certificate((story.lab.state / "store" / "hub" / "exchange" / "certificate.pem").read_bytes())
+    assert evidence.signer == own.fingerprint(SHA256()).hex()
+
+
+def test_10_a_slow_participant_fails_the_service_level_alone(story: Story) -> None:
+    delay = story.lab.state / "lab" / "machines" / "greenbank-gateway" / DELAY_FILE
+    delay.write_text("5000")  # for each of lookup, quote and transfer
+    try:
+        played, cases = _suites(story, "sla")
+    finally:
+        delay.unlink()
+    assert (played.status != 0, cases) == (True, {"errors": "passed", "p95": "failed", "p99": "failed"})
+    written = max((story.lab.state / "evidence" / "greenbank").glob("*.json"))
+    assert read_signed(written.read_bytes(), "evidence").passed == frozenset()

@@ -28,6 +28,11 @@ STATE = """
 SELECT s.transferStateId FROM transferStateChange s WHERE s.transferId = '{}' ORDER BY s.transferStateChangeId DESC LIMIT 1
 """
 """Where a transfer stands: to be formatted with its id."""
+STATES_OF_AMOUNT = """
+SELECT s.transferStateId FROM transferStateChange s WHERE s.transferStateChangeId IN (
+SELECT MAX(c.transferStateChangeId) FROM transferStateChange c JOIN transfer t USING (transferId) WHERE t.amount = {} GROUP BY c.transferId)
+"""
+"""Where the transfers of an amount stand: to be formatted with it."""
 FUNDS = "SELECT transferId, amount, currencyId FROM transfer ORDER BY createdDate, transferId"
 PARTICIPANTS = "SELECT name, isActive FROM participant ORDER BY participantId"
 EVERYTHING = (PARTICIPANTS, BALANCES, LIMITS, ENDPOINTS, MODELS, FUNDS)

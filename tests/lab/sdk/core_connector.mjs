@@ -2,6 +2,7 @@
 // Usage: node core_connector.mjs <configuration.json>; see README.md beside this file.
 import fs from 'node:fs';
 import http from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const config = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 
@@ -29,19 +30,33 @@ function quote({ quoteId, transactionId, amount, currency }) {
   };
 }
 
+// What a transfer is answered with: a payee whose systems misbehave on purpose is what its payers are tested against.
+function transfer({ transferId, amount }) {
+  const told = { homeTransactionId: transferId };
+  if (amount === '13.01') return [200, { ...told, fulfilment: 'A'.repeat(43) }];
+  if (amount === '13.02') return [500, { statusCode: '5100', message: 'the payee refuses' }];
+  return [200, told];
+}
+
 async function answer(request) {
   const [, resource, type, number] = request.url.split('?')[0].split('/');
   const name = `${request.method} ${resource}`;
   if (name === 'GET parties') return party(type, number);
   if (name === 'POST quoterequests') return [200, quote(await readJson(request))];
-  if (name === 'POST transfers') return [200, { homeTransactionId: (await readJson(request)).transferId }];
+  if (name === 'POST transfers') return transfer(await readJson(request));
   return [404, { statusCode: '3002', message: 'unknown URI' }];
+}
+
+// A slow system, while the file says so.
+async function wait() {
+  if (fs.existsSync(config.delay_file)) await pause(Number(fs.readFileSync(config.delay_file, 'utf8')));
 }
 
 const server = http.createServer(async (request, response) => {
   let status = 500;
   let body = { statusCode: '2001', message: 'internal' };
   try {
+    await wait();
     [status, body] = await answer(request);
   } catch (error) {
     console.error(error.message);

@@ -31,6 +31,7 @@ export class Transfers {
   constructor(config, send) {
     this.config = config;
     this.send = send;
+    this.refusals = new Map(); // by transfer: the payee's own words, because the ledger writes an error anew, and signed is what was sent
   }
 
   async start() {
@@ -54,6 +55,7 @@ export class Transfers {
 
   accept({ method, url, headers }, destination, body) {
     const [topic, action, id] = order(method, url, JSON.parse(body));
+    if (action === 'abort') this.refusals.set(id, body);
     const state = { status: 'success', code: 0, description: 'action successful' };
     const message = {
       id,
@@ -77,15 +79,17 @@ export class Transfers {
     const byHub = from === this.config.ledger.hub_name;
     if (!type || to === this.config.ledger.hub_name || (byHub && !parsed.errorInformation)) return;
     const url = new URL((await this.endpoint(to, type)).replaceAll('{{transferId}}', id));
-    if (!byHub) {
-      await this.send(method, url, content.headers, raw, from, to);
-      return;
-    }
-    // The switch speaks for itself, which it does about errors only: it signs as the hub.
-    const own = { 'content-type': MEDIA_TYPE, date: new Date().toUTCString(), 'fspiop-source': this.config.id, 'fspiop-destination': to };
-    const { errorCode, errorDescription } = parsed.errorInformation; // extensions are longer than the API allows
+    const own = parsed.errorInformation ? !byHub && this.refusals.get(id) : raw;
+    this.refusals.delete(id);
+    if (own) await this.send(method, url, content.headers, own, from, to);
+    else await this.refuse(method, url, parsed.errorInformation, to);
+  }
+
+  // The switch speaks for itself, which it does about errors only: it signs as the hub. Extensions are longer than the API allows.
+  async refuse(method, url, { errorCode, errorDescription }, to) {
+    const headers = { 'content-type': MEDIA_TYPE, date: new Date().toUTCString(), 'fspiop-source': this.config.id, 'fspiop-destination': to };
     const body = { errorInformation: { errorCode, errorDescription: errorDescription.slice(0, 128) } };
-    const signed = sign(this.config.ledger.signing_key_file, { method, uri: url.pathname, headers: own, body });
+    const signed = sign(this.config.ledger.signing_key_file, { method, uri: url.pathname, headers, body });
     await this.send(method, url, signed.headers, Buffer.from(signed.body), this.config.id, to);
   }
 

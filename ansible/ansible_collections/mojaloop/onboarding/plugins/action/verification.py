@@ -15,7 +15,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Shows the cases of the module of the same name; the evidence holds them with their transcripts."""
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset({"description", "state", "sides", "participants", "junit", "page"})
+    _VALID_ARGS = frozenset({"description", "state", "sides", "participants", "suites", "junit", "page"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module, show the table, keep the result small."""

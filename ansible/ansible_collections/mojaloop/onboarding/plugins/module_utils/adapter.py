@@ -21,6 +21,7 @@ try:
     from .verification.evidence import LATEST, counts
     from .verification.model import Result, Site
     from .verification.proving import elsewhere, prove
+    from .verification.suites import suites_named
     from .verification.text import render
 
     MISSING: tuple[str, str] | None = None
@@ -100,15 +101,18 @@ def reporting_to(fail: Callable[[str], None]) -> Iterator[None]:
 
 def verification_module() -> None:
     """Run the verification as an Ansible module: evidence is kept, and a failed case fails the task."""
-    files = {name: {"type": "path", "default": ""} for name in ("junit", "page")}
-    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **files}, supports_check_mode=True)
+    paths = {name: {"type": "path", "default": ""} for name in ("junit", "page")}
+    named = {"suites": {"type": "list", "elements": "str", "default": ["security"]}}
+    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **named, **paths}, supports_check_mode=True)
     require_libraries(module)
     request = _request(module.params, check=module.check_mode)
     with reporting(module):
         if module.check_mode:
             select_participants(request.load(), list(request.participants))
+            suites_named(module.params["suites"])
             module.exit_json(changed=False, cases=[], counts={}, text=["Traffic is not sent in check mode."])
-        results = prove(request, site_of=_site_of, junit_file=module.params["junit"], page_file=module.params["page"])
+        files = {"junit_file": module.params["junit"], "page_file": module.params["page"]}
+        results = prove(request, suites=module.params["suites"], site_of=_site_of, **files)
     seen = counts(results)
     outcome = {
         "changed": False,

@@ -13,9 +13,18 @@ description:
   - A refusal counts only beside its control, the same attempt with the one wrong fact made right, and only when the refuser names itself.
   - What cannot be proved from where the run stands is reported as such. An attempt that cannot reach its target is an error, not a pass.
   - Fails when a case fails, and when no case at all could be proved.
-  - Keeps the evidence in C(evidence/) of the state folder, as JSON and as one HTML page that loads and runs nothing.
+  - Keeps the evidence in C(evidence/) of the state folder, as JSON and as one HTML page that loads and runs nothing; and signed with the
+    exchange key, one file for each participant and run, in C(evidence/<participant>/).
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
 options:
+  suites:
+    description:
+      - What is verified. V(security) is the security set-up, each refusal beside its control. V(end-to-end) are payments with a counterpart
+        in both roles, and the negative business cases. V(sla) are percentiles and errors of a bounded run of payments.
+      - The suites beside V(security) need participants with the Mojaloop SDK, C(parties) in their files, and the hub's ledger.
+    type: list
+    elements: str
+    default: [security]
   junit:
     description: File for the results as JUnit XML; empty writes none.
     type: path

@@ -102,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     exported.add_argument("target", nargs="?", type=Path, default=Path(), metavar="FILE", help="a new file, or a folder (default: here)")
     imported = verb("import", _import, "Take a file that came from the other installation; what is wrong with it is refused whole.")
     imported.add_argument("file", type=Path, metavar="FILE", help="the file")
+    proof = verb("evidence", _evidence, "Whether a file of signed evidence is as it was signed, by whom, and which suites passed.")
+    proof.add_argument("file", type=Path, metavar="FILE", help="evidence/<participant>/<time>.json of the state folder")
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
     return parser
 
@@ -124,6 +126,14 @@ def _status(chosen: argparse.Namespace) -> Answer:
 def _listed(title: str, rows: list[str]) -> list[str]:
     more = [f"  and {len(rows) - _MOST_ROWS} more (--json has all)"] if len(rows) > _MOST_ROWS else []
     return ["", title, *(f"  {row}" for row in rows[:_MOST_ROWS]), *more]
+
+
+def _evidence(chosen: argparse.Namespace) -> Answer:
+    from .evidence import judged  # noqa: PLC0415 -- read when needed
+
+    _folder_of, state, _environment = _place(chosen)
+    ours, facts, text = judged(chosen.file, state)
+    return (DONE if ours else OPEN), {"outcome": "done" if ours else "open", **facts}, text
 
 
 def _check(chosen: argparse.Namespace) -> Answer:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from .model import (
     TrustFramework,
 )
 from .profiles import Profile
+from .testing import Party, Testing
 from .transports import ConnectionManagerServer, ConnectionManagerTransport, ManagerAuthentication, Transport
 
 Values = dict[str, Any]
@@ -80,6 +82,7 @@ def build_hub(values: Values, *, profile: Profile, folder: str, state: str) -> H
         account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
         services=HubServices(**hub["services"]) if "services" in hub else None,
         connection_manager=_manager(values, folder, state),
+        testing=Testing(**{**hub["testing"], "service_level": replace(profile.service_level, **hub["testing"]["service_level"])}),
         first_publications=tuple(sorted(hub["first_publications"].items())),
     )
 
@@ -113,6 +116,7 @@ def build_participant(
         alarm_percentage=values.get("alarm_percentage"),
         opening_funds=tuple(sorted(values["opening_funds"].items())),
         notification_addresses=tuple(values["notification_addresses"]),
+        parties=tuple(Party(**each) for each in values["parties"]),
         oauth=ClientOrders(**values["oauth"]),
         probe=probe,
         here=not installation or (HUB if probe else values["id"]) in installation,

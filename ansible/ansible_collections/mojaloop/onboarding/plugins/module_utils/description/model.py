@@ -15,6 +15,7 @@ from pathlib import PurePath
 
 from .claims import Claims
 from .profiles import Profile
+from .testing import Party, Testing
 from .transports import ConnectionManagerServer, Transport
 
 Network = IPv4Network | IPv6Network
@@ -384,6 +385,7 @@ class Hub(Side):
     account_lookup: AccountLookup | None = None
     services: HubServices | None = None
     connection_manager: ConnectionManagerServer | None = None
+    testing: Testing = field(default_factory=Testing)
     first_publications: tuple[tuple[str, str], ...] = ()
     """Digests of the hub's first publication for each participant, as confirmed at the participant's site."""
 
@@ -426,6 +428,8 @@ class Participant(Side):
     opening_funds: tuple[tuple[str, str], ...] = ()
     """What is booked once on its settlement accounts, by currency."""
     notification_addresses: tuple[str, ...] = ()
+    parties: tuple[Party, ...] = ()
+    """Customers for tests: they pay and are paid."""
     oauth: ClientOrders = ClientOrders()
     probe: bool = False
     """A probe participant: proves the hub's doors, holds no ledger position, has no endpoint of its own."""

@@ -148,6 +148,21 @@ class HeaderNames:
 
 
 @dataclass(frozen=True)
+class ServiceLevel:
+    """What a scheme asks of a participant's answers, as measured at its counterpart, and how it is measured.
+
+    ``p95_ms`` and ``p99_ms`` are milliseconds of a whole payment (lookup, quote, transfer); ``errors_percent`` may fail.
+    ``requests`` payments are made, ``parallel`` at a time.
+    """
+
+    p95_ms: int = 3000
+    p99_ms: int = 5000
+    errors_percent: int = 0
+    requests: int = 20
+    parallel: int = 1
+
+
+@dataclass(frozen=True)
 class Profile:
     """One scheme's rules. ``scheme_ca``: the hub's CA signs for all, participants have none."""
 
@@ -172,6 +187,7 @@ class Profile:
     """Paths that need no header."""
     suite: str = "fspiop"
     """The cases of verification: ``fspiop``, or ``handshakes`` at the scheme's health endpoints."""
+    service_level: ServiceLevel = ServiceLevel()
     steps: tuple[DocumentStep, ...] = DOCUMENT_STEPS
     """The document steps that the summary shows."""
 

@@ -9,7 +9,7 @@ sections 5 and 6 (lifetimes, renewal, key usage); FSPIOP API "Signature" v1.1 se
 from __future__ import annotations
 
 from ..document_steps import Phase
-from .profile_rows import EXCHANGE, JWS, AuthorityRule, CertificateRule, Phases, Profile, Signer
+from .profile_rows import EXCHANGE, JWS, AuthorityRule, CertificateRule, Phases, Profile, ServiceLevel, Signer
 from .profile_uae import UAE_API_HUB
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "CertificateRule",
     "Phases",
     "Profile",
+    "ServiceLevel",
     "Signer",
 ]
 

@@ -9,17 +9,16 @@ key, or the environment, are in ``lint``.
 from __future__ import annotations
 
 from .authorization_servers import AUTHORIZATION_SERVER
+from .back_end import ACCOUNT_LOOKUP, LEDGER, PARTY, TESTING
 from .gateways import gateway
 from .model import Approval, EnvironmentKind, Participant, State
 from .profiles import PROFILES
 from .spec import Field, Flag, Many, Record, Table, Text, Variables, Whole
 from .systems import (
-    ACCOUNT_LOOKUP,
     CONNECTOR,
     CONNECTOR_DEFAULT,
     FIREWALL,
     HUB_SERVICES,
-    LEDGER,
     certificate_authority,
 )
 from .systems_exchange import CONNECTION_MANAGER, TRANSPORT, TRANSPORT_DEFAULT
@@ -141,6 +140,7 @@ _HUB = Record(
         Field("account_lookup", ACCOUNT_LOOKUP, "The hub's account lookup service."),
         Field("connection_manager", CONNECTION_MANAGER, "The Connection Manager through which participants may exchange."),
         Field("services", HUB_SERVICES, "Where the hub's services read JWS keys."),
+        Field("testing", TESTING, "How participants are tested (verify.yml).", default={}),
     ),
 )
 
@@ -221,6 +221,7 @@ PARTICIPANT_FILE = Record(
             default={},
         ),
         Field("notification_addresses", Many(EMAIL, most=5), "Whom the ledger's e-mails about it go to.", default=[]),
+        Field("parties", Many(PARTY, most=20), "Customers of it that tests pay, and in whose name they pay.", default=[]),
         Field(
             "probe",
             Flag(),

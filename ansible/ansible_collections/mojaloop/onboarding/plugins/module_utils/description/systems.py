@@ -9,23 +9,13 @@ from __future__ import annotations
 from .addresses import HIGHEST_PORT
 from .model import (
     HubServices,
-    Ledger,
     NftablesFirewall,
-    Oracle,
     SdkConnector,
-    SettlementModel,
 )
-from .spec import Field, Flag, Many, Record, Table, Text, Variant, Whole
+from .spec import Field, Record, Table, Text, Variant, Whole
 from .texts import (
     CA_KEYS,
-    CURRENCY,
-    EMAIL,
-    FILE,
     HOST,
-    IDENTIFIERS,
-    INTERNAL_URL,
-    LEDGER_NAME,
-    MODEL_NAME,
     REMOTE_PATH,
     choice,
 )
@@ -124,65 +114,4 @@ CONNECTOR = Variant(
         ),
     },
     short=True,
-)
-
-
-_ADMINISTRATION = (
-    Field("url", INTERNAL_URL, "Its administration API, which has no access control of its own.", required=True),
-    Field("ca_file", FILE, "CA certificates that verify its TLS certificate (PEM); with an https URL."),
-    Field("token_file", FILE, "File with the bearer token that is presented to it, or to the listener in front of it."),
-    Field("plain_http", choice("accepted"), "Accepts an http URL outside labs: the way to it is the hub's own network."),
-)
-_SETTLEMENT_MODEL = Record(
-    "A settlement model.",
-    (
-        Field("name", MODEL_NAME, "Its name in the ledger.", required=True),
-        Field("kind", choice("deferred-net", "gross", "interchange-fee"), "What is settled, and when.", default=SettlementModel.kind),
-        Field("currency", CURRENCY, "The currency that it is for; where absent, all without one of their own."),
-        Field("liquidity_check", Flag(), "Whether transfers are checked against net debit caps.", default=SettlementModel.liquidity_check),
-    ),
-)
-LEDGER = Variant(
-    "The hub's ledger.",
-    by=KIND,
-    of={
-        "central-ledger": Record(
-            "Mojaloop central-ledger 19.",
-            (
-                Field("hub_name", LEDGER_NAME, "Its name of the hub (HUB_PARTICIPANT in its configuration).", default=Ledger.hub_name),
-                Field(
-                    "settlement_models",
-                    Many(_SETTLEMENT_MODEL, most=50),
-                    "Settlement models; where empty, DEFERREDNET for all currencies.",
-                    default=[],
-                ),
-            ),
-        ),
-    },
-    common=(
-        *_ADMINISTRATION,
-        Field("currencies", Many(CURRENCY, least=1, most=50), "Currencies of the hub.", required=True),
-        Field(
-            "callback_url",
-            INTERNAL_URL,
-            "The hub's outbound gateway, base of all callback URLs; by default, each participant's own endpoint.",
-        ),
-        Field("notification_addresses", Many(EMAIL, most=5), "Whom the ledger's e-mails about the hub go to.", default=[]),
-    ),
-)
-
-_ORACLE = Record(
-    "An oracle: the service that knows whose an identifier is.",
-    (
-        Field("identifier", choice(*IDENTIFIERS), "Type of identifier.", required=True),
-        Field("url", INTERNAL_URL, "Its URL, as the account lookup service reaches it.", required=True),
-        Field("currency", CURRENCY, "The currency that it is for; where absent, any."),
-        Field("default", Flag(), "Whether it is asked where no other is named.", default=Oracle.default),
-    ),
-)
-ACCOUNT_LOOKUP = Variant(
-    "The hub's account lookup service.",
-    by=KIND,
-    of={"account-lookup-service": Record("Mojaloop account-lookup-service.", ())},
-    common=(*_ADMINISTRATION, Field("oracles", Many(_ORACLE, least=1, most=100), "Oracles; others are left alone.", required=True)),
 )

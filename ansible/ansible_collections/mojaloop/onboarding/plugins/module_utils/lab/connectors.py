@@ -20,6 +20,8 @@ from .topology import Machine
 SWITCH, CORE, REDIS, CONNECTOR, LEDGER = "switch", "core-connector", "redis", "connector", "ledger"
 LEDGER_SOCKET = "/run/ledger/socket"
 """Where the ledger's database answers, on the hub's first machine."""
+DELAY_FILE = "delay"
+"""In a participant's machine's folder: milliseconds for which its own systems wait before each answer."""
 CONTROL_PORT = 3001
 PARTY_TYPE = "MSISDN"
 _FIRST_NUMBER = 27710000001
@@ -28,9 +30,13 @@ _READY = "Serving outbound API on port"
 
 
 def parties(description: Description) -> dict[str, str]:
-    """Whose customer each telephone number of the lab is: FSPIOP id by number, one for each participant with an SDK."""
+    """Whose customer each telephone number of the lab is: FSPIOP id by number; one at least for each participant with an SDK."""
     holders = [participant for participant in description.participants if participant.sdk]
-    return {str(_FIRST_NUMBER + index): participant.fspiop_id for index, participant in enumerate(holders)}
+    return {
+        number: holder.fspiop_id
+        for index, holder in enumerate(holders)
+        for number in [party.value for party in holder.parties if party.identifier == PARTY_TYPE] or [str(_FIRST_NUMBER + index)]
+    }
 
 
 def hub_services(description: Description, machine: Machine, folders: tuple[Path, Path, Path], node: str) -> list[Service]:
@@ -91,6 +97,7 @@ def connector_services(
         "listen": {"address": host, "port": int(port)},
         "numbers": sorted(numbers),
         "organisation": participant.organisation,
+        "delay_file": str(own / DELAY_FILE),
     }
     redis_command = (redis, "--port", cache, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(own))
     return [

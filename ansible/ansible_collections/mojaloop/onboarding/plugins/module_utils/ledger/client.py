@@ -51,12 +51,12 @@ class LedgerClient:
             balances=self.balances(name) if balances else {},
         )
 
-    def balances(self, name: str) -> dict[str, Decimal]:
-        """The balances of a participant's settlement accounts by currency: below zero, the hub owes it that much."""
+    def balances(self, name: str, *, kind: str = SETTLEMENT) -> dict[str, Decimal]:
+        """The balances of a participant's accounts of a kind by currency. Settlement: below zero, the hub owes it that much."""
         why = f"reading the balances of {name}"
         listed = _records(self._changes.read(f"{self._url}/participants/{name}/accounts", why).parsed(), why)
-        settlement = (each for each in listed if each.get("ledgerAccountType") == SETTLEMENT)
-        return {str(each.get("currency")): _amount(each.get("value"), why) for each in settlement}
+        accounts = (each for each in listed if each.get("ledgerAccountType") == kind)
+        return {str(each.get("currency")): _amount(each.get("value"), why) for each in accounts}
 
     def names(self) -> list[str]:
         """The names of all participants."""

@@ -38,11 +38,11 @@ def keep_ledger_hub(run: Run) -> None:
     """The hub's accounts for each currency, its e-mails and settlement models; the oracles of account lookup."""
     ledger, lookup = run.description.hub.ledger, run.description.hub.account_lookup
     if ledger and _is_asked(run):
-        with _changes(run, ledger) as changes:
+        with ledger_access(run, ledger) as changes:
             client = LedgerClient(changes, ledger.url)
             _noted(run, HUB, HUB_STEP, lambda: hub_in_ledger(desired_hub(ledger), client, dry_run=run.rehearsal))
     if lookup and _is_asked(run):
-        with _changes(run, lookup) as changes:
+        with ledger_access(run, lookup) as changes:
             directory = AccountLookupClient(changes, lookup.url)
             oracles = lookup.oracles
             _noted(run, HUB, HUB_STEP, lambda: oracles_in_lookup(oracles, directory, dry_run=run.rehearsal), system="account-lookup")
@@ -53,7 +53,7 @@ def keep_ledger_participants(run: Run) -> None:
     ledger = run.description.hub.ledger
     if ledger is None or not _is_asked(run):
         return
-    with _changes(run, ledger) as changes:
+    with ledger_access(run, ledger) as changes:
         client = LedgerClient(changes, ledger.url)
         for name in _closed(run):
             if not _noted(run, name, PARTICIPANT_STEP, partial(_ended, run, client, name)):
@@ -91,7 +91,8 @@ def _is_asked(run: Run) -> bool:
 
 
 @contextmanager
-def _changes(run: Run, system: Ledger | AccountLookup) -> Iterator[Changes]:
+def ledger_access(run: Run, system: Ledger | AccountLookup) -> Iterator[Changes]:
+    """The way to the administration API of the ledger or of account lookup, with its CA and token."""
     http = HttpClient(Route(system.ca_file, internal=True), timeout=TIMEOUT)
     try:
         yield Changes(http, dry_run=run.rehearsal, headers=lambda: bearer(read_token(system.token_file)) if system.token_file else {})

@@ -26,6 +26,8 @@ from .page import page
 
 LATEST = "evidence/verification.json"
 """The latest evidence, replaced by each verification; ``evidence/<time>.json`` keeps every one. Each has its page beside it (.html)."""
+SECURITY = "security"
+"""The suite whose verdicts are those of the summary."""
 _GOOD = {Verdict.PASSED, Verdict.NOT_PROVABLE}
 
 
@@ -35,6 +37,7 @@ def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, desc
     Participants not in this run keep their verdicts.
     """
     found = verdicts(results)
+    secure = verdicts(each for each in results if each.suite == SECURITY)
     before, name = _latest(tree), f"evidence/{now.strftime('%Y%m%dT%H%M%S.%fZ')}"
     described = {each.name: each for each in description.participants}
     kept = {
@@ -47,8 +50,8 @@ def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, desc
         "counts": dict(counts(results)),
         "participants": {each.name: each.organisation for each in description.participants if each.name in found},
         "left_out": sorted(described.keys() - found),
-        "verdicts": {**_members(before, "verdicts"), **found},
-        "material": {**_members(before, "material"), **{each: material_digest(tree, described[each], description.hub) for each in found}},
+        "verdicts": {**_members(before, "verdicts"), **secure},
+        "material": {**_members(before, "material"), **{each: material_digest(tree, described[each], description.hub) for each in secure}},
         "pages": {**_members(before, "pages"), **dict.fromkeys(found, f"{name}.html")},
         "cases": [result.as_dict() for result in results],
     }

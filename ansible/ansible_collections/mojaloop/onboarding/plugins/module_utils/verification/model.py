@@ -185,6 +185,7 @@ class Result:
     transcript: str = ""
     control_transcript: str = ""
     seconds: float = 0.0
+    suite: str = "security"
 
     def as_dict(self) -> dict[str, object]:
         """Plain data for evidence and results."""
@@ -192,7 +193,7 @@ class Result:
             "key": self.key, "title": self.title, "direction": self.direction, "participant": self.participant,
             "verdict": self.verdict.value, "expected": self.expected, "seen": self.seen, "control": self.control,
             "refuser": self.refuser, "detail": self.detail, "transcript": self.transcript,
-            "control_transcript": self.control_transcript, "seconds": round(self.seconds, 3),
+            "control_transcript": self.control_transcript, "seconds": round(self.seconds, 3), "suite": self.suite,
         }  # fmt: skip
 
 

@@ -13,13 +13,21 @@ LIMIT = 1_000_000
 """Bytes of an answer that are read: what came through an outbound door was written by a counterpart."""
 
 
-def exchange(
-    site: Site, machine: str, door: Door, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+def exchange(  # noqa: PLR0913 -- place and request
+    site: Site,
+    machine: str,
+    door: Door,
+    method: str,
+    path: str,
+    body: object = None,
+    headers: dict[str, str] | None = None,
+    *,
+    seconds: float = SECONDS,
 ) -> Answer:
-    """One request on a machine's loopback; OSError when nobody listens there."""
-    connection = site.connect(machine, "", door.address, door.port, SECONDS)
+    """One request on a machine's loopback; OSError when nobody listens there, or the answer takes longer than ``seconds``."""
+    connection = site.connect(machine, "", door.address, door.port, seconds)
     with connection:
-        connection.settimeout(SECONDS)
+        connection.settimeout(seconds)
         stream = http.client.HTTPConnection(door.address, door.port)
         stream.sock = connection
         content = None if body is None else json.dumps(body).encode()
