@@ -68,7 +68,20 @@ installation: [hub, greenbank]
 hosts: {all: {ansible_user: x}, hub-gateway: {ansible_host: 10.0.0.1, deep: {a: [1]}}, other: null}
 state: ../state
 """
+PROFILE = """
+format: 1
+name: my-scheme
+extends: mojaloop
+resources: [parties, quotes]
+keys: {tls: rsa-3072}
+authority: {list_days: 7}
+certificates:
+  - {name: client, key_kinds: [rsa-3072], lifetime_days: 90, renew_before_days: 30}
+  - {name: seal, like: jws, purpose: documents}
+steps: {jws-1: keys of messages made}
+"""
 RIGHT: dict[str, Any] = {
+    "profile.schema.json": yaml.safe_load(PROFILE),
     "hosts.schema.json": yaml.safe_load(HOSTS),
     "hub.schema.json": yaml.safe_load(HUB),
     "participant.schema.json": yaml.safe_load(PARTICIPANT),

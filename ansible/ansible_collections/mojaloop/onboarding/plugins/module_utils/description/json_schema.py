@@ -11,10 +11,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .profile_schema import PROFILE_FILE
 from .schema import HOSTS_FILE, HUB_FILE, PARTICIPANT_FILE
 from .spec import Kind, Many, Record, Table, Text, Variables, Variant, Whole
 
-SCHEMAS: dict[str, Record] = {"hosts.schema.json": HOSTS_FILE, "hub.schema.json": HUB_FILE, "participant.schema.json": PARTICIPANT_FILE}
+SCHEMAS: dict[str, Record] = {
+    "hosts.schema.json": HOSTS_FILE,
+    "hub.schema.json": HUB_FILE,
+    "participant.schema.json": PARTICIPANT_FILE,
+    "profile.schema.json": PROFILE_FILE,
+}
 """File name to the record it is made of."""
 
 

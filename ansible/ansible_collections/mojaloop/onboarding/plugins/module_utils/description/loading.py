@@ -24,12 +24,15 @@ from .lint_hosts import lint_hosts
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
 from .lint_together import by_file, claims_of, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant, State
+from .profile_file import FOLDER as OWN_PROFILES
+from .profile_file import read_own_profile
 from .profiles import PROFILES, Profile
 from .schema import HUB_FILE, PARTICIPANT_FILE
 from .spec import Checked, Record, check, nearest
 
 HUB_NAME = "hub.yml"
 PARTICIPANTS_NAME = "participants"
+PROFILES_NAME = OWN_PROFILES.rstrip("/")
 INVENTORIES = "inventories"
 """Folder of environments, each in the folder of its name."""
 MOST_TOLD = 100
@@ -52,9 +55,11 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False, pro
     files, strays = _participant_files(folder / PARTICIPANTS_NAME)
     documents = [_load(path, PARTICIPANT_FILE) for path in files]
     hosts_file = read_hosts_file(folder)
-    around = circumstances(hub_file, installation_of(hosts_file), profiles)
+    own, own_problems = read_own_profile(folder, hub_file.values.get("profile") or "", profiles)
+    around = circumstances(hub_file, installation_of(hosts_file), {**profiles, **own})
     hub_problems = [
         *hub_file.problems,
+        *own_problems,
         *_unknown_profile(hub_file, profiles),
         *lint_hub(hub_file, around),
         *lint_hub_ledger(hub_side(hub_file), around),
@@ -83,7 +88,11 @@ def _state_folder(folder: Path, state: str, hub_file: Checked) -> str:
 
 def _unknown_profile(hub_file: Checked, profiles: Mapping[str, Profile]) -> list[Problem]:
     named = hub_file.values.get("profile")
-    return [] if named is None or named in profiles else [hub_file.problem("profile", shown(named), nearest(named, list(profiles)))]
+    return (
+        []
+        if named is None or named in profiles or named.startswith(OWN_PROFILES)
+        else [hub_file.problem("profile", shown(named), nearest(named, list(profiles)))]
+    )
 
 
 def _load(path: Path, record: Record) -> Checked:

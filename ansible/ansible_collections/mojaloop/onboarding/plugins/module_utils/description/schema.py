@@ -150,7 +150,12 @@ HUB_FILE = Record(
         _FORMAT,
         Field("environment", NAME, "Name of the environment; names its state folder.", required=True),
         Field("kind", choice(*(kind.value for kind in EnvironmentKind)), "What is at stake.", required=True),
-        Field("profile", PROFILE, f"The scheme's rules: {', '.join(PROFILES)}, or a profile of one's own.", required=True),
+        Field(
+            "profile",
+            PROFILE,
+            f"The scheme's rules: {', '.join(PROFILES)}, or profiles/<name>.yml for a profile of one's own.",
+            required=True,
+        ),
         Field(
             "approval",
             choice(*(approval.value for approval in Approval)),

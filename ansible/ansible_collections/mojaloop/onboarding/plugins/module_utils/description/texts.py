@@ -49,7 +49,9 @@ NAME = Text("a lower-case letter, then letters, digits and - (at most 30)", r"[a
 ORGANISATION = Text(
     "a name of 1 to 64 printable characters, without {{ {% {#", r"((?!\{[{%#])[^\u0000-\u001f\u007f-\u009f])+", longest=64, parse=_printable
 )
-PROFILE = Text("the name of a profile", r"[a-z][a-z0-9-]{0,38}[a-z0-9]", longest=40)
+PROFILE = Text(
+    "the name of a profile, or profiles/<name>.yml", r"[a-z][a-z0-9-]{0,38}[a-z0-9]|profiles/[a-z][a-z0-9-]{0,28}[a-z0-9]\.yml", longest=44
+)
 COUNTRY = Text("two capital letters", r"[A-Z]{2}", longest=2)
 ADDRESS = Text("an IPv4 or IPv6 address", longest=64, parse=parse_address)
 NETWORK = Text("an IPv4 or IPv6 address or network", longest=64, parse=parse_network)

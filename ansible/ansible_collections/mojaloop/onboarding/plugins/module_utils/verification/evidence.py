@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from ..description.loading import HUB_NAME, PARTICIPANTS_NAME
+from ..description.loading import HUB_NAME, PARTICIPANTS_NAME, PROFILES_NAME
 from ..description.model import Description, Hub, Participant
 from ..errors import StoreError
 from ..exchange.manifest import LIMIT, MANIFEST, MOST_FILES
@@ -63,9 +63,10 @@ def write_evidence(tree: Tree, results: Sequence[Result], *, now: datetime, desc
 
 
 def digest_of_description(folder: Path) -> str:
-    """SHA-256 (hex) over hub.yml and the participants' files, by name: which description a verification was about."""
+    """SHA-256 (hex) over hub.yml, profiles and the participants' files, by name: which description a verification was about."""
     hashed = hashlib.sha256()
-    for path in (folder / HUB_NAME, *sorted((folder / PARTICIPANTS_NAME).glob("*.yml"))):
+    files = (path for name in (PROFILES_NAME, PARTICIPANTS_NAME) for path in sorted((folder / name).glob("*.yml")))
+    for path in (folder / HUB_NAME, *files):
         hashed.update(f"{path.relative_to(folder)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return hashed.hexdigest()
 
