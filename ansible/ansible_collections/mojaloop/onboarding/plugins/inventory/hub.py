@@ -51,6 +51,12 @@ options:
       - C(all) is for every host that the description names; C(controller) is for the controller alone.
     type: dict
     default: {}
+  probe_hosts:
+    description:
+      - Hosts from which C(playbooks/verify.yml) sends, by name, with their variables; they get the group C(probe_hosts).
+      - Each owns an address of a participant or of the hub. Gateway hosts and the controller need not be named.
+    type: dict
+    default: {}
   installation:
     description:
       - The sides that this installation acts for, C(hub) and ids of participants with C(hosting=managed); required outside labs.
@@ -78,6 +84,7 @@ hosts:
 FILE_NAME = "hosts.yml"
 """It sorts before hub.yml and participants/, so that a run that is given the folder stops before it reads those."""
 CONTROLLER = "controller"
+PROBE_HOSTS = "probe_hosts"
 _STOPPED = 4
 """Exit status: as when Ansible itself cannot parse."""
 
@@ -138,6 +145,11 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
                 host.name, host.groups, {**(local if not host.host else host.place), **given, **common, "onboarding_side": host.side}
             )
         known = {"all", CONTROLLER, *(host.name for host in hosts), *(host.host for host in hosts)}
+        self.inventory.add_group(PROBE_HOSTS)
+        for name in sorted(self.get_option(PROBE_HOSTS)):
+            given = {**self._given("all"), **self._given(name), **self._given(name, PROBE_HOSTS)}
+            self._host(name, (PROBE_HOSTS,), {**given, **common})
+        known |= set(self.get_option(PROBE_HOSTS))
         for name in sorted(set(self.get_option("hosts")) - known):
             self.display.warning(f"{FILE_NAME}: hosts.{name} is no host of the description")
 
@@ -149,9 +161,9 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
         for variable, value in variables.items():
             self.inventory.set_variable(name, variable, value)
 
-    def _given(self, name: str) -> Mapping[str, Any]:
+    def _given(self, name: str, key: str = "hosts") -> Mapping[str, Any]:
         """The operator's variables for a host: the only values here that may hold templates."""
-        variables = self.get_option("hosts").get(name) or {}
+        variables = self.get_option(key).get(name) or {}
         if not isinstance(variables, Mapping):
-            self._stop(f"{FILE_NAME}: hosts.{name} must be a mapping of variables")
+            self._stop(f"{FILE_NAME}: {key}.{name} must be a mapping of variables")
         return variables

@@ -20,7 +20,7 @@ try:
     from .steps.table import steps_of
     from .verification.evidence import LATEST, counts
     from .verification.model import Result, Site
-    from .verification.proving import elsewhere, prove
+    from .verification.proving import SiteOf, elsewhere, prove
     from .verification.suites import suites_named
     from .verification.text import render
 
@@ -35,6 +35,14 @@ COMMON_ARGUMENTS: dict[str, dict[str, Any]] = {
     "participants": {"type": "list", "elements": "str", "default": []},
 }
 """Arguments of every module that works on the state folder; documented in the ``onboarding`` fragment."""
+
+VERIFICATION_ARGUMENTS: dict[str, dict[str, Any]] = {
+    **COMMON_ARGUMENTS,
+    "suites": {"type": "list", "elements": "str", "default": ["security"]},
+    "junit": {"type": "path", "default": ""},
+    "page": {"type": "path", "default": ""},
+}
+"""Arguments of the module verification."""
 
 
 EXTRA_ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
@@ -101,32 +109,39 @@ def reporting_to(fail: Callable[[str], None]) -> Iterator[None]:
 
 def verification_module() -> None:
     """Run the verification as an Ansible module: evidence is kept, and a failed case fails the task."""
-    paths = {name: {"type": "path", "default": ""} for name in ("junit", "page")}
-    named = {"suites": {"type": "list", "elements": "str", "default": ["security"]}}
-    module = AnsibleModule(argument_spec={**COMMON_ARGUMENTS, **named, **paths}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=VERIFICATION_ARGUMENTS, supports_check_mode=True)
     require_libraries(module)
-    request = _request(module.params, check=module.check_mode)
     with reporting(module):
-        if module.check_mode:
-            select_participants(request.load(), list(request.participants))
-            suites_named(module.params["suites"])
-            module.exit_json(changed=False, cases=[], counts={}, text=["Traffic is not sent in check mode."])
-        files = {"junit_file": module.params["junit"], "page_file": module.params["page"]}
-        results = prove(request, suites=module.params["suites"], site_of=_site_of, **files)
+        outcome = verification_outcome(module.params, _site_of, check=module.check_mode)
+    if outcome.pop("failed"):
+        module.fail_json(**outcome)
+    module.exit_json(**outcome)
+
+
+def verification_outcome(parameters: Mapping[str, Any], site_of: SiteOf, *, check: bool) -> dict[str, Any]:
+    """Verify from the places of a site; the result of the module: ``failed``, and ``proved``: whether any case was."""
+    request = _request(parameters, check=check)
+    if check:
+        select_participants(request.load(), list(request.participants))
+        suites_named(parameters["suites"])
+        return {"changed": False, "failed": False, "cases": [], "counts": {}, "text": ["Traffic is not sent in check mode."]}
+    files = {"junit_file": parameters["junit"], "page_file": parameters["page"]}
+    results = prove(request, suites=parameters["suites"], site_of=site_of, **files)
     seen = counts(results)
+    bad = seen["failed"] + seen["error"]
     outcome = {
         "changed": False,
+        "failed": bool(bad or not seen["passed"]),
         "cases": [result.as_dict() for result in results],
         "counts": dict(seen),
         "text": [*render(results).split("\n"), f"{_kept(results)}: {Path(LATEST).with_suffix('.html')} in {request.state}"],
-        "proved": bool(seen["passed"]),
+        "proved": bool(seen["passed"] or bad),
     }
-    bad = seen["failed"] + seen["error"]
     if bad:
-        module.fail_json(msg=f"{bad} of {len(results)} verification cases failed.", **outcome)
-    if not seen["passed"]:
-        module.fail_json(msg=f"Nothing was proved: none of {len(results)} cases could be tried from where this run stands.", **outcome)
-    module.exit_json(**outcome)
+        outcome["msg"] = f"{bad} of {len(results)} verification cases failed."
+    elif not seen["passed"]:
+        outcome["msg"] = f"Nothing was proved: none of {len(results)} cases could be tried from where this run stands."
+    return outcome
 
 
 def _kept(results: Sequence[Result]) -> str:

@@ -12,7 +12,9 @@ description:
   - Carries out what must pass and what must be refused, from the places that this run can act from.
   - A refusal counts only beside its control, the same attempt with the one wrong fact made right, and only when the refuser names itself.
   - What cannot be proved from where the run stands is reported as such. An attempt that cannot reach its target is an error, not a pass.
-  - Fails when a case fails, and when no case at all could be proved.
+  - Fails when a case fails. Where no case at all could be tried, its action ends as unreachable, so that C(ansible-playbook) exits with 4.
+  - Outside labs traffic starts from the hosts of the groups C(probe_hosts) and C(gateways), and from the controller, as far as they own
+    addresses of the sides. TLS is spoken on the controller; the hosts relay bytes.
   - Keeps the evidence in C(evidence/) of the state folder, as JSON and as one HTML page that loads and runs nothing; and signed with the
     exchange key, one file for each participant and run, in C(evidence/<participant>/).
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]

@@ -253,6 +253,12 @@ HOSTS_FILE = Record(
             "Ansible variables by the gateway's host or name; also for all and for controller.",
             default={},
         ),
+        Field(
+            "probe_hosts",
+            Table(HOST, Variables()),
+            "Hosts with addresses of participants, from which verify.yml sends: Ansible variables by name. Python 3.8 is enough.",
+            default={},
+        ),
         Field("state", FOLDER, "State folder, relative to this file's folder; the default is .state/<environment> beside inventories."),
     ),
 )

@@ -68,6 +68,7 @@ class LabSite:
     description: Description
     state: Path
     obstacle: str = ""
+    diverts: bool = True
 
     @cached_property
     def _topology(self) -> Topology:

@@ -18,6 +18,8 @@ from .participant_door import ParticipantDoor
 from .running import run_cases
 from .shut_out import ShutOut
 
+NO_PLACE = "no host here owns its address: name one in probe_hosts of hosts.yml"
+
 
 def verify(run: Run, site: Site, *, progress: Callable[[Result], None] = lambda _result: None) -> list[Result]:
     """Prove what can be proved from here about the participants of a run; see ``evidence`` for keeping it."""
@@ -50,14 +52,34 @@ def _fspiop(material: Material) -> Iterator[Case]:
     for participant in active:
         if participant in held:
             yield from HubDoor(material, participant, _other(held, participant)).cases()
+        elif _keys_here(run, participant):
+            yield from _open(HubDoor(material, participant, None).cases(), NO_PLACE)
     doors = [participant for participant in active if participant.endpoint is not None]
     for participant in doors:
-        yield from ParticipantDoor(material, participant).cases()
+        yield from _open(ParticipantDoor(material, participant).cases(), _from_the_hub(material, participant))
         if participant.managed:
             yield from Impostors(material, participant, run.description.hub, participant.name).cases()
         yield from Impostors(material, run.description.hub, participant, participant.name).cases()
     every_door = [participant for participant in run.description.participants if participant.active and participant.endpoint is not None]
     yield from (case for case in ring(material, every_door) if case.participant in {participant.name for participant in active})
+
+
+def _open(cases: Iterator[Case], obstacle: str) -> Iterator[Case]:
+    """The cases, each with the obstacle where there is one."""
+    yield from (replace(case, obstacle=obstacle) if obstacle else case for case in cases)
+
+
+def _from_the_hub(material: Material, participant: Participant) -> str:
+    """Why nothing is sent from the hub's side to this participant's listener; empty where it is.
+
+    A listener of another organisation is tried where one of its hosts is here, so that its people know of it.
+    """
+    site = material.site
+    if HUB not in material.run.sides:
+        return "the hub's keys are not here"
+    if site.machine_of(HUB) is None:
+        return "no host here owns the hub's egress address"
+    return "" if site.machine_of(participant.name) is not None else NO_PLACE
 
 
 def _shut_out(material: Material, held: list[Participant]) -> Iterator[Case]:
@@ -70,7 +92,11 @@ def _shut_out(material: Material, held: list[Participant]) -> Iterator[Case]:
 def _held(run: Run, site: Site, participant: Participant) -> bool:
     """Whether this run holds the participant's keys and can act from its place."""
     here = bool(site.obstacle) or site.machine_of(participant.name) is not None
-    return participant.managed and participant.name in run.sides and here and HUB in run.sides
+    return _keys_here(run, participant) and here
+
+
+def _keys_here(run: Run, participant: Participant) -> bool:
+    return participant.managed and participant.name in run.sides
 
 
 def _other(held: list[Participant], participant: Participant) -> Participant | None:

@@ -16,6 +16,7 @@ class Elsewhere:
     """No place to act from and no record to read (see ``verification.model.Site``)."""
 
     obstacle = WHY
+    diverts = False
 
     def machine_of(self, side: str, source: str = "") -> str | None:  # noqa: ARG002 -- as the protocol has it
         """None."""

@@ -20,6 +20,10 @@ from .wrong_requests import BY_BACKEND, METHOD, NO_TOKEN, PATHS, STATED, TAMPERE
 
 DIRECTION = "to the hub"
 TLS_REFUSED = Expected(Kind.TLS_REFUSED)
+_OF_THE_HUB = frozenset({"expired", "not-yet-valid", "server-certificate"})
+"""Cases that need the hub's own keys."""
+OTHERS_KEYS = "needs the hub's keys, which are not here"
+NOT_ASKED = "the service behind the gateway is not this run's to ask who refused"
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class HubDoor:
             ("not-yet-valid", "certificate of the right CA that is not valid yet", lambda: material.not_yet_valid(own, HUB)),
             ("server-certificate", "server certificate of the right CA as client", lambda: material.server_identity(described.hub)),
         ):
-            yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
+            case = self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
+            yield replace(case, obstacle=OTHERS_KEYS) if key in _OF_THE_HUB and HUB not in material.run.sides else case
         yield from outdated(self._refusal, self._base, witness)
 
     def _identities(self) -> Iterator[Case]:
@@ -143,7 +148,8 @@ class HubDoor:
     def _of_message(self, key: str, title: str, attempt: Callable[[], Attempt]) -> Case:
         """A refusal by the service behind the door, whose control is the signed message."""
         case = self._refusal(key, title, BY_BACKEND, attempt)
-        return replace(case, control=self._signed, control_key=f"{self.participant.name} signed")
+        obstacle = "" if self.material.site.control(HUB) else NOT_ASKED
+        return replace(case, control=self._signed, control_key=f"{self.participant.name} signed", obstacle=obstacle)
 
     def _with_identity(self, identity: Callable[[], Identity | None]) -> Callable[[], Attempt]:
         return lambda: replace(self._base(), identity=identity())

@@ -52,7 +52,7 @@ class Impostors:
 
     def _obstacle(self) -> str:
         site = self.material.site
-        if not self.caller.gateways or site.machine_of(self.caller.name) is None or site.strangers() is None:
+        if not self.caller.gateways or site.machine_of(self.caller.name) is None or not site.diverts:
             return "its network is not this run's to divert"
         return ""
 

@@ -44,7 +44,7 @@ class Material:
         """Each egress address of the caller and each address of the door at least once, IPv4 first; none without a common version."""
         found = []
         for version in (4, 6):
-            sources = [_address(network) for network in caller.egress_addresses if network.version == version]
+            sources = [egress_address(network) for network in caller.egress_addresses if network.version == version]
             doors = [str(address) for address in (target.endpoint.addresses if target.endpoint else ()) if address.version == version]
             if sources and doors:
                 found += [(sources[turn % len(sources)], doors[turn % len(doors)]) for turn in range(max(len(sources), len(doors)))]
@@ -65,8 +65,10 @@ class Material:
             msg = "has no endpoint"
             raise MissingMaterial(msg, where=side.name)
         own = f"{layout.store_folder(HUB, 'ca')}/chain.pem"
-        received = f"{layout.received_folder(HUB, side.name)}/ca.pem"
-        trust = self._directory(side) or self.run.tree.read(own if side.name == HUB else received) or self._read(own)
+        readers = self.run.sides if side.name == HUB else (HUB,)
+        received = [f"{layout.received_folder(reader, side.name)}/ca.pem" for reader in readers if reader != side.name]
+        found = (self.run.tree.read(path) for path in ([own, *received] if side.name == HUB else received))
+        trust = self._directory(side) or next((pem for pem in found if pem), None) or self._read(own)
         address = address or str(side.endpoint.addresses[0])
         return Door(address, side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
 
@@ -209,7 +211,7 @@ class _Tokens:
         return token
 
 
-def _address(network: Network) -> str:
+def egress_address(network: Network) -> str:
     """An address of an egress network: the only one, or the first that a host may have."""
     return str(network.network_address if network.num_addresses == 1 else next(iter(network.hosts())))
 

@@ -204,6 +204,10 @@ class Site(Protocol):
     def obstacle(self) -> str:
         """Why nothing at all can be tried from here; empty where something can."""
 
+    @property
+    def diverts(self) -> bool:
+        """Whether traffic of a side can be diverted to an impostor (labs only)."""
+
     def machine_of(self, side: str, source: str = "") -> str | None:
         """The machine a side's traffic starts from, that with the address ``source`` if one has it; None when this run cannot act there."""
 

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from ..description.model import Participant
 from ..jws import sign_request
 from .forgeries import forged_signatures
-from .hub_door import TLS_REFUSED, after, outdated
+from .hub_door import NOT_ASKED, TLS_REFUSED, after, outdated
 from .material import Material
 from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Witness
 from .probe import perform
@@ -52,11 +52,11 @@ class ParticipantDoor:
         for key, title, identity in identities:
             yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
         yield from outdated(self._refusal, self._base, witness)
-        for wrong in (
-            TAMPERED,
-            *forged_signatures(material.run.keys.make, lambda: material.jws_key(material.run.description.hub)),
-            *(self._of_its_gateway() if own.gateways else ()),
-        ):
+        forged = forged_signatures(material.run.keys.make, lambda: material.jws_key(material.run.description.hub))
+        for wrong in (TAMPERED, *forged):
+            case = self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
+            yield case if material.site.control(own.name) else replace(case, obstacle=NOT_ASKED)
+        for wrong in self._of_its_gateway() if own.gateways else ():
             yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
         yield from ways.strangers(self._refusal, "its firewall is not this run's to read")
 

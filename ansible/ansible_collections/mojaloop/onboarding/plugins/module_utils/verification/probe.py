@@ -16,6 +16,7 @@ from ..bounded_socket import BoundedSocket, TooSlowError
 from ..nameless import nameless_file
 from .model import Answer, Attempt, Identity, Kind, Offer, Site, printable
 from .offers import NORMAL, offering
+from .relaying import way_broken
 from .transcript import beginning, conversation, request_headers
 
 CONNECT_SECONDS = 2.0
@@ -44,7 +45,9 @@ def _attempted(site: Site, attempt: Attempt) -> Answer:
         return Answer(Kind.UNREACHABLE, reason=errno.errorcode.get(error.errno or 0, str(error)))
     with connection:
         connection.settimeout(ANSWER_SECONDS)
-        return _converse(connection, attempt)
+        answer = _converse(connection, attempt)
+    broken = way_broken(connection)
+    return Answer(Kind.UNREACHABLE, reason=printable(broken)) if broken else answer
 
 
 def _converse(connection: socket.socket, attempt: Attempt) -> Answer:
