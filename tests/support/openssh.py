@@ -6,14 +6,15 @@ The server is started by the client's ProxyCommand (``sshd -i``): no machine get
 
 from __future__ import annotations
 
+import os
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
+from support.playbooks import ROOT
+
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.vantage import enter_command
 
-SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
 _CONFIG = """\
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/user_key.pub
@@ -31,6 +32,7 @@ class OpenSsh:
 
     def __init__(self, folder: Path, state: Path) -> None:
         self.folder, self.state = folder, state
+        self._server = _unpacked()
         folder.mkdir(mode=0o700, parents=True)
         for name in ("host_key", "user_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=20)
@@ -41,14 +43,26 @@ class OpenSsh:
     def variables(self, machine: str) -> dict[str, object]:
         """How Ansible reaches this machine: what an operator writes into hosts.yml, and the way in."""
         enter = shlex.join(enter_command(self.state, machine))
-        serve = f"mkdir -p -m 0755 /run/sshd && exec {SSHD} -i -f {self.folder}/sshd_config"
+        serve = f"mkdir -p -m 0755 /run/sshd && exec {self._server} -i -f {self.folder}/sshd_config"
         proxy = f"{enter} /bin/sh -c {shlex.quote(serve)}"
         options = ["-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-o", f"ProxyCommand={proxy}"]
         return {
             "ansible_connection": "ssh",
             "ansible_host": machine,
             "ansible_user": "root",
+            "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_private_key_file": str(self.folder / "user_key"),
             "ansible_ssh_common_args": shlex.join(options),
             "ansible_control_path_dir": str(self.folder / "control"),
         }
+
+
+def _unpacked() -> str:
+    """The command of Debian's server, unpacked in a cache: where it is installed, it listens."""
+    script = str(ROOT / "tests" / "tools" / "unpack_openssh")
+    done = subprocess.run(
+        [ROOT / "tests" / "tools" / "cached", "openssh", script, "--", script], capture_output=True, text=True, check=True
+    )
+    folder = Path(done.stdout.strip())
+    libraries = ":".join(sorted({str(file.parent) for file in folder.glob("usr/lib/*/libwrap.so.0")}))
+    return shlex.join([*(("env", f"LD_LIBRARY_PATH={libraries}") if libraries else ()), os.fspath(folder / "usr/sbin/sshd")])

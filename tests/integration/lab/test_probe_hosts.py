@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from support.labs import Lab
-from support.openssh import SSHD, OpenSsh
+from support.openssh import OpenSsh
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.vantage import enter_command
 
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.xdist_group("probe-hosts"),
-    pytest.mark.skipif(SSHD is None or shutil.which("haproxy") is None or shutil.which("node") is None, reason="needs sshd, haproxy, node"),
+    pytest.mark.skipif(not all(map(shutil.which, ("ssh", "haproxy", "node"))), reason="needs ssh, haproxy and node"),
 ]
 NOTHING_SENT = 4
 """Exit status of a verification that could send nothing."""
