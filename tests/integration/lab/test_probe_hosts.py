@@ -22,6 +22,15 @@ pytestmark = [
     pytest.mark.xdist_group("probe-hosts"),
     pytest.mark.skipif(not all(map(shutil.which, ("ssh", "haproxy", "node"))), reason="needs ssh, haproxy and node"),
 ]
+TASKS = """\
+- hosts: controller
+  gather_facts: false
+  tasks:
+    - mojaloop.onboarding.verification:
+        description: "{{ onboarding_description }}"
+        state: "{{ onboarding_state }}"
+"""
+"""The controller stands outside of the lab's networks here: it reaches no authorization server, so that no status follows."""
 NOTHING_SENT = 4
 """Exit status of a verification that could send nothing."""
 
@@ -30,6 +39,7 @@ NOTHING_SENT = 4
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The hub and the probes' machine."""
     made = Lab(tmp_path_factory.mktemp("probes"), without=("redbank", "bluebank", "greenbank"))
+    (made.folder / "verify.yml").write_text(TASKS, encoding="utf-8")
     made.done("lab.yml")
     try:
         yield made
@@ -65,7 +75,7 @@ def test_1_a_gateway_is_configured_over_ssh(lab: Lab, openssh: OpenSsh) -> None:
 
 def test_2_where_no_host_can_send_nothing_is_claimed(lab: Lab, openssh: OpenSsh) -> None:
     reached(lab, openssh, controller="local")
-    played = lab.play("verify.yml")
+    played = lab.play(str(lab.folder / "verify.yml"))
     assert played.status == NOTHING_SENT, played.output
     assert "Nothing was proved" in played.output
     assert {(case["verdict"], case["transcript"]) for case in latest(lab)} == {("not-provable-from-here", "")}
@@ -73,7 +83,7 @@ def test_2_where_no_host_can_send_nothing_is_claimed(lab: Lab, openssh: OpenSsh)
 
 def test_3_two_probe_participants_prove_the_listener(lab: Lab, openssh: OpenSsh) -> None:
     reached(lab, openssh, "probes", "stranger", controller="local")
-    played = lab.play("verify.yml")
+    played = lab.play(str(lab.folder / "verify.yml"))
     assert played.status == 0, played.output
     cases = latest(lab)
     verdicts = {case["verdict"] for case in cases}
@@ -94,6 +104,6 @@ def test_4_a_probe_host_that_is_not_reached_is_named(lab: Lab, openssh: OpenSsh)
     written["probe_hosts"]["probes"]["ansible_ssh_common_args"] = "-F none -o ProxyCommand=false"
     written["hosts"]["hub-gateway"]["ansible_ssh_common_args"] = "-F none -o ProxyCommand=false"
     (lab.description / "hosts.yml").write_text(yaml.safe_dump(written), encoding="utf-8")
-    played = lab.play("verify.yml")
+    played = lab.play(str(lab.folder / "verify.yml"))
     assert played.status == NOTHING_SENT, played.output
     assert "cannot be reached" in latest(lab)[0]["detail"]
