@@ -196,7 +196,8 @@ def test_one_case_that_is_not_as_it_must_be_fails_the_task(monkeypatch: pytest.M
 def test_proved_or_not_provable_is_no_failure_and_no_change(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
     asked: list[str] = []
 
-    def prove(_request: Request, *, site_of: object, junit_file: str, page_file: str) -> list[Result]:
+    def prove(_request: Request, *, suites: list[str], site_of: object, junit_file: str, page_file: str) -> list[Result]:
+        assert suites == ["security"]
         asked.extend([junit_file, page_file])
         return [case(Verdict.PASSED), case(Verdict.NOT_PROVABLE)]
 
