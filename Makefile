@@ -57,6 +57,9 @@ prepare-ledger: venv
 	@tests/lab/ledger/prepare
 prepare-molecule: system node
 prepare-mutation: system node
+prepare-manager: system node
+	@tests/tools/node_packages tests/lab/connection_manager
+	@tests/tools/openbao_program >/dev/null
 prepare-registry: system node
 	@tests/tools/system_packages java=openjdk-17-jre-headless mvn=maven
 	@tests/tools/cached keycloak tests/tools/build_keycloak -- tests/tools/build_keycloak >/dev/null

