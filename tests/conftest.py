@@ -29,5 +29,5 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port on which nobody listens."""
+    """A TCP port on which no one listens."""
     return ports.free_port()

@@ -17,7 +17,7 @@ class ClusterTarget(Component):
 
     def __init__(self, name: str, context: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        # What somebody else changed in an object of this stack is set right, though it is theirs by Kubernetes' book.
+        # What someone else changed in an object of this stack is set right, though it is theirs by Kubernetes' book.
         self.provider = kubernetes.Provider(f"{name}-kubernetes", context=context, enable_patch_force=True, opts=self.child)
         self.register_outputs({"context": context})
 

@@ -97,7 +97,7 @@ def namespace_args(settings: ConnectionManagerSettings, mesh_namespace: str, gat
 
 
 def workloads(settings: HubSettings, manager: ConnectionManagerSettings, hub: HubFacts) -> list[WorkloadArgs]:
-    """The API and the web pages. The API starts once the Secrets are there, which nobody writes before the namespace exists."""
+    """The API and the web pages. The API starts once the Secrets are there, which no one writes before the namespace exists."""
     return [
         WorkloadArgs(
             name=API,

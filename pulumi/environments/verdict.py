@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How a stack stands, as an exit status for pipelines: `python -m environments.verdict pulumi/hub live`.
 
-0: clean. 1: error. 2: change (the program asks for something else than was applied). 3: drift (somebody changed the cluster).
+0: clean. 1: error. 2: change (the program asks for something else than was applied). 3: drift (someone changed the cluster).
 """
 
 from __future__ import annotations

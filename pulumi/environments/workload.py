@@ -26,7 +26,7 @@ USER = 10001
 
 @dataclass(frozen=True)
 class SecretKey:
-    """A value that stands in a Secret, which somebody else writes: the Secret's name and the key in it."""
+    """A value that stands in a Secret, which someone else writes: the Secret's name and the key in it."""
 
     secret: str
     key: str

@@ -53,12 +53,12 @@ id: bank{number}
 organisation: Bank {number}
 currencies: [USD]
 hosting: managed
-endpoint: {{url: "https://bank{number}.example", addresses: [{door}]}}
+endpoint: {{url: "https://bank{number}.example", addresses: [{listener}]}}
 egress_addresses: [{egress}/32]
 ca: {{kind: internal}}
 keys: {{jws: rsa-2048}}
 gateways:
-  - {{host: bank{number}-gateway, kind: haproxy, inbound: [{{address: {door}, port: 443}}],
+  - {{host: bank{number}-gateway, kind: haproxy, inbound: [{{address: {listener}, port: 443}}],
      inbound_backend: {{address: 127.0.0.1, port: 3000}}, outbound: {{address: 127.0.0.1, port: 3100}}}}
 firewall: {{kind: nftables}}
 """
@@ -95,7 +95,7 @@ def report(figures: Mapping[tuple[str, int], tuple[float, float]], keys: Mapping
             rest = (theirs[0] - generation[1]) / (mine[0] - generation[0])
             yield f"ratio  {size:>5} participants   first run {theirs[0] / mine[0]:8.1f} x   second run {theirs[1] / mine[1]:8.1f} x"
             yield f"{'':31}first run {rest:8.1f} x   without RSA key generation (ours {generation[0]:.2f} s, peer {generation[1]:.2f} s)"
-    slope = [(figures["ours", 100][turn] - figures["ours", 10][turn]) / 90 * 1000 for turn in (0, 1)]
+    slope = [(figures["ours", 100][column] - figures["ours", 10][column]) / 90 * 1000 for column in (0, 1)]
     yield f"ours, each further participant: first run {slope[0]:.1f} ms, second run {slope[1]:.1f} ms, all steps and both sides"
 
 
@@ -129,8 +129,8 @@ def ours(folder: Path, size: int) -> None:
         (description / "hub.yml").write_text(HUB, encoding="utf-8")
         (description / "hosts.yml").write_text(INVENTORY + f"state: {folder}/state-{size}\n", encoding="utf-8")
         for number in range(1, size + 1):
-            door, egress = f"198.51.100.{number}", f"192.0.2.{number}"
-            text = PARTICIPANT.format(number=number, door=door, egress=egress)
+            listener, egress = f"198.51.100.{number}", f"192.0.2.{number}"
+            text = PARTICIPANT.format(number=number, listener=listener, egress=egress)
             (description / "participants" / f"bank{number}.yml").write_text(text, encoding="utf-8")
     run(Path(sys.executable).parent / "ansible-playbook", "ours.yml", "-i", str(description / "hosts.yml"))
 

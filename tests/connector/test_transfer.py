@@ -94,7 +94,7 @@ def test_1_a_transfer_completes_and_moves_the_ledgers_positions(
 
 
 def test_1_more_than_the_cap_is_refused_by_the_ledger_and_signed_by_the_hub(story: Story) -> None:
-    """The cap is 500. The refusal reaches the payer's SDK, which takes it from nobody but the hub."""
+    """The cap is 500. The refusal reaches the payer's SDK, which takes it from no one but the hub."""
     before = story.lab.rows(BALANCES)
     payment = story.lab.pay("greenbank", "bluebank", "493.76")
     assert payment.answer["transferState"]["lastError"]["mojaloopError"]["errorInformation"]["errorCode"] == "4200", payment.answer

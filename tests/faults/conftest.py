@@ -24,7 +24,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def finished(memory: Path) -> Site:
-    """The tree that is copied; nobody runs on it."""
+    """The tree that is copied; no one runs on it."""
     with pytest.MonkeyPatch.context() as patch:
         use_cheap_keys(patch)
         first = site(Path(tempfile.mkdtemp(dir=memory)), "bluebank", "greenbank")

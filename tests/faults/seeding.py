@@ -22,7 +22,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys impor
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Seed = Callable[[Site], object]
-Told = set[tuple[str, str, str, str]]
+Reported = set[tuple[str, str, str, str]]
 """Side, artefact, reason, disposition."""
 
 REPAIRED = "repaired"
@@ -32,14 +32,14 @@ RENEWED = "renewed"
 REFUSED = "refused"
 """Nothing of the artefact is touched; a person decides."""
 PENDING = "pending"
-"""Somebody is awaited; what was in use stays in use."""
+"""Someone is awaited; what was in use stays in use."""
 
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
 CANARY = "store/bluebank/jws/public.pem"
 """Missing beside every seeded fault: that it is made again shows that the others go on."""
 
 
-def told(findings: Iterable[Finding]) -> Told:
+def reported(findings: Iterable[Finding]) -> Reported:
     """What findings say, without their details."""
     return {(f.side, f.artefact, f.reason, f.disposition.value) for f in findings}
 
@@ -54,7 +54,7 @@ class Row:
     fault: str
     where: str
     outcome: str
-    says: Told
+    says: Reported
     seed: Seed = field(compare=False)
     now: datetime = NOW
     after: Callable[[Site], None] | None = None
@@ -69,18 +69,18 @@ def private_keys(site: Site) -> dict[str, bytes]:
 
 
 def judge(site: Site, row: Row) -> list[Finding]:
-    """Seed a fault and hold three runs (one rehearsed) against its row; returns what the real one found."""
+    """Seed a fault and hold three runs (one in check mode) against its row; returns what the real one found."""
     backup = site.root / "backup"
     shutil.copytree(site.state, backup, symlinks=True)
     row.seed(site)
     site.path(CANARY).unlink()
     keys, before = private_keys(site), marks(site.state)
-    rehearsed = site.run(now=row.now, sides=row.sides, check=True)
+    predicted = site.run(now=row.now, sides=row.sides, check=True)
     assert marks(site.state) == before, "check mode wrote"
     found = site.run(now=row.now, sides=row.sides)
-    assert sorted(rehearsed) == sorted(found), "check mode predicted something else"
-    assert ("bluebank", "jws", "public-key-missing", "change") in told(found), "the others did not go on"
-    said = told(found) - {("bluebank", "jws", "public-key-missing", "change")}
+    assert sorted(predicted) == sorted(found), "check mode predicted something else"
+    assert ("bluebank", "jws", "public-key-missing", "change") in reported(found), "the others did not go on"
+    said = reported(found) - {("bluebank", "jws", "public-key-missing", "change")}
     assert said == row.says, f"not foreseen: {sorted(said - row.says)}; not said: {sorted(row.says - said)}"
     assert all(finding.detail.isprintable() and len(finding.detail) < 3000 for finding in found)
     _check_keys(row, keys, private_keys(site))
@@ -103,11 +103,11 @@ def _check_keys(row: Row, before: dict[str, bytes], after: dict[str, bytes]) -> 
 
 
 def _check_rest(site: Site, row: Row, found: list[Finding]) -> None:
-    """The run after says only what still waits for somebody, and touches nothing."""
+    """The run after says only what still waits for someone, and touches nothing."""
     before = marks(site.state)
     again = site.run(now=row.now, sides=row.sides)
-    lasting = {one for one in told(found) if one[3] != "change"}
-    assert told(again) == lasting
+    lasting = {one for one in reported(found) if one[3] != "change"}
+    assert reported(again) == lasting
     assert (lasting != set()) is (row.outcome in {REFUSED, PENDING})
     assert marks(site.state) == before, "the second run wrote"
 
@@ -126,7 +126,7 @@ def _check_backup_heals(site: Site, row: Row, backup: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
     found = site.run(now=row.now)
-    left = {one for one in told(found) if one[3] != "change" or not ("publi" in one[2] or one[1].startswith("received/"))}
+    left = {one for one in reported(found) if one[3] != "change" or not ("publi" in one[2] or one[1].startswith("received/"))}
     assert left == set(), "something besides public copies is left to do"
     assert site.run(now=row.now) == []
 

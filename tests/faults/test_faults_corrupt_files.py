@@ -32,9 +32,9 @@ from faults.seeding import (
     REFUSED,
     RENEWED,
     REPAIRED,
+    Reported,
     Row,
     Seed,
-    Told,
     as_pem,
     ca_key,
     edit,
@@ -44,8 +44,8 @@ from faults.seeding import (
     put,
     read_key,
     read_one,
+    reported,
     resigned,
-    told,
 )
 from support.counting import record_count
 from support.depth import DEEP, sample
@@ -53,7 +53,7 @@ from unit.steps.conftest import NOW, Site, marks
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.certificates import read_certificates
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys, private_pem
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys, private_pem
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verification import artefact_faults
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
@@ -63,7 +63,7 @@ EXCHANGE = "store/greenbank/exchange"
 NEW = rsa.generate_private_key(65537, 2048)
 
 
-def says(artefact: str, *reasons: str, outcome: str) -> Told:
+def says(artefact: str, *reasons: str, outcome: str) -> Reported:
     return {("greenbank", artefact, reason, "fault" if outcome == REFUSED else "change") for reason in reasons}
 
 
@@ -131,7 +131,7 @@ def test_what_every_reader_takes_is_no_fault_or_is_repaired(bank: Site, how: str
         path.write_bytes(HARMLESS[how](path.read_bytes()))
     key = bank.read(f"{SERVER}/key.pem")
     found = bank.run()
-    assert {disposition for *_, disposition in told(found)} <= {"change"}
+    assert {disposition for *_, disposition in reported(found)} <= {"change"}
     assert bank.read(f"{SERVER}/key.pem") == key
     before = marks(bank.state)
     assert bank.run() == []
@@ -157,7 +157,7 @@ def key_row(fault: str, reasons: tuple[str, ...], key: object, *, artefact: str 
 
 
 def encrypted(site: Site) -> None:
-    site.path(f"{SERVER}/key.pem").write_bytes(private_pem(read_key(site, f"{SERVER}/key.pem"), b"a passphrase nobody gave"))
+    site.path(f"{SERVER}/key.pem").write_bytes(private_pem(read_key(site, f"{SERVER}/key.pem"), b"a passphrase no one gave"))
 
 
 def weak_key(exponent: int, bits: int) -> bytes:
@@ -282,12 +282,12 @@ def test_the_helpers_make_what_they_say(bank: Site) -> None:
     key = ca_key(bank, "greenbank")
     good = read_one(bank, f"{SERVER}/certificate.pem")
     bank.path(f"{SERVER}/certificate.pem").write_bytes(resigned(good, key, lambda body: body))
-    found = told(bank.run())
+    found = reported(bank.run())
     assert found == SHARED | {("hub", "received/server.pem", "replaced", "change")}
     bank.path(f"{SERVER}/certificate.pem").write_bytes(pem_of(forged(good, key)))
-    assert {disposition for *_, disposition in told(bank.run())} == {"change"}
+    assert {disposition for *_, disposition in reported(bank.run())} == {"change"}
     same = of_the_jws_key(numbers_with)
     same(bank)
-    assert {disposition for *_, disposition in told(bank.run())} <= {"change"}
+    assert {disposition for *_, disposition in reported(bank.run())} <= {"change"}
     assert as_pem(good.public_bytes(DER)).count(b"BEGIN") == 1
-    assert isinstance(RehearsalKeys().make("rsa-2048"), rsa.RSAPrivateKey)
+    assert isinstance(DryRunKeys().make("rsa-2048"), rsa.RSAPrivateKey)

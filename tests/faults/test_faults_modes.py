@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Modes: what is open to others is told, and nothing is ever made so, whatever the umask.
+"""Modes: what is open to others is reported, and nothing is ever made so, whatever the umask.
 
 | fault | reason | outcome |
 | --- | --- | --- |
@@ -10,7 +10,7 @@
 | umask 000, 022, 077 | (none) | files 0600, folders 0700 |
 | a file rewritten that another umask had made | (none) | 0600 again |
 
-A mode is never set right silently: whether somebody has read the key meanwhile is a person's to know.
+A mode is never set right silently: whether someone has read the key meanwhile is a person's to know.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from faults.seeding import REFUSED, Row, Told, judge, told
+from faults.seeding import REFUSED, Reported, Row, judge, reported
 from unit.steps.conftest import Site, faults, site
 
 SECRET = (
@@ -36,7 +36,7 @@ SECRET = (
 PUBLIC = ("server/certificate.pem", "server/chain.pem", "jws/public.pem", "ca/certificate.pem")
 
 
-def says(file: str) -> Told:
+def says(file: str) -> Reported:
     return {("greenbank", file.rpartition("/")[0], "mode", "fault")}
 
 
@@ -66,7 +66,7 @@ def test_a_folder_of_an_artefact_open_to_others(bank: Site, artefact: str, bits:
 @pytest.mark.parametrize("folder", ["store", "store/greenbank", "journal"])
 def test_a_folder_around_the_artefacts_open_to_others(bank: Site, folder: str) -> None:
     bank.path(folder).chmod(0o777)
-    found = told(bank.run())
+    found = reported(bank.run())
     whose = ("greenbank",) if folder == "store/greenbank" else ("hub", "bluebank", "greenbank")
     assert found == {(side, folder, "mode", "fault") for side in whose}
     assert bank.path(folder).stat().st_mode & 0o777 == 0o777
@@ -97,7 +97,7 @@ def test_no_umask_opens_anything(memory: Path, bits: int, tmp_path_factory: pyte
         assert wrong(made.state) == []
         for folder in ("jws", "client/hub"):
             made.path(f"store/greenbank/{folder}/certificate.pem").unlink()
-        assert {disposition for *_, disposition in told(made.run())} == {"change"}
+        assert {disposition for *_, disposition in reported(made.run())} == {"change"}
     assert wrong(made.state) == []
     assert made.run() == []
 
@@ -108,5 +108,5 @@ def test_what_is_rewritten_has_its_right_mode(bank: Site) -> None:
         public.unlink()
         public.write_text("damaged")
         assert public.stat().st_mode & 0o777 == 0o666
-        assert told(bank.run()) == {("greenbank", "jws-keys", "replaced", "change")}
+        assert reported(bank.run()) == {("greenbank", "jws-keys", "replaced", "change")}
     assert wrong(bank.state) == []

@@ -42,7 +42,7 @@ CURVES: dict[str, ec.EllipticCurve] = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """What is done to the good publication, and the fault or the awaited approval (artefact, reason) that must be told for it."""
+    """What is done to the good publication, and the fault or the awaited approval (artefact, reason) that must be reported for it."""
 
     title: str
     put: Callable[[Site], None]
@@ -243,7 +243,7 @@ def odd_certificates() -> Iterator[tuple[str, Files, str, str]]:
 
 
 def keys_of_others() -> Iterator[Attempt]:
-    """Keys that somebody else is known by."""
+    """Keys that someone else is known by."""
 
     def copied(source: str) -> Callable[[Site], None]:
         return lambda site: publish(site, good() | {"jws.pem": site.read(source)})

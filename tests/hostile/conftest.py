@@ -29,7 +29,7 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def finished(memory: Path) -> Site:
-    """The tree that is copied; nobody runs on it. Redbank, hosted elsewhere, has published nothing yet."""
+    """The tree that is copied; no one runs on it. Redbank, hosted elsewhere, has published nothing yet."""
     with pytest.MonkeyPatch.context() as patch:
         use_cheap_keys(patch)
         first = site(Path(tempfile.mkdtemp(dir=memory)), "bluebank", "greenbank")

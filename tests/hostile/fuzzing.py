@@ -16,7 +16,7 @@ from support.counting import record_count
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
-LONGEST_TOLD = 3000
+LONGEST_REPORTED = 3000
 """Characters of one error: what a person reads on a screen, whatever the input's length."""
 
 WORDS = (b"-----BEGIN ", b"-----END ", b"-----\n", b"CERTIFICATE", b"PRIVATE KEY", b"PUBLIC KEY", b"\0", b"\r\n", b"\n", b"=", b"\xff",
@@ -36,7 +36,7 @@ JSON = st.recursive(
 )
 
 
-def told(call: Callable[[], object]) -> object:
+def reported(call: Callable[[], object]) -> object:
     """The value of a call, or the error it ended with; anything but an error a person can act on fails the test."""
     record_count("fuzz examples", 1)
     _WATCH.on = True
@@ -48,7 +48,7 @@ def told(call: Callable[[], object]) -> object:
         _WATCH.on = False
     text = str(refused)
     assert text.replace("\n", "").isprintable(), "an error that a terminal would interpret"
-    assert len(text) < LONGEST_TOLD
+    assert len(text) < LONGEST_REPORTED
     assert refused.what
     return refused
 
@@ -120,7 +120,7 @@ sys.addaudithook(_WATCH)
 
 @contextmanager
 def nothing_happens(*roots: Path) -> Iterator[None]:
-    """In all that is ``told`` meanwhile nothing is executed, nobody is called, and no file outside these folders is touched."""
+    """In all that is ``reported`` meanwhile nothing is executed, no one is called, and no file outside these folders is touched."""
     _WATCH.seen.clear()
     _WATCH.roots = tuple(f"{root}/" for root in roots)
     yield

@@ -63,7 +63,7 @@ def written(folder: Folder, networks: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("case", DENIED)
-def test_it_is_refused_and_nobody_else_is_let_in(tmp_path: Path, case: str) -> None:
+def test_it_is_refused_and_no_one_else_is_let_in(tmp_path: Path, case: str) -> None:
     folder = Folder.made(tmp_path / "live")
     assert written(folder, ["45.60.3.21/32"]) == []
     let_in = firewall_model(folder.load(), "hub").allowed_in
@@ -85,16 +85,16 @@ def test_no_spelling_means_more_than_it_says(text: str) -> None:
     try:
         found = parse_network(text)
     except Refused as refused:
-        told = str(refused)
+        reported = str(refused)
     else:
-        told = ""
+        reported = ""
         assert str(found) in {text, f"{text}/32", f"{text}/128", "0.0.0.0/0"}
         assert found == ip_network(str(found))
-    assert told.isprintable() or not told
+    assert reported.isprintable() or not reported
     record_count("allowlist cases", 1)
 
 
-def test_an_empty_list_is_nobody(hub: Site, tmp_path: Path) -> None:
+def test_an_empty_list_admits_no_one(hub: Site, tmp_path: Path) -> None:
     description = described(hub, [])
     model = firewall_model(description, "hub")
     assert model.allowed_in["redbank"] == ()

@@ -122,11 +122,11 @@ def asked(trusted: Path, url: str, *, timeout: float = 5.0, longest: float = 10.
 
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_an_answer_without_end(trusted: Path, kind: str) -> None:
-    pieces, told = ANSWERS[kind]
+    pieces, reported = ANSWERS[kind]
     with https(trusted, pieces) as url:
         found = bounded(asked(trusted, url), SMALL)
     assert found.error is not None
-    assert told in found.error.text
+    assert reported in found.error.text
     assert "\n" not in found.error.text
 
 

@@ -25,7 +25,7 @@ def test_a_file_that_collides_with_everybody_holds_no_suspension_up(hub: Site, s
 
 
 @pytest.mark.parametrize("state", ["suspended", "offboarded", "active"])
-def test_what_is_wrong_in_a_file_keeps_nobodys_doors_open(hub: Site, state: str) -> None:
+def test_what_is_wrong_in_a_file_keeps_no_ones_listeners_open(hub: Site, state: str) -> None:
     before = load_description(hub.root / "description")
     observed = desired_content(firewall_model(before, "hub"))
     values = hub.participants["bluebank"] | {"state": state, "organisation": 5}

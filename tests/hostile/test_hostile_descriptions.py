@@ -149,8 +149,8 @@ def test_every_name_of_a_file(tmp_path: Path, canary: Path, name: str) -> None:
     found = load_description(made.path)
     assert {"redbank", "greenbank"} <= {participant.name for participant in found.participants}
     assert "extra" not in {participant.name for participant in found.participants}
-    told = [problem for _file, several in found.broken for problem in several]
-    assert told or target.name.startswith("."), "a file that somebody may take for a participant's is passed over in silence"
+    reported = [problem for _file, several in found.broken for problem in several]
+    assert reported or target.name.startswith("."), "a file that someone may take for a participant's is passed over in silence"
     record_count("hostile descriptions", 1)
 
 
@@ -177,11 +177,11 @@ def test_what_is_no_file_of_a_participant(tmp_path: Path, case: str, capsys: pyt
     verdict = check_description(made.path)
     assert not verdict.right
     assert {each["id"] for each in verdict.participants} == {"greenbank", "redbank", "probe-one", "probe-two"}
-    told = [problem for problem in verdict.problems if "/evil.yml" in problem]
-    assert told
+    reported = [problem for problem in verdict.problems if "/evil.yml" in problem]
+    assert reported
     assert len(verdict.problems) < 20_100
-    assert all(problem.isprintable() and len(problem) < 1000 for problem in told)
-    assert "c2VjcmV0" not in "".join(told)
+    assert all(problem.isprintable() and len(problem) < 1000 for problem in reported)
+    assert "c2VjcmV0" not in "".join(reported)
     assert main(["check", "-i", str(made.path / "hosts.yml"), "--participants", "redbank"]) == 0
     assert main(["check", "-i", str(made.path / "hosts.yml")]) == 1
     assert "/evil.yml:" in capsys.readouterr().out

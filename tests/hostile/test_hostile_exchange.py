@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hostile.attempts import FAMILIES, Attempt
-from hostile.fuzzing import LONGEST_TOLD
+from hostile.fuzzing import LONGEST_REPORTED
 from support.counting import record_count
 from support.depth import sample
 from unit.steps.conftest import Site, changes, faults
@@ -40,15 +40,15 @@ def judge(site: Site, attempt: Attempt) -> list[Finding]:
     attempt.put(site)
     site.path(CANARY).unlink()
     found = site.run(sides=["hub", "bluebank", "greenbank"])
-    told = {(f.side, f.artefact, f.reason) for f in found}
-    assert ("hub", attempt.artefact, attempt.reason) in told, f"{attempt.title}: {sorted(told)}"
-    assert ("bluebank", "jws", "public-key-missing") in told, "the others did not go on"
+    reported = {(f.side, f.artefact, f.reason) for f in found}
+    assert ("hub", attempt.artefact, attempt.reason) in reported, f"{attempt.title}: {sorted(reported)}"
+    assert ("bluebank", "jws", "public-key-missing") in reported, "the others did not go on"
     wrong = [f for f in found if f.disposition.value == "fault"]
     assert all((f.side, f.participant) == ("hub", "redbank") for f in wrong), wrong
     assert len(wrong) <= 2, wrong
     for finding in found:
         assert finding.detail.isprintable(), repr(finding)
-        assert len(finding.detail) < LONGEST_TOLD
+        assert len(finding.detail) < LONGEST_REPORTED
     for finding in wrong:
         assert finding.detail, "neither where nor what"
     record_count("hostile publications", 1)

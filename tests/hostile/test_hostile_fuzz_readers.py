@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
-from hostile.fuzzing import JSON, fields, mutated, nothing_happens, told
+from hostile.fuzzing import JSON, fields, mutated, nothing_happens, reported
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.sides import rsa_key, side
@@ -86,21 +86,21 @@ def request_for(names: list[str], common_name: str) -> bytes:
     return builder.sign(key("ec-p256", "fuzz"), hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-class Nobody:
+class NoOne:
     def owner(self, public_digest: str) -> str | None:  # noqa: ARG002 -- the register knows no key
         return None
 
 
 def judged(pem: bytes) -> object:
     asked = read_request(pem, where="client.csr")
-    check(SigningCase(rule("client"), MOJALOOP, GREEN, "hub", asked, asked.public_key, Nobody()))
+    check(SigningCase(rule("client"), MOJALOOP, GREEN, "hub", asked, asked.public_key, NoOne()))
     return asked
 
 
 @PROFILE
 @given(mutated(request_for(["greenbank.test"], "greenbank")))
 def test_any_bytes_of_a_request(pem: bytes) -> None:
-    told(lambda: judged(pem))
+    reported(lambda: judged(pem))
 
 
 def by_der(pem: bytes) -> bytes:
@@ -110,7 +110,7 @@ def by_der(pem: bytes) -> bytes:
 @PROFILE
 @given(mutated(by_der(request_for(["greenbank.test"], "greenbank"))))
 def test_any_structure_of_a_request(der: bytes) -> None:
-    told(lambda: judged(as_pem(der, "CERTIFICATE REQUEST")))
+    reported(lambda: judged(as_pem(der, "CERTIFICATE REQUEST")))
 
 
 def as_pem(der: bytes, label: str) -> bytes:
@@ -128,7 +128,7 @@ def test_any_names_in_a_request_are_the_holders_own_or_refused(names: list[str],
         pem = request_for(names, common_name)
     except ValueError:
         return
-    found = told(lambda: judged(pem))
+    found = reported(lambda: judged(pem))
     own = {"greenbank", "greenbank.test", "urn:fspiop:greenbank"}
     assert isinstance(found, OnboardingError) is not ({*names, common_name} <= own)
 
@@ -152,7 +152,7 @@ def test_any_bytes_in_pem(kind: str, data: st.DataObject) -> None:
     original, read = READERS[kind]
     read(original)
     content = data.draw(mutated(original) | mutated(pem_body(original)).map(lambda der: as_pem(der, label_of(original))))
-    told(lambda: read(content))
+    reported(lambda: read(content))
 
 
 def pem_body(pem: bytes) -> bytes:
@@ -176,7 +176,7 @@ MANIFEST: dict[str, Any] = {
 @PROFILE
 @given(fields(MANIFEST) | mutated(json.dumps(MANIFEST).encode()) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_manifest(data: bytes) -> None:
-    told(lambda: read_manifest(data, "manifest.json"))
+    reported(lambda: read_manifest(data, "manifest.json"))
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ TRUSTS = {
     "first contact": Trust(automatic=True),
     "known": Trust(automatic=True, certificate=GREENS.exchange),
     "plain": Trust(automatic=True, plain=True),
-    "nobody": Trust(),
+    "no-one": Trust(),
 }
 
 
@@ -204,7 +204,7 @@ def test_any_bytes_of_any_published_file(published: DiskTree, data: st.DataObjec
     if trust == "plain":
         tree.remove(ADDRESS.manifest_path)
     tree.write(path, content)
-    found = told(lambda: receive(tree, ADDRESS, TRUSTS[trust]))
+    found = reported(lambda: receive(tree, ADDRESS, TRUSTS[trust]))
     if file != "manifest.json" and trust != "plain" and content != published.read(path):
         assert getattr(found, "reason", "") in {"file-altered", "private-key-received", "manifest-signature", "unreadable", "too-many"}
 
@@ -216,7 +216,7 @@ def test_any_bytes_of_the_list_of_signing_keys(published: DiskTree, data: st.Dat
     content = data.draw(mutated(published.read(path) or b""))
     tree = Overlay(published)
     tree.write(path, content)
-    found = told(lambda: JwsListing(tree).keys("lab", "bluebank", [GREENS.exchange]))
+    found = reported(lambda: JwsListing(tree).keys("lab", "bluebank", [GREENS.exchange]))
     if isinstance(found, OnboardingError):
         assert found.reason in {"list-unreadable", "list-signature", "file-altered", "private-key-received"}
     else:
@@ -227,7 +227,7 @@ def test_any_bytes_of_the_list_of_signing_keys(published: DiskTree, data: st.Dat
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     made = site(tmp_path_factory.mktemp("run"), "bluebank", "greenbank")
     description = load_description(made.root / "description", state=str(made.state))
-    return make_run(description, DiskTree(made.state), sides=["hub"], participants=[], now=NOW, rehearsal=True)
+    return make_run(description, DiskTree(made.state), sides=["hub"], participants=[], now=NOW, dry_run=True)
 
 
 ENDPOINTS: dict[str, Any] = {
@@ -244,7 +244,7 @@ ENDPOINTS: dict[str, Any] = {
 def test_any_published_endpoints(run: Run, content: bytes) -> None:
     run.findings.clear()
     relation = Relation(run.description.hub, run.description.participant("bluebank"))
-    told(lambda: compare_endpoints(run, relation, content))
+    reported(lambda: compare_endpoints(run, relation, content))
     for finding in run.findings:
         assert finding.reason in {"awaiting-approval", "unreadable"}
         assert finding.detail.isprintable()
@@ -304,7 +304,7 @@ def test_any_bytes_of_a_journal_file(tmp_path: Path, kind: str, data: st.DataObj
     path, original, read = RECORDS[kind]
     read(in_memory(path, original, tmp_path))
     content = data.draw(mutated(original) | fields(json.loads(original)))
-    found = told(lambda: read(in_memory(path, content, tmp_path)))
+    found = reported(lambda: read(in_memory(path, content, tmp_path)))
     assert not isinstance(found, OnboardingError) or isinstance(found, StoreError) or "format" in found.what
 
 
@@ -312,7 +312,7 @@ def test_any_bytes_of_a_journal_file(tmp_path: Path, kind: str, data: st.DataObj
 @given(st.text(max_size=12).filter(lambda name: "/" not in name and name not in {"", ".", ".."} and name.isprintable()))
 def test_any_name_among_the_journals_files(name: str) -> None:
     root = Path(os.devnull)
-    told(
+    reported(
         lambda: (
             in_memory(f"journal/serials/{name}", render_record(asdict(ISSUANCE)), root)
             and SerialJournal(in_memory(f"journal/serials/{name}", render_record(asdict(ISSUANCE)), root)).unrecorded()
@@ -334,7 +334,7 @@ VERIFIER = rsa_key("rsa-2048").public_key()
 )
 def test_any_message_signature(value: bytes, body: bytes) -> None:
     headers = SIGNED.headers | {"fspiop-signature": value.decode("latin-1")}
-    assert isinstance(told(lambda: verify_request(VERIFIER, headers, body)), SignatureRefused)
+    assert isinstance(reported(lambda: verify_request(VERIFIER, headers, body)), SignatureRefused)
 
 
 JWKS = {"keys": {"kid": "a", "kty": "RSA", "n": "AQAB", "e": "AQAB"}}
@@ -343,15 +343,15 @@ JWKS = {"keys": {"kid": "a", "kty": "RSA", "n": "AQAB", "e": "AQAB"}}
 @PROFILE
 @given(fields(JWKS).map(lambda data: data.replace(b'"keys": {', b'"keys": [{', 1).replace(b"}}", b"}]}", 1)) | mutated(b'{"keys": []}'))
 def test_any_set_of_token_keys(data: bytes) -> None:
-    told(lambda: token_keys(data))
+    reported(lambda: token_keys(data))
 
 
 @PROFILE
 @given(mutated(b'{"access_token": "x", "expires_in": 60}') | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_answer_of_an_authorization_server(body: bytes) -> None:
-    told(lambda: Answer(200, {}, body).json())
-    told(lambda: TokenAnswer(200, "a." + body.decode("latin-1") + ".c").claims)
-    told(lambda: TokenAnswer(200, "a." + base64.urlsafe_b64encode(body).decode().rstrip("=") + ".c").claims)
+    reported(lambda: Answer(200, {}, body).json())
+    reported(lambda: TokenAnswer(200, "a." + body.decode("latin-1") + ".c").claims)
+    reported(lambda: TokenAnswer(200, "a." + base64.urlsafe_b64encode(body).decode().rstrip("=") + ".c").claims)
 
 
 # --- addresses and URLs
@@ -378,7 +378,7 @@ def test_any_text_for_an_address(kind: str, data: st.DataObject) -> None:
         except Refused as refused:
             raise OnboardingError(str(refused)) from refused
 
-    found = told(once)
+    found = reported(once)
     if not isinstance(found, OnboardingError):
         # One spelling, which is read back as the same: what goes into maps, sets and configurations.
         spelled = str(getattr(found, "text", found))

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A key is one side's: nobody else's claim of it stands, be it for a CA."""
+"""A key is one side's: no one else's claim of it stands, be it for a CA."""
 
 from __future__ import annotations
 

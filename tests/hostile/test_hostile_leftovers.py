@@ -51,7 +51,7 @@ def test_what_a_participant_writes_is_never_taken_for_ours(hub: Site, case: str)
     assert sorted(each.name for each in folder.iterdir()) == there
 
 
-def test_a_folder_nobody_may_read_stops_no_run(hub: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_no_one_may_read_stops_no_run(hub: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = hub.path(RED) / "closed"
     closed.mkdir(parents=True)
     scan = os.scandir

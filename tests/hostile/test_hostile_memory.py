@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile.fuzzing import LONGEST_TOLD, huge
+from hostile.fuzzing import LONGEST_REPORTED, huge
 from hostile.test_hostile_fuzz_readers import (
     ADDRESS,
     CERTIFICATE,
@@ -68,8 +68,8 @@ WIDE = 48 * MIB
 """Bound for what may be larger: a description's file, the list of JWS keys, an answer of an authorization server."""
 MANY = 30_000 if DEEP else 8_000
 """Files of a crowded folder, their names 200 bytes long."""
-MOST_TOLD = 100_000
-"""Characters of all that is told of one participant's file."""
+MOST_REPORTED = 100_000
+"""Characters of all that is reported of one participant's file."""
 Read = Callable[[bytes], object]
 
 
@@ -79,7 +79,7 @@ def bounded(work: Callable[[], object], bound: int, *, warm: Callable[[], object
     assert found.peak < bound, f"{found.peak / MIB:.1f} MiB; allowed: {bound / MIB:.0f} MiB"
     if found.error is not None:
         assert OnboardingError.__name__ in found.error.kinds, found.error
-        assert len(found.error.text) < LONGEST_TOLD
+        assert len(found.error.text) < LONGEST_REPORTED
         assert found.error.text.replace("\n", "").isprintable()
     record_count("inputs read in bounded memory", 1)
     return found
@@ -267,7 +267,7 @@ def test_a_participants_file(described: Path, kind: str) -> None:
     described.write_bytes(filled(right if kind == "the largest that is right" else FILES[kind][0], FILES[kind][1], LARGEST_FILE))
     found = bounded(load, WIDE)
     assert found.error is None
-    assert len(found.value) < MOST_TOLD
+    assert len(found.value) < MOST_REPORTED
     assert (found.value == "") is (kind == "the largest that is right")
 
 
@@ -276,7 +276,7 @@ def test_a_billion_laughs(described: Path, layers: int) -> None:
     described.write_bytes(bomb(layers, 10))
     found = bounded(problems_of(described), WIDE)
     assert "the alias *a0" in found.value
-    assert len(found.value) < MOST_TOLD
+    assert len(found.value) < MOST_REPORTED
 
 
 @pytest.mark.parametrize("size", [LARGEST_FILE + 1, 1 << 30])
@@ -301,7 +301,7 @@ def received(tree: Tree, trust: str) -> Callable[[], object]:
     return lambda: receive(tree, ADDRESS, TRUSTS[trust])
 
 
-@pytest.mark.parametrize("trust", ["known", "plain", "nobody"])
+@pytest.mark.parametrize("trust", ["known", "plain", "no-one"])
 def test_a_publication_of_large_files(published: DiskTree, trust: str) -> None:
     folder = published.root / ADDRESS.folder
     if trust == "plain":
@@ -394,18 +394,18 @@ def test_a_list_of_signing_keys_of_any_json(published: DiskTree, name: str) -> N
 # --- records of the journal and the store, archives
 
 
-def told_each(read: Read, inputs: Mapping[str, bytes]) -> str:
+def reported_each(read: Read, inputs: Mapping[str, bytes]) -> str:
     """The names of those that are not refused."""
     accepted = []
     for name, content in inputs.items():
         try:
             read(content)
         except OnboardingError as error:
-            told = len(str(error))
+            reported = len(str(error))
         else:
-            told = 0
+            reported = 0
             accepted.append(name)
-        assert told < LONGEST_TOLD, name
+        assert reported < LONGEST_REPORTED, name
     return ", ".join(accepted)
 
 
@@ -414,7 +414,7 @@ def test_a_record(tmp_path: Path, kind: str) -> None:
     path, right, read = RECORDS[kind]
     assert bounded(lambda: read(in_memory(path, right, tmp_path)), SMALL).error is None
     inputs = objects(256 * KIB)
-    found = bounded(lambda: told_each(lambda content: read(in_memory(path, content, tmp_path)), inputs), WIDE)
+    found = bounded(lambda: reported_each(lambda content: read(in_memory(path, content, tmp_path)), inputs), WIDE)
     assert found.value == ("" if kind != "evidence" else ", ".join(inputs)), "read as if it were right; evidence counts as none"
     place = tmp_path / path
     place.parent.mkdir(parents=True)

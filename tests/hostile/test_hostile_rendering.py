@@ -94,14 +94,14 @@ def hostile_authority(hub: Site, text: str) -> None:
     publish(hub, good() | {"ca.pem": around + pem + around, "server.pem": around + authority.server("redbank.example") + around})
 
 
-@pytest.mark.parametrize("turn", range(4))
-def test_what_got_through_is_inert(hub: Site, tmp_path: Path, turn: int) -> None:
+@pytest.mark.parametrize("quarter", range(4))
+def test_what_got_through_is_inert(hub: Site, tmp_path: Path, quarter: int) -> None:
     texts = [text.replace(CANARY, "x") for text in MEANT]
-    organisations = [text for text in texts if allowed(text)][turn::4][:4]
-    foreign = texts[turn::4]
+    organisations = [text for text in texts if allowed(text)][quarter::4][:4]
+    foreign = texts[quarter::4]
     discard(str(hub.state))
     description = describe(hub, organisations)
-    hostile_authority(hub, foreign[turn])
+    hostile_authority(hub, foreign[quarter])
     assert faults(hub.run()) == []
     made = gateway_model(description, "hub", description.hub.gateways[0], DiskTree(hub.state))
     # Redbank has not signed the hub's request yet: it may call, and is not called.
@@ -110,7 +110,7 @@ def test_what_got_through_is_inert(hub: Site, tmp_path: Path, turn: int) -> None
     assert {each.participant for each in made.outbound.destinations} == {"bluebank", "greenbank"}
     release = render(made)
     assert {finding.participant for finding in made.findings} <= {"redbank"}
-    for text in [*organisations, foreign[turn]]:
+    for text in [*organisations, foreign[quarter]]:
         for file, content in release.files.items():
             assert len(text) < 4 or text.encode() not in content, file
     done = haproxy_reads(release, tmp_path)

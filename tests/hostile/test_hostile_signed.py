@@ -88,7 +88,7 @@ def manifests() -> Iterator[tuple[str, Act, str]]:
         yield f"a file named {name[:40]!a}", listed(name, there=there), "file-name" if there and not aside else "file-missing"
     yield "files of others", listed("../../greenbank/participant/jws.pem", there=False), "file-missing"
     yield "a forged manifest", changed({"sequence": 99}, own_key=False), "manifest-signature"
-    yield "a manifest of nobody", changed({"from": "mallory", "sequence": 99}, own_key=False), "manifest-signature"
+    yield "a manifest of no one", changed({"from": "mallory", "sequence": 99}, own_key=False), "manifest-signature"
     odd: tuple[tuple[str, dict[str, object], str], ...] = (
         ("in the name of greenbank", {"from": "greenbank", "sequence": 99}, "manifest-misdirected"),
         ("for greenbank", {"to": "greenbank", "sequence": 99}, "manifest-misdirected"),
@@ -133,7 +133,7 @@ def of(cases: list[tuple[str, Act, str]]) -> list[object]:
     return [pytest.param(act, reason, id=title.encode("ascii", "replace").decode().replace("/", "|")) for title, act, reason in cases]
 
 
-def told_once(site: Site, sides: list[str], expected: set[tuple[str, str, str]]) -> None:
+def reported_once(site: Site, sides: list[str], expected: set[tuple[str, str, str]]) -> None:
     """Exactly these faults, clearly, twice the same, and everything else as it was."""
     before = marks(site.state / "store")
     for _ in range(2):
@@ -150,7 +150,7 @@ def told_once(site: Site, sides: list[str], expected: set[tuple[str, str, str]])
 @pytest.mark.parametrize(("act", "reason"), of(MANIFESTS))
 def test_a_hostile_manifest_is_one_clear_fault_and_changes_nothing(hub: Site, act: Act, reason: str) -> None:
     act(hub)
-    told_once(hub, ["hub"], {("hub", "publication", reason)})
+    reported_once(hub, ["hub"], {("hub", "publication", reason)})
 
 
 def test_the_control_of_the_manifests(hub: Site) -> None:
@@ -226,7 +226,7 @@ LISTS: list[tuple[str, Act, str]] = [
 @pytest.mark.parametrize(("act", "reason"), of(LISTS))
 def test_a_hostile_list_is_one_clear_fault_for_each_reader_and_the_hub_mends_it(hub: Site, act: Act, reason: str) -> None:
     act(hub)
-    told_once(hub, ["managed"], {(name, "jws-keys", reason) for name in ("bluebank", "greenbank")})
+    reported_once(hub, ["managed"], {(name, "jws-keys", reason) for name in ("bluebank", "greenbank")})
     found = hub.run(sides=["hub"])
     if reason == "format-newer":
         # A newer release of the hub's may have written it: nothing is made of half of it, nor put in its place.
@@ -265,7 +265,7 @@ REPORTS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("case", REPORTS)
-def test_status_is_told_to_everybody(hub: Site, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_is_shown_to_everybody(hub: Site, case: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = hub.path("exchange/redbank/participant")
     folder.mkdir(parents=True)
     hub.path("evidence").mkdir(exist_ok=True)
@@ -273,9 +273,9 @@ def test_status_is_told_to_everybody(hub: Site, case: str, capsys: pytest.Captur
     hub.path(LATEST).write_text(json.dumps(verdicts), encoding="utf-8")
     REPORTS[case](folder)
     assert main(["status", "-i", str(hub.root / "description/hosts.yml"), "--state", str(hub.state), "--json"]) in {1, 3}
-    told = json.loads(capsys.readouterr().out)
-    assert "error" not in told, told
-    assert {"bluebank", "greenbank", "redbank"} <= set(json.dumps(told).replace('"', " ").split())
+    reported = json.loads(capsys.readouterr().out)
+    assert "error" not in reported, reported
+    assert {"bluebank", "greenbank", "redbank"} <= set(json.dumps(reported).replace('"', " ").split())
 
 
 def test_what_fills_the_hubs_own_folder_is_replaced(hub: Site) -> None:
@@ -289,7 +289,7 @@ def test_what_fills_the_hubs_own_folder_is_replaced(hub: Site) -> None:
     assert ("hub", "d", "publication-unwanted") in changes(hub.run())
     assert not (folder / "d").exists()
     assert (outside / "precious").exists()
-    # A commit of somebody else's: what it holds is judged as any publication is.
+    # A commit of someone else's: what it holds is judged as any publication is.
     shutil.copytree(hub.path(BLUE), hub.path("exchange/bluebank/.next-participant"))
     hub.path("exchange/bluebank/.next-hub").symlink_to(outside)
     found = hub.run()

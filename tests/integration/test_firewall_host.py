@@ -26,7 +26,7 @@ SOON = 4.0
 """Seconds until an unconfirmed change is undone: enough for the change itself on a machine that does much else."""
 TABLE = "inet mojaloop_onboarding"
 NEIGHBOUR = """
-table ip somebody {
+table ip someone {
 	set mine { type ipv4_addr; flags interval; elements = { 192.0.2.0/24, 198.51.100.7 } }
 	counter seen { packets 5 bytes 300 }
 	chain input { type filter hook input priority 0; policy accept; tcp dport 22 ct state established accept; }
@@ -108,11 +108,11 @@ def test_ids_of_every_permitted_form_are_names_for_the_kernel(machine: Machine, 
         ("flush set inet mojaloop_onboarding egress_v4", "rules-differ"),
         ("add table inet mojaloop_onboarding {{ flags dormant; }}", "rules-differ"),
         ("add chain inet mojaloop_onboarding more {{ type filter hook input priority -20; policy drop; }}", "rules-differ"),
-        ("add counter inet mojaloop_onboarding in_nobody", "rules-differ"),
+        ("add counter inet mojaloop_onboarding in_no_one", "rules-differ"),
         ("delete table inet mojaloop_onboarding", "firewall-not-installed"),
     ],
 )
-def test_what_somebody_changed_by_hand_is_found_and_repaired(machine: Machine, file: str, drift: str, reason: str) -> None:
+def test_what_someone_changed_by_hand_is_found_and_repaired(machine: Machine, file: str, drift: str, reason: str) -> None:
     carry_out(machine, file)
     assert planned(machine, file).findings == ()
     machine.nft("-f", "-", given=drift.format(drop=_handle_of_drop(machine)))
@@ -171,7 +171,7 @@ def test_rules_that_read_back_differently_are_undone(machine: Machine, file: str
     assert machine.nft("list", "ruleset") == before
 
 
-def test_the_host_undoes_a_change_that_nobody_confirms(machine: Machine, file: str) -> None:
+def test_the_host_undoes_a_change_that_no_one_confirms(machine: Machine, file: str) -> None:
     put(machine, model({"greenbank": ["203.0.113.21/32"]}), file)
     before, persisted = observe(machine, file)["content"], Path(file).read_bytes()
     wanted = assigned(model({"bluebank": ["192.0.2.0/24"]}))
@@ -183,7 +183,7 @@ def test_the_host_undoes_a_change_that_nobody_confirms(machine: Machine, file: s
     assert Path(file).read_bytes() == persisted
 
 
-def test_the_host_takes_away_a_first_table_that_nobody_confirms(machine: Machine, file: str) -> None:
+def test_the_host_takes_away_a_first_table_that_no_one_confirms(machine: Machine, file: str) -> None:
     begin(machine, model({"bluebank": ["192.0.2.0/24"]}), file, seconds=SOON)
     _until(lambda: observe(machine, file)["content"] is None)
     assert not Path(file).exists()
@@ -197,7 +197,7 @@ def test_a_confirmed_change_stays(machine: Machine, file: str) -> None:
     assert observe(machine, file)["content"] == desired_content(wanted)
 
 
-def test_a_confirmed_change_that_the_disk_has_no_room_for_is_told_as_what_it_is(
+def test_a_confirmed_change_that_the_disk_has_no_room_for_is_reported_as_what_it_is(
     machine: Machine, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = assigned(model())
@@ -306,8 +306,8 @@ def test_other_tables_in_the_way_are_reported(machine: Machine, file: str, table
 def test_a_thousand_participants_are_quick(machine: Machine, file: str) -> None:
     ids = [f"bank-{number:04d}" for number in range(1000)]
     sources = {name: [f"10.{i // 250}.{i % 250}.{8 * k}/30" for k in range(4)] for i, name in enumerate(ids)}
-    doors = {name: [(f"10.9.{i // 250}.{i % 250}", 8443)] for i, name in enumerate(ids)}
-    wanted = model(sources, doors)
+    destinations = {name: [(f"10.9.{i // 250}.{i % 250}", 8443)] for i, name in enumerate(ids)}
+    wanted = model(sources, destinations)
     begun = _processor_seconds()
     put(machine, wanted, file)
     assert observe(machine, file)["content"] == desired_content(assigned(wanted))

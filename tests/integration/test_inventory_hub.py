@@ -223,7 +223,7 @@ def test_a_run_that_is_given_the_folder_stops_before_the_description_is_evaluate
     arguments = f"-i {source}".format(folder=hostile.folder.path).split()
     for done in (hostile.play(*arguments), hostile.program(INVENTORY, *arguments, "--list")):
         assert (done.returncode, done.stdout) == (4, "")
-        assert "was given as inventory: Ansible would read the description in it as trusted inventory" in done.stderr
+        assert "was given as inventory: Ansible would evaluate templates in it" in done.stderr
         assert f"-i {hostile.folder.path}/hosts.yml" in done.stderr.replace("/link/", "/inventories/live/")
     assert not hostile.marker.exists()
 

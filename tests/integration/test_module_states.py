@@ -65,24 +65,24 @@ TABLE: dict[str, tuple[Act, Act, Act]] = {
             | finds("not-published", "client.pem", "client-chain.pem", "crl.pem")
             | finds("not-installed", "client/hub", "jws-keys", "received/crl.pem"),
         ),
-        Act("a participant's door gets another name", renamed, finds("replaced", "received/server.pem")),
+        Act("a participant's listener gets another name", renamed, finds("replaced", "received/server.pem")),
         Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys") | finds("replaced", "received/crl.pem")),
     ),
     "generate": (
         Act(FIRST.what, described, finds("missing", "ca", "server", "client/hub", "client/greenbank", "jws", "exchange")),
-        Act("a participant's door gets another name", renamed, finds("request-does-not-match", "server")),
+        Act("a participant's listener gets another name", renamed, finds("request-does-not-match", "server")),
         Act("a server certificate is deleted", lost("store/greenbank/server/certificate.pem"), finds("certificate-missing", "server")),
     ),
     "publish": (
         Act(
             FIRST.what, described, finds("not-published", "ca.pem", "server.pem", "client.csr", "jws.pem", "exchange.pem", "endpoints.json")
         ),
-        Act("a participant's door gets another name", renamed, finds("publication-differs", "server.pem", "endpoints.json")),
+        Act("a participant's listener gets another name", renamed, finds("publication-differs", "server.pem", "endpoints.json")),
         Act("a participant is offboarded", offboarded, finds("publication-differs", "jws-list")),
     ),
     "receive": (
         Act(FIRST.what, described, finds("not-installed", "received/ca.pem", "received/client.csr", "jws-keys")),
-        Act("a participant's door gets another name", renamed, finds("replaced", "received/server.pem", "received/endpoints.json")),
+        Act("a participant's listener gets another name", renamed, finds("replaced", "received/server.pem", "received/endpoints.json")),
         Act("a participant is offboarded", offboarded, finds("unwanted", "jws-keys")),
     ),
     "sign": (

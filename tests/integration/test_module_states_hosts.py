@@ -79,7 +79,7 @@ class Host:
         return rules, snapshot(self.gateway, self.folder / "boot"), workers
 
     def admits(self, address: str) -> bool:
-        """Whether the kernel lets this address through to the doors, and the gateway knows it."""
+        """Whether the kernel lets this address through to the listeners, and the gateway knows it."""
         rules = self.machine.nft("list", "ruleset")
         current = "".join(
             path.read_text(errors="replace") for path in sorted((self.gateway / "current").resolve().rglob("*")) if path.is_file()

@@ -10,7 +10,7 @@ from pathlib import Path
 from support.module_states import Matrix, Place, Report, snapshot
 from support.playbooks import play
 
-# As playbooks/status.yml: a rehearsal of the steps, then the summary of what they would do.
+# As playbooks/status.yml: a dry run of the steps, then the summary of what they would do.
 TASKS = """\
 - hosts: controller
   gather_facts: false

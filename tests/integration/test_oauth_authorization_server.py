@@ -45,7 +45,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import RemoteError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.listeners import keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.signing_keys import JWKS_PATH, follow_signing_keys
@@ -219,8 +219,8 @@ def bench(server: Server, tmp_path: Path) -> Bench:
     files: dict[str, Any] = {"ca_file": ca, "initial_access_token_file": token}
     described = Rfc7591Server("rfc7591", "https://auth.hub.lab", audience="https://api.hub.lab", **urls, **files)
     keys = KeyChoices("ec-p256", "rsa-3072", "rsa-3072")
-    door = Endpoint("api.hub.lab", 8443, "", (IPv4Address("203.0.113.10"),))
-    hub = Hub("hub", "switch", "Lab", door, (), AUTHORITY, keys, (), Firewall("none", ()), authorization_server=described)
+    listener = Endpoint("api.hub.lab", 8443, "", (IPv4Address("203.0.113.10"),))
+    hub = Hub("hub", "switch", "Lab", listener, (), AUTHORITY, keys, (), Firewall("none", ()), authorization_server=described)
     people = (participant("bluebank"), participant("greenbank"))
     description = Description(str(tmp_path), "lab", EnvironmentKind.LAB, Approval.AUTOMATIC, MOJALOOP, hub, people)
     return Bench(server, DiskTree(tmp_path / "state"), description)
@@ -261,7 +261,7 @@ def test_a_client_is_renewed_with_an_overlap_in_which_both_get_tokens(bench: Ben
     listener = Listener(IPv4Address("127.0.0.1"), 8443)
     server = bench.description.hub.authorization_server
     assert server
-    hub = replace(bench.description.hub, gateways=(HaproxyGateway("haproxy", "door", "door", (listener,), listener, listener),))
+    hub = replace(bench.description.hub, gateways=(HaproxyGateway("haproxy", "listener", "listener", (listener,), listener, listener),))
     people = (participant("greenbank"),)
     bench.description = replace(bench.description, participants=people, hub=hub)
     bench.run()
@@ -272,7 +272,7 @@ def test_a_client_is_renewed_with_an_overlap_in_which_both_get_tokens(bench: Ben
     assert [found.reason for found in planned] == ["oauth-client-renewed", "awaiting-gateways"]
     assert bench.credentials() == first
     assert [found.reason for found in bench.run(now=due)] == ["awaiting-gateways"]
-    keep_accepted(bench.tree, "door", [one.client_id for one in read_clients(bench.tree, "greenbank").values()])
+    keep_accepted(bench.tree, "listener", [one.client_id for one in read_clients(bench.tree, "greenbank").values()])
     planned = bench.run(check=True, now=due)
     assert bench.run(now=due) == planned
     assert reasons(planned) == {"oauth-credentials-renewed"}
@@ -306,7 +306,7 @@ def test_a_revoked_client_ends_in_the_run_that_replaces_it(bench: Bench, tmp_pat
     assert len(json.loads((tmp_path / "clients.json").read_text())["Client"]) == 2
 
 
-def test_a_run_killed_before_it_could_keep_the_answer_is_told_and_made_good(
+def test_a_run_killed_before_it_could_keep_the_answer_is_reported_and_made_good(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plain = bench.tree.write
@@ -325,7 +325,7 @@ def test_a_run_killed_before_it_could_keep_the_answer_is_told_and_made_good(
     assert [finding.reason for finding in planned] == ["oauth-orphan-possible", "oauth-client-missing", "oauth-client-missing"]
     assert bench.run() == []
     registered = [client["client_name"] for client in json.loads((tmp_path / "clients.json").read_text())["Client"].values()]
-    assert sorted(registered) == ["lab/bluebank", "lab/bluebank", "lab/greenbank"]  # the orphan that was told of
+    assert sorted(registered) == ["lab/bluebank", "lab/bluebank", "lab/greenbank"]  # the orphan that was reported
 
 
 def test_a_participant_with_plain_openssl_opens_its_credentials_and_gets_a_token(bench: Bench, tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_the_certificate_header_counts_from_the_gateway_only(bench: Bench, tmp_p
     assert bench.token(certificate).reason == "invalid_grant"
 
 
-def test_a_wrong_initial_access_token_registers_nobody(bench: Bench, tmp_path: Path) -> None:
+def test_a_wrong_initial_access_token_registers_no_one(bench: Bench, tmp_path: Path) -> None:
     right = (tmp_path / "initial-access-token").read_text()
     (tmp_path / "initial-access-token").write_text("wrong")
     found = bench.run()

@@ -271,7 +271,7 @@ def test_a_key_counts_from_the_message_after_it_was_put_there_or_taken_away(sche
 
 
 def test_an_unknown_destination_is_refused_by_the_hub(scheme: Scheme) -> None:
-    assert judged(scheme, *signed("greenbank", destination="nobody")) == (400, "3201 destination-unknown")
+    assert judged(scheme, *signed("greenbank", destination="no-one")) == (400, "3201 destination-unknown")
     assert judged(scheme, *signed("greenbank", destination="bluebank")) == (202, "")
 
 

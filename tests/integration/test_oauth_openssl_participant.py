@@ -103,7 +103,7 @@ def test_what_it_publishes_is_sound(folders: tuple[Path, Path]) -> None:
 
 def test_it_signs_the_hubs_request_for_client_authentication_only(folders: tuple[Path, Path]) -> None:
     folder, exchange = folders
-    assert "awaited from the hub" in run("sign", folder, exchange)
+    assert "waits for the hub" in run("sign", folder, exchange)
     hub = Hub(exchange)
     hub.request()
     run("sign", folder, exchange)
@@ -134,7 +134,7 @@ def test_a_new_request_is_signed_and_a_strange_name_is_not(folders: tuple[Path, 
 
 def test_it_collects_certificate_authority_credentials_and_keys(folders: tuple[Path, Path]) -> None:
     folder, exchange = folders
-    assert run("collect", folder, exchange).count("awaited from the hub") == 3
+    assert run("collect", folder, exchange).count("waits for the hub") == 3
     hub = Hub(exchange)
     hub.answer()
     (exchange / "jws").mkdir()

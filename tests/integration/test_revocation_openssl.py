@@ -85,7 +85,7 @@ def test_a_list_that_openssl_makes_is_received_and_an_older_one_is_not(made: Sit
     begin = datetime.now(UTC)
     assert faults(made.run(now=begin)) == []
     received = made.path("store/hub/received/redbank")
-    # Nobody must publish one.
+    # No one must publish one.
     assert not (received / "crl.pem").exists()
     assert [each for each in pending(made.run(now=begin)) if "crl.pem" in each] == []
     first, second = redbank.list(), redbank.list()

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The roles firewall and gateway as playbooks use them: what is given with ``-e`` reaches them, and nobody else's host is touched."""
+"""The roles firewall and gateway as playbooks use them: what is given with ``-e`` reaches them, and no one else's host is touched."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tools import repository
 
 Play = Callable[..., subprocess.CompletedProcess[str]]
-# Nobody listens there: whoever asks the host fails.
+# No one listens there: whoever asks the host fails.
 NOWHERE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_timeout": 2}
 
 

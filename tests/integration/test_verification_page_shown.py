@@ -28,7 +28,7 @@ pytestmark = [
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--virtual-time-budget=2000",
-    "--host-resolver-rules=MAP * ~NOTFOUND",  # the browser's own errands reach nobody
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # the browser's own errands reach no one
 )  # fmt: skip
 WIDE, HIGH = 1280, 900
 RIGHT = Answer(Kind.ANSWERED, 202, transcript="> GET /parties/MSISDN/1 HTTP/1.1\n> authorization: Bearer ***\n< 202 Accepted")

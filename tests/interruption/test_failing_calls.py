@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A disk that is full, broken, over its quota, a process out of file descriptors: told in one line, nothing half done."""
+"""A disk that is full, broken, over its quota, a process out of file descriptors: reported in one line, nothing half done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from support.counting import record_count
 from support.depth import sample
 from support.kills import calls_of, interrupted
-from support.state_world import Scenario, Told, World
+from support.state_world import Reported, Scenario, World
 from support.supervisor import PASS, SHORT, TORN, Call
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
@@ -31,13 +31,13 @@ def scenario(fresh_world: World) -> Scenario:
     return Scenario.made(fresh_world, fresh_world.state.parent)
 
 
-def error_of(told: Told, number: int) -> list[str]:
-    """How a failure is told: one line each, with the place, the system's words and what to do."""
-    if told.error:
-        assert told.kind in {"StoreError", "Unavailable", "LeaseLost"}, told
-        assert told.where, told
-        assert told.remedy, told
-    messages = [told.error] if told.error else [finding.detail for finding in told.faults]
+def error_of(reported: Reported, number: int) -> list[str]:
+    """How a failure is reported: one line each, with the place, the system's words and what to do."""
+    if reported.error:
+        assert reported.kind in {"StoreError", "Unavailable", "LeaseLost"}, reported
+        assert reported.where, reported
+        assert reported.remedy, reported
+    messages = [reported.error] if reported.error else [finding.detail for finding in reported.faults]
     for message in messages:
         assert "\n" not in message
         assert "Traceback" not in message
@@ -46,23 +46,23 @@ def error_of(told: Told, number: int) -> list[str]:
     return messages
 
 
-def test_a_call_that_fails_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path) -> None:
+def test_a_call_that_fails_is_reported_and_the_next_run_goes_on(scenario: Scenario, folder: Path) -> None:
     calls = calls_of(scenario, folder / "undisturbed", reading=True)
     points = sample(calls, 97)
-    told = 0
+    reported = 0
     for call in points:
         number = ERRORS[call.name][call.ordinal % len(ERRORS[call.name])]
         world = scenario.place(folder / "failing")
         fail = lambda each, at=call.ordinal, number=number: number if each.ordinal == at else PASS  # noqa: E731
         ended = interrupted(world, fail, reading=True)
         assert ended.error is None, (call, ended.error)
-        told += bool(error_of(ended.answer, number))
+        reported += bool(error_of(ended.answer, number))
         scenario.check_recovery(world.state, (call, errno.errorcode[number]))
-    assert told
+    assert reported
     record_count("failing system calls", len(points), of=len(calls))
 
 
-def test_a_disk_that_stays_full_is_told_and_the_next_run_goes_on(scenario: Scenario, folder: Path) -> None:
+def test_a_disk_that_stays_full_is_reported_and_the_next_run_goes_on(scenario: Scenario, folder: Path) -> None:
     calls = calls_of(scenario, folder / "undisturbed")
     points = sample(calls, 131)
     for call in points:

@@ -34,7 +34,7 @@ DUE = NOW + timedelta(days=920)
 SWITCH = DUE + timedelta(days=90)
 """Half of the 180 days in which they are due."""
 HUB = ("hub",)
-TURNS: dict[str, tuple[datetime, tuple[str, ...]]] = {
+STAGES: dict[str, tuple[datetime, tuple[str, ...]]] = {
     "announce": (DUE, HUB),
     "take-up": (DUE + timedelta(days=2), PARTICIPANTS),
     "take-up-theirs": (DUE + timedelta(days=4), HUB),
@@ -42,20 +42,20 @@ TURNS: dict[str, tuple[datetime, tuple[str, ...]]] = {
     "follow-and-switch": (SWITCH + timedelta(days=3), PARTICIPANTS),
 }
 """The participants announce their own new keys while they take up the hub's."""
-ORDER = tuple(TURNS)
+ORDER = tuple(STAGES)
 FOLLOWED = 4
 """Of so many kills one is followed to the end by everybody; of those in the switch every one."""
 SECRET = b'{"client_id": "c", "client_secret": "s", "scope": "", "token_url": "https://api.switch.example/token"}'
 
 
-def turn(world: World, name: str) -> World:
-    """The same world when this turn's sides run."""
-    now, sides = TURNS[name]
+def stage(world: World, name: str) -> World:
+    """The same world when the sides of this stage run."""
+    now, sides = STAGES[name]
     return replace(world, now=now, sides=sides)
 
 
 def faultless(world: World) -> None:
-    """A run, of which nobody has to hear."""
+    """A run, of which no one has to hear."""
     assert [finding for finding in world.run() if finding.disposition is Disposition.FAULT] == [], (world.now, world.sides)
 
 
@@ -92,10 +92,10 @@ def due(fresh_world: World) -> World:
 
 @pytest.fixture(scope="module")
 def scenarios(due: World) -> dict[str, Scenario]:
-    """The undisturbed turns, each begun where the one before ended."""
+    """The undisturbed stages, each begun where the one before ended."""
     made: dict[str, Scenario] = {}
     for name in ORDER:
-        made[name] = Scenario.made(turn(due, name), due.state.parent / f"turn-{name}")
+        made[name] = Scenario.made(stage(due, name), due.state.parent / f"stage-{name}")
     return made
 
 
@@ -140,7 +140,7 @@ def test_the_turns_are_an_announcement_a_taking_up_and_a_switch(scenarios: dict[
 
 @dataclass(frozen=True)
 class Watcher:
-    """What must hold right after a kill, in one turn."""
+    """What must hold right after a kill, in one stage."""
 
     name: str
     scenario: Scenario
@@ -148,10 +148,10 @@ class Watcher:
     folder: Path
 
     def no_key_went(self, world: World, point: object) -> None:
-        """Every side has a key in use: the one of before, or, of a side that switches in this turn, the announced one."""
+        """Every side has a key in use: the one of before, or, of a side that switches in this stage, the announced one."""
         tree = effective(files(world.state))
         found, before, after = exchange_keys(tree), exchange_keys(self.scenario.before), exchange_keys(self.scenario.after)
-        first = exchange_keys(files(self.folder / "turn-announce" / "start"))
+        first = exchange_keys(files(self.folder / "stage-announce" / "start"))
         for side, content in self.sealed.items():
             place = in_use(side)
             assert found.get(place) in {before[place], after[place]}, (point, place)
@@ -159,15 +159,15 @@ class Watcher:
             assert announced(side) not in before or before[announced(side)] in found.values(), (point, side, "an announced key was lost")
 
     def others_follow(self, world: World) -> None:
-        """The counterparts run before the killed side does, then everybody to the end: nobody is refused, the announced key is used."""
+        """The counterparts run before the killed side does, then everybody to the end: no one is refused, the announced key is used."""
         seen = exchange_keys(effective(files(world.state)))
         target = world.at(self.folder / "followed")
         shutil.rmtree(target.state, ignore_errors=True)
         copy(world.state, target.state)
-        now, sides = TURNS[self.name]
+        now, sides = STAGES[self.name]
         faultless(replace(target, now=now, sides=PARTICIPANTS if sides == HUB else HUB))
         for name in ORDER[ORDER.index(self.name) :]:
-            faultless(turn(target, name))
+            faultless(stage(target, name))
         faultless(replace(target, now=SWITCH + timedelta(days=5), sides=HUB))
         last = exchange_keys(files(target.state))
         assert set(last) == {in_use(side) for side in self.sealed}

@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.timeout(3600),
 ]
 SECONDS = 4.0
-"""After which a change that nobody confirms is undone."""
+"""After which a change that no one confirms is undone."""
 STATES = (
     assigned(model({"greenbank": ["203.0.113.21/32"]})),
     assigned(model({"greenbank": ["203.0.113.22/32"], "bluebank": ["192.0.2.0/24"]}, {"bluebank": [("192.0.2.9", 8443)]})),
@@ -168,7 +168,7 @@ def holder_of(path: Path) -> int:
                 return int(handle.parts[2])
         except OSError:
             continue
-    raise AssertionError(f"nobody holds {path}")
+    raise AssertionError(f"no one holds {path}")
 
 
 def test_a_change_that_cuts_the_controller_off_is_undone_by_the_host(tmp_path: Path) -> None:

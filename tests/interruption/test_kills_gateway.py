@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A gateway's change killed at every system call: the door serves on, and the next run settles what is in force."""
+"""A gateway's change killed at every system call: the inbound listener serves on, and the next run settles what is in force."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ pytestmark = [
     pytest.mark.timeout(3600),
 ]
 SECONDS = 4.0
-"""After which a change that nobody confirms is undone."""
+"""After which a change that no one confirms is undone."""
 
 
 def changed_release(bench: Bench) -> GatewayModel:  # noqa: F811
     """Another server certificate, and one participant less."""
     renewed = bench.hub_ca.identity("api.hub.test", server=True)
-    return bench.with_door(identity=renewed, callers=bench.door.callers[:1])
+    return bench.with_inbound(identity=renewed, callers=bench.inbound.callers[:1])
 
 
 def changed_maps(bench: Bench) -> GatewayModel:  # noqa: F811
     """One participant less: nothing but maps."""
-    return bench.with_door(callers=bench.door.callers[:1])
+    return bench.with_inbound(callers=bench.inbound.callers[:1])
 
 
 def change(bench: Bench, wanted: GatewayModel) -> bool:  # noqa: F811
@@ -67,7 +67,7 @@ def run(bench: Bench, wanted: GatewayModel) -> None:  # noqa: F811
 
 
 def presented(bench: Bench) -> bytes:  # noqa: F811
-    """The certificate that the door shows; the request with it is answered."""
+    """The certificate that the listener shows; the request with it is answered."""
     connection = bench.connect("greenbank")
     shown = connection.client.sock.getpeercert(binary_form=True)
     assert isinstance(shown, bytes)
@@ -92,7 +92,7 @@ def check_converged(bench: Bench, wanted: GatewayModel, point: object) -> None: 
 
 
 @pytest.mark.parametrize(("other", "every"), [(changed_release, 31), (changed_maps, 31)], ids=["release", "maps"])
-def test_a_change_killed_anywhere_leaves_the_door_serving(bench: Bench, other: Callable[[Bench], GatewayModel], every: int) -> None:  # noqa: F811
+def test_a_change_killed_anywhere_leaves_the_listener_serving(bench: Bench, other: Callable[[Bench], GatewayModel], every: int) -> None:  # noqa: F811
     states = (bench.model, other(bench))
     bench.install()
     ended = supervised(bench, states[1], lambda _call: PASS)
@@ -110,7 +110,7 @@ def test_a_change_killed_anywhere_leaves_the_door_serving(bench: Bench, other: C
     record_count("kill points of gateway changes", len(points), of=len(ended.calls))
 
 
-def test_a_call_that_fails_is_told_and_leaves_the_door_serving(bench: Bench) -> None:  # noqa: F811
+def test_a_call_that_fails_is_reported_and_leaves_the_listener_serving(bench: Bench) -> None:  # noqa: F811
     states = (bench.model, changed_release(bench))
     bench.install()
     ended = supervised(bench, states[1], lambda _call: PASS)
@@ -140,7 +140,7 @@ def stop(bench: Bench) -> None:  # noqa: F811
 
 
 def test_a_first_installation_killed_anywhere_is_settled_by_the_next(bench: Bench) -> None:  # noqa: F811
-    """There is no old state to serve; what counts is that the next run ends with the door open."""
+    """There is no old state to serve; what counts is that the next run ends with the listener open."""
     ended = supervised(bench, bench.model, lambda _call: PASS)
     assert ended.answer, ended.error
     points = sample(ended.calls, 37)

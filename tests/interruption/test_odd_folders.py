@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A state folder that is read-only or somebody else's, and odd things where artefacts should be: told, never followed."""
+"""A state folder that is read-only or someone else's, and odd things where artefacts should be: reported, never followed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.state_world import ROTATION, Scenario, Told, World, files, marks
+from support.state_world import ROTATION, Reported, Scenario, World, files, marks
 from support.supervisor import Watch, supervise
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
 NEW_MOUNTS, PRIVATE, BIND, READ_ONLY = 0x20000, 0x44000, 0x1000, 0x1021
-NOBODY = 65534
+UNPRIVILEGED = 65534
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +37,24 @@ def rotating(scenario: Scenario, folder: Path) -> World:
     return replace(scenario.world.at(state), now=ROTATION)
 
 
-def elsewhere(world: World, prepare: Callable[[], None]) -> Told:
+def elsewhere(world: World, prepare: Callable[[], None]) -> Reported:
     """What a run says in a process that has prepared its surroundings."""
 
-    def work() -> Told:
+    def work() -> Reported:
         prepare()
-        return world.told()
+        return world.reported()
 
     ended = supervise(work, Watch((str(world.state),)))
     assert ended.error is None, ended.error
-    told: Told = ended.answer
-    return told
+    reported: Reported = ended.answer
+    return reported
 
 
-def check_told(told: Told, words: str) -> None:
-    assert words in told.error
-    assert told.where
-    assert told.remedy
-    assert "\n" not in told.error
+def check_reported(reported: Reported, words: str) -> None:
+    assert words in reported.error
+    assert reported.where
+    assert reported.remedy
+    assert "\n" not in reported.error
 
 
 def read_only(path: Path) -> None:
@@ -74,16 +74,16 @@ def read_only(path: Path) -> None:
 @pytest.mark.root
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a mount of its own")
 @pytest.mark.parametrize("below", ["", "store", "store/hub/server", "exchange"])
-def test_a_read_only_folder_is_told_and_left(rotating: World, below: str) -> None:
+def test_a_read_only_folder_is_reported_and_left(rotating: World, below: str) -> None:
     before = marks(rotating.state)
-    told = elsewhere(rotating, lambda: read_only(rotating.state / below))
-    if told.error:
-        check_told(told, "Read-only file system")
-    for fault in told.faults:
+    reported = elsewhere(rotating, lambda: read_only(rotating.state / below))
+    if reported.error:
+        check_reported(reported, "Read-only file system")
+    for fault in reported.faults:
         # A folder that is a mount itself cannot be replaced, read-only or not.
         assert any(words in fault.detail for words in ("Read-only file system", "Device or resource busy"))
         assert "\n" not in fault.detail
-    assert told.error or told.faults or below
+    assert reported.error or reported.faults or below
     after = marks(rotating.state)
     assert {name: mark for name, mark in after.items() if name.startswith(below)} == {
         name: mark for name, mark in before.items() if name.startswith(below)
@@ -93,18 +93,18 @@ def test_a_read_only_folder_is_told_and_left(rotating: World, below: str) -> Non
 
 
 @pytest.mark.root
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become someone else")
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o777])
-def test_somebody_elses_state_folder_is_told_and_left(rotating: World, mode: int) -> None:
+def test_someone_elses_state_folder_is_reported_and_left(rotating: World, mode: int) -> None:
     before = marks(rotating.state)
     rotating.state.parent.chmod(0o755)
     rotating.state.chmod(mode)
     try:
-        told = elsewhere(rotating, lambda: os.setresuid(NOBODY, NOBODY, NOBODY))
+        reported = elsewhere(rotating, lambda: os.setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED))
     finally:
         rotating.state.chmod(0o700)
         rotating.state.parent.chmod(0o700)
-    check_told(told, "Permission denied")
+    check_reported(reported, "Permission denied")
     assert marks(rotating.state) == before
 
 
@@ -133,25 +133,25 @@ PLACES = ("store/hub/server/key.pem", "store/greenbank/jws/key.pem", "store/blue
 def test_an_odd_thing_in_the_place_of_a_key_waits_for_a_person(scenario: Scenario, rotating: World, odd: str, place: str) -> None:
     world = replace(rotating, now=scenario.world.now)
     ODD[odd](world.state / place)
-    told = elsewhere(world, lambda: None)
+    reported = elsewhere(world, lambda: None)
     label = place.removeprefix("store/").removesuffix("/key.pem")
-    assert label in {f"{fault.side}/{fault.artefact}" for fault in told.faults}
-    assert all("\n" not in fault.detail for fault in told.faults)
-    assert told.changes == []
+    assert label in {f"{fault.side}/{fault.artefact}" for fault in reported.faults}
+    assert all("\n" not in fault.detail for fault in reported.faults)
+    assert reported.changes == []
     found = (world.state / place).lstat().st_mode
     assert {"folder": stat.S_ISDIR, "pipe": stat.S_ISFIFO, "symbolic link": stat.S_ISLNK}[odd](found)
 
 
 @pytest.mark.parametrize("odd", list(ODD))
 @pytest.mark.parametrize("place", ["exchange/greenbank/hub", "exchange/jws"])
-def test_an_odd_thing_in_a_publication_is_replaced_or_told(scenario: Scenario, rotating: World, odd: str, place: str) -> None:
+def test_an_odd_thing_in_a_publication_is_replaced_or_reported(scenario: Scenario, rotating: World, odd: str, place: str) -> None:
     world = replace(rotating, now=scenario.world.now)
     file = next(path for path in sorted((world.state / place).iterdir()) if path.name.endswith(".pem"))
     ODD[odd](file)
     rest = {path: data for path, data in files(world.state).items() if path.startswith("store/")}
-    told = elsewhere(world, lambda: None)
-    assert not told.error
-    faults = [fault.detail for fault in told.faults]
+    reported = elsewhere(world, lambda: None)
+    assert not reported.error
+    faults = [fault.detail for fault in reported.faults]
     replaced = file.is_file() and not file.is_symlink()
     assert replaced or any(place in fault and "\n" not in fault for fault in faults)
     assert {path: data for path, data in files(world.state).items() if path.startswith("store/")} == rest

@@ -24,7 +24,7 @@ SLOW_KEYS = "keys: {tls: rsa-4096, jws: rsa-3072}"
 
 @dataclass
 class Operator:
-    """Somebody at a terminal, with a playbook that makes the keys and certificates of two sides."""
+    """Someone at a terminal, with a playbook that makes the keys and certificates of two sides."""
 
     folder: Path
 

@@ -17,7 +17,7 @@ import pytest
 from support.counting import record_count
 from support.depth import sample
 from support.kills import calls_of, interrupted
-from support.state_world import ROTATION, Files, Scenario, Told, World, check_serials, files, private_keys, shape
+from support.state_world import ROTATION, Files, Reported, Scenario, World, check_serials, files, private_keys, shape
 from support.supervisor import KILL, PASS, Call, Watch, supervise
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
@@ -77,8 +77,8 @@ def test_a_run_stopped_anywhere_does_not_touch_what_its_successor_made(rotation:
 
         ended = interrupted(world, succeed)
         assert ended.error is None, (point, ended.error)
-        told = ended.answer
-        noticed += told.kind == "LeaseLost" or any("lease" in finding.detail for finding in told.faults)
+        reported = ended.answer
+        noticed += reported.kind == "LeaseLost" or any("lease" in finding.detail for finding in reported.faults)
         assert files(world.state) == made[0], point
         assert shape(made[0]) == shape(scenario.after), point
     assert noticed
@@ -91,10 +91,10 @@ def test_a_signal_that_stops_the_process_itself_is_survived_the_same_way(scenari
     middle = 400
     woken: list[Files] = []
 
-    def work() -> Told:
+    def work() -> Reported:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sequence, "lease", functools.partial(lease, ttl=1.0))
-            return world.told()
+            return world.reported()
 
     def stop(call: Call) -> int:
         if call.ordinal == middle and not woken:
@@ -145,20 +145,20 @@ def test_two_operators_at_once_come_to_what_one_alone_does(scenario: Scenario, f
     assert tuple(world.run()) == scenario.awaited
 
 
-def test_an_operator_who_does_not_wait_is_told_who_is_at_work(scenario: Scenario, folder: Path) -> None:
+def test_an_operator_who_does_not_wait_learns_who_is_at_work(scenario: Scenario, folder: Path) -> None:
     world = scenario.place(folder / "busy")
-    told: list[Told] = []
+    reported: list[Reported] = []
 
     def ask(call: Call) -> int:
         if call.ordinal == 200:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(sequence, "lease", functools.partial(lease, wait=0.2))
-                told.append(world.told())
+                reported.append(world.reported())
         return PASS
 
     ended = interrupted(world, ask)
     assert ended.answer.error == ""
-    (refused,) = told
+    (refused,) = reported
     assert refused.kind == "LeaseHeld"
     assert f"process {ended.calls[0].pid}" in refused.error
     assert "Wait for that run" in refused.remedy

@@ -7,7 +7,7 @@
 #   openssl_participant.sh digest  FOLDER EXCHANGE ID                     prints the digests to compare with the hub's by telephone
 #
 # FOLDER is the participant's own (private), EXCHANGE the folder it shares with the hub. Every verb may be repeated: what is
-# there stays. What is still awaited from the hub is told, and is no error. Private keys in FOLDER:
+# there stays. What still waits for the hub is reported, and is no error. Private keys in FOLDER:
 #   ca.key server.key client.key jws.key exchange.key
 set -eu
 umask 077
@@ -26,7 +26,7 @@ put() {
 ec_key() { [ -s "$1" ] || { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1.new" && mv "$1.new" "$1"; }; }
 rsa_key() { [ -s "$1" ] || { openssl genpkey -quiet -algorithm RSA -pkeyopt "rsa_keygen_bits:$2" -out "$1.new" && mv "$1.new" "$1"; }; }
 serial() { printf '0x4%s' "$(openssl rand -hex 15)"; }
-awaited() { echo "awaited from the hub: $1"; }
+awaited() { echo "waits for the hub: $1"; }
 
 publish() {
     host=$1 organisation=$2
@@ -73,7 +73,7 @@ sign() {
     fi
     put "$out/client.pem" <hub-client.pem
     put "$out/client-chain.pem" <ca.pem
-    # What the own door lets in: exactly this certificate.
+    # What the own listener lets in: exactly this certificate.
     openssl x509 -in hub-client.pem -outform DER | openssl dgst -sha256 -r | cut -d' ' -f1 | put hub-client.sha256
 }
 

@@ -95,12 +95,12 @@ class Said:
 
 @pytest.mark.filterwarnings("ignore:PKCS#12 bundle could not be parsed as DER:UserWarning")
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_told_without_its_content(
+def test_a_damaged_file_is_reported_without_its_content(
     settled: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
     secrets = settled.secrets
     files, damaged = DAMAGES[damage]
-    told = 0
+    reported = 0
     for file in files:
         state = tmp_path / file.replace("/", "-")
         shutil.copytree(settled.state, state)
@@ -110,12 +110,12 @@ def test_a_damaged_file_is_told_without_its_content(
         # What the damaged file still holds, it may hold.
         (state / file).unlink(missing_ok=True)
         assert said.search(secrets, state) == [], file
-        told += any("-> fault" in text or "-> change" in text or "Traceback" in text for text in said.text)
-    assert told >= (3 if files is ANY else 1)
+        reported += any("-> fault" in text or "-> change" in text or "Traceback" in text for text in said.text)
+    assert reported >= (3 if files is ANY else 1)
 
 
 @pytest.mark.parametrize("damage", ["two words", "not text", "nothing"])
-def test_a_wrong_initial_access_token_is_told_without_it(
+def test_a_wrong_initial_access_token_is_reported_without_it(
     settled: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
 ) -> None:
     token = settled.server.folder / "initial-access-token"
@@ -132,7 +132,7 @@ def test_a_wrong_initial_access_token_is_told_without_it(
     assert said.search(secrets, tmp_path / "state") == []
 
 
-def test_a_wrong_passphrase_is_told_without_either(settled: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_passphrase_is_reported_without_either(settled: Environment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     secrets, wrong = settled.secrets, f"wrong-{random.token_hex(16)}"
     secrets.add("wrong passphrase", wrong.encode())
     shutil.copytree(settled.state, tmp_path / "state")

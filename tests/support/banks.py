@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Participants that call a gateway's door all the time, each with its certificate, token and address."""
+"""Participants that call a gateway's inbound listener all the time, each with its certificate, token and address."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class Bank:
     def dial(self) -> Session:
         """A connection with the present certificate; it is current as long as that is."""
         mine = self.now
-        door = self.bench.door.listeners[0]
-        raw = socket.create_connection((str(door.address), door.port), 10, (self.address, 0))
+        inbound = self.bench.inbound.listeners[0]
+        raw = socket.create_connection((str(inbound.address), inbound.port), 10, (self.address, 0))
         secured = mine.context.wrap_socket(raw, server_hostname="api.hub.test")
         head = f"GET /parties/MSISDN/1 HTTP/1.1\r\nhost: api.hub.test\r\nfspiop-source: {self.name}\r\nauthorization: Bearer "
 
@@ -120,20 +120,20 @@ def banks(bench: Bench) -> dict[str, Bank]:
 
 @contextmanager
 def load_on(bench: Bench, callers: list[LoadCaller], counted: str) -> Iterator[Load]:
-    """The load; what was lost must not have reached the services behind the door."""
+    """The load; what was lost must not have reached the services behind the listener."""
     bench.backend.seen.clear()
     with under(callers, counted) as load:
         yield load
     assert len(bench.backend.seen) == load.answered, "a request was carried out, and its answer lost"
 
 
-def change(load: Load, bench: Bench, kind: str, *, reloads: int, **door: object) -> None:
-    """One change of the door, with requests before, during and after it."""
-    done = bench.install(bench.with_door(**door))
+def change(load: Load, bench: Bench, kind: str, *, reloads: int, **inbound: object) -> None:
+    """One change of the listener, with requests before, during and after it."""
+    done = bench.install(bench.with_inbound(**inbound))
     assert done["reloads"] == reloads
     record_count(f"under load, changes: {kind}", 1)
     load.everyone()
 
 
 def with_caller(bench: Bench, name: str, **changed: object) -> tuple[Caller, ...]:
-    return tuple(replace(caller, **changed) if caller.participant == name else caller for caller in bench.door.callers)
+    return tuple(replace(caller, **changed) if caller.participant == name else caller for caller in bench.inbound.callers)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Servers behind which a test can see who called: a counterpart's door by client certificate, an authorization server by client."""
+"""Servers behind which a test can see who called: a counterpart's listener by certificate, an authorization server by client."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Counterpart(Server):
         super().__init__(identity, callers, folder)
 
     def accept(self, *identities: Identity) -> None:
-        """From now on accept these and nobody else."""
+        """From now on accept these and no one else."""
         self.accepted = frozenset(_fingerprint(identity) for identity in identities)
 
     def seen(self, egress: str, identity: Identity) -> int:

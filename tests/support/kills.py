@@ -9,16 +9,16 @@ from pathlib import Path
 
 from support.counting import record_count
 from support.depth import sample
-from support.state_world import Scenario, Told, World, open_to_others
+from support.state_world import Reported, Scenario, World, open_to_others
 from support.supervisor import KILL, PASS, Call, Ended, Watch, supervise
 
 
 def interrupted(world: World, decide: Callable[[Call], int], *, reading: bool = False) -> Ended:
-    """Carry out a run in a process of its own under the most permissive umask; its answer is a ``Told``."""
+    """Carry out a run in a process of its own under the most permissive umask; its answer is a ``Reported``."""
 
-    def work() -> Told:
+    def work() -> Reported:
         os.umask(0)
-        return world.told()
+        return world.reported()
 
     return supervise(work, Watch((str(world.state),), reading=reading), decide)
 

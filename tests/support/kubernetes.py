@@ -42,7 +42,7 @@ NODE = {
 
 @cache
 def built(name: str) -> Path:
-    """The folder with the programs that a folder of ``tests/cluster/builds`` pins; they are built where nobody has yet."""
+    """The folder with the programs that a folder of ``tests/cluster/builds`` pins; they are built where no one has yet."""
     command = [str(ROOT / "tests/tools/go_programs"), name]
     return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 

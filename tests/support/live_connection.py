@@ -16,7 +16,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.lo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.site import LabSite
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.hub_door import HubDoor
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.hub_listener import HubListener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.material import Material
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Attempt
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.probe import client_context
@@ -27,13 +27,13 @@ PATIENCE = 5
 def main(description: str, state: str, name: str) -> None:
     """Connect, then answer each line."""
     described, root = load_description(Path(description), state=state), Path(state)
-    run = make_run(described, DiskTree(root), sides=["all"], participants=[], now=datetime.now(UTC), rehearsal=True)
+    run = make_run(described, DiskTree(root), sides=["all"], participants=[], now=datetime.now(UTC), dry_run=True)
     participant = next(each for each in described.participants if each.name == name)
-    attempt = HubDoor(Material(run, LabSite(described, root)), participant, None)._base()
-    door = attempt.door
-    raw = LabSite(described, root).connect(attempt.machine, attempt.source, door.address, door.port, PATIENCE)
-    with client_context(door.trust, attempt.identity) as context:
-        secured = context.wrap_socket(raw, server_hostname=door.name)
+    attempt = HubListener(Material(run, LabSite(described, root)), participant, None)._base()
+    listener = attempt.listener
+    raw = LabSite(described, root).connect(attempt.machine, attempt.source, listener.address, listener.port, PATIENCE)
+    with client_context(listener.trust, attempt.identity) as context:
+        secured = context.wrap_socket(raw, server_hostname=listener.name)
     secured.settimeout(PATIENCE)
     _say("connected")
     for _ in sys.stdin:
@@ -42,7 +42,7 @@ def main(description: str, state: str, name: str) -> None:
 
 def _asked(secured: ssl.SSLSocket, attempt: Attempt) -> str:
     lines = "".join(f"{name}: {value}\r\n" for name, value in attempt.headers)
-    secured.sendall(f"GET {attempt.path} HTTP/1.1\r\nhost: {attempt.door.name}\r\n{lines}\r\n".encode())
+    secured.sendall(f"GET {attempt.path} HTTP/1.1\r\nhost: {attempt.listener.name}\r\n{lines}\r\n".encode())
     try:
         return secured.recv(65536).split()[1].decode()
     except TimeoutError:

@@ -48,13 +48,13 @@ class Caller:
 
 @dataclass
 class Load:
-    """What all callers have seen so far. ``lost``: kind -> number; ``told``: an example of each kind."""
+    """What all callers have seen so far. ``lost``: kind -> number; ``reported``: an example of each kind."""
 
     callers: list[Caller]
     sent: int = 0
     answered: int = 0
     lost: Counter[str] = field(default_factory=Counter)
-    told: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
     ended: Counter[int] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +62,7 @@ class Load:
     @property
     def losses(self) -> dict[str, str]:
         """Number and an example by kind, of those that happened."""
-        return {kind: f"{number}, as {self.told[kind]}" for kind, number in self.lost.items()}
+        return {kind: f"{number}, as {self.reported[kind]}" for kind, number in self.lost.items()}
 
     @property
     def unsafe(self) -> dict[str, str]:
@@ -70,7 +70,7 @@ class Load:
         return {kind: text for kind, text in self.losses.items() if kind not in SAFE}
 
     def everyone(self, requests: int = 2) -> None:
-        """Wait until each caller has begun and ended a request from now on: a change that nobody called during proves nothing."""
+        """Wait until each caller has begun and ended a request from now on: a change that no one called during proves nothing."""
         goal = {number: self.ended[number] + requests for number in range(len(self.callers))}
         deadline = time.monotonic() + HALT
         while any(self.ended[number] < least for number, least in goal.items()):
@@ -96,7 +96,7 @@ class Load:
                 self.ended[number] += 1
                 if kind:
                     self.lost[kind] += 1
-                    self.told.setdefault(kind, detail)
+                    self.reported.setdefault(kind, detail)
                 else:
                     self.answered += 1
             if kind or not caller.keep or connection is None or connection.over:

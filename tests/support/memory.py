@@ -25,7 +25,7 @@ AT_MOST = 1024 * MIB
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """An error: its kind and those that it is derived from, its text, and where it has one the reason code."""
 
     kinds: tuple[str, ...]
@@ -39,7 +39,7 @@ class Spent:
 
     peak: int
     value: Any = None
-    error: Told | None = None
+    error: Reported | None = None
 
 
 def spent(work: Callable[[], Any], *, warm: Callable[[], Any] = lambda: None) -> Spent:
@@ -83,12 +83,12 @@ def _tell(work: Callable[[], Any], warm: Callable[[], Any], writer: int) -> None
         os._exit(0)
 
 
-def _ended(work: Callable[[], Any]) -> tuple[Any, Told | None]:
+def _ended(work: Callable[[], Any]) -> tuple[Any, Reported | None]:
     try:
         return work(), None
-    except Exception as error:  # noqa: BLE001 -- told to the test, which judges it
+    except Exception as error:  # noqa: BLE001 -- passed to the test, which judges it
         kinds = tuple(kind.__name__ for kind in type(error).__mro__)
-        return None, Told(kinds, str(error), str(getattr(error, "reason", "")))
+        return None, Reported(kinds, str(error), str(getattr(error, "reason", "")))
 
 
 def _kilobytes(name: str) -> int:

@@ -2,7 +2,7 @@
 """Mutants of the signing policy and of the verifiers of artefacts: each check taken away.
 
 Two kinds, both found by reading the product: an entry of an ordered list of checks (``POLICY``, ``OWN`` …), and a place in
-a function of ``pki`` where a fault is told or something is refused. Lists are changed in every module of the product that
+a function of ``pki`` where a fault is reported or something is refused. Lists are changed in every module of the product that
 has them, functions by their code; the tests' own names for them stay whole. Which cases meet a check that objects is seen
 in one run of all of them; only those are tried when it is taken away.
 """
@@ -44,7 +44,7 @@ HIT = "_a_check_objects"
 
 
 def mutants(bench: Bench | None) -> Iterator[Mutant]:
-    """Every check of every module; without a bench nobody knows which cases meet it."""
+    """Every check of every module; without a bench no one knows which cases meet it."""
     made, marks = _all()
     if bench:  # what the dear cases share for a whole session must not be made by mutated code
         bench.control({name.partition("::")[0]: name for name in bench.items if any(part in name for part in DEAR)}.values())
@@ -75,18 +75,18 @@ def _met(bench: Bench, marks: list[Mark]) -> dict[str, list[str]]:
     """
     by_case: dict[str, set[str]] = {}
     with ExitStack() as stack:
-        told: set[str] = set()
+        reported: set[str] = set()
         for mark in marks:
-            mark.entered(stack, told.add)
+            mark.entered(stack, reported.add)
         for module in {mark.module.__name__: mark.module for mark in marks}.values():
-            _instrument(module, [mark for mark in marks if mark.module is module and mark.place], told.add, stack)
+            _instrument(module, [mark for mark in marks if mark.module is module and mark.place], reported.add, stack)
         for name in [name for name in bench.items if not any(part in name for part in DEAR)]:
-            told.clear()
+            reported.clear()
             if wrong := bench.run(name):
                 print(f"\nLEFT OUT {name}: {wrong}", flush=True)  # noqa: T201 -- into the log of the run
                 del bench.items[name]
             else:
-                by_case[name] = set(told)
+                by_case[name] = set(reported)
     met: defaultdict[str, list[str]] = defaultdict(list)
     for name in sorted(by_case, key=lambda name: len(by_case[name])):
         for one in by_case[name]:
@@ -250,7 +250,7 @@ def _code(outer: CodeType, name: str) -> CodeType:
 
 
 def _places(tree: ast.Module) -> Iterator[_Place]:
-    """Where a fault is told or something is refused, outside of the handling of errors (those pass on what another found)."""
+    """Where a fault is reported or something is refused, outside of the handling of errors (those pass on what another found)."""
     numbers = {id(node): number for number, node in enumerate(ast.walk(tree))}
     for path, function in _functions(tree):
         for node, change, text in _changes(function, function):
@@ -268,7 +268,7 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
 Change = tuple[ast.AST, Callable[[ast.AST, str], None], str]
 
 
-def _told(name: str, *value: ast.expr) -> ast.Call:
+def _reported(name: str, *value: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(HIT, ast.Load()), [ast.Constant(name), *value], [])
 
 
@@ -298,7 +298,7 @@ def _of_statement(parent: ast.AST, child: ast.stmt) -> Iterator[Change]:
 
             def change(found: ast.AST, name: str, field: str = field, place: int = place) -> None:
                 statement = getattr(found, field)[place]
-                getattr(found, field)[place] = ast.If(_told(name), [statement], []) if name else ast.Pass()
+                getattr(found, field)[place] = ast.If(_reported(name), [statement], []) if name else ast.Pass()
 
             yield parent, change, ast.unparse(child)
 
@@ -307,7 +307,7 @@ def _returns_none(found: ast.AST, name: str) -> None:
     """The list of faults is empty."""
     assert isinstance(found, ast.Return)
     assert found.value
-    found.value = _told(name, found.value) if name else ast.List([], ast.Load())
+    found.value = _reported(name, found.value) if name else ast.List([], ast.Load())
 
 
 def _of_list(child: ast.Tuple | ast.List, function: ast.FunctionDef) -> Iterator[Change]:
@@ -331,8 +331,8 @@ def _of_list(child: ast.Tuple | ast.List, function: ast.FunctionDef) -> Iterator
 def _marked(name: str, element: ast.expr) -> ast.expr:
     if isinstance(element, ast.Starred):
         every = ast.List([ast.Starred(element.value, ast.Load())], ast.Load())
-        return ast.Starred(_told(name, every), ast.Load())
-    return _told(name, element)
+        return ast.Starred(_reported(name, every), ast.Load())
+    return _reported(name, element)
 
 
 def _names_fault(node: ast.AST) -> bool:

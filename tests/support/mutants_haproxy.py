@@ -21,18 +21,18 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haprox
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.release import FileRule, Release
 
 CASES = ("tests/contract/gateway",)
-DOOR, PARTICIPANT, OUTBOUND, PROCESS = "hub's door", "participant's door", "outbound", "process"
+LISTENER, PARTICIPANT, OUTBOUND, PROCESS = "hub's listener", "participant's listener", "outbound", "process"
 MODELS = (
-    "test_certificate_that_is_not_mapped", "test_participants_door_lets", "test_outbound_chooses", "test_outbound_of_a_participant",
+    "test_certificate_that_is_not_mapped", "test_participants_listener_lets", "test_outbound_chooses", "test_outbound_of_a_participant",
     "test_base_path_is_cut_off",
 )  # fmt: skip
 """Parts of the names of cases that render, together, everything that a gateway may have."""
 AREAS: dict[str, tuple[str, ...]] = {
-    DOOR: (
+    LISTENER: (
         "gateway_refusals.py", "gateway_answers.py", "gateway_shares.py", "gateway_token_values.py",
-        "tls_versions", "the_door_speaks", "change_under_load", "reload_loses",
+        "tls_versions", "the_listener_speaks", "change_under_load", "reload_loses",
     ),
-    PARTICIPANT: ("participants_door",),
+    PARTICIPANT: ("participants_listener",),
     OUTBOUND: ("outbound",),
     PROCESS: ("sessions_are_never_resumed", "tls_versions", "headers_of_the_gateway", "http_2_is_not_spoken"),
 }  # fmt: skip
@@ -42,16 +42,16 @@ ANSWERS = ("gateway_answers.py",)
 MOST = 120
 DEAR: tuple[str, ...] = ()
 SURVIVORS = {
-    r"hub's door: server .* WITHOUT sni": "the name is held against verifyhost; which certificate to show is the server's business",
+    r"hub's listener: server .* WITHOUT sni": "the name is held against verifyhost; which certificate to show is the server's business",
     r".* WITHOUT verifyhost": "HAProxy holds the certificate against the announced name (sni) where no other is given",
     r"process: ssl-default-(bind|server)-options ssl-min-ver TLSv1.2( no-tls-tickets WITHOUT TLS floor| WITHOUT TLS floor)?": "the suites "
     "that are permitted exist from TLS 1.2 on: either rule alone would do",
-    r"hub's door: http-request set-var\(txn\.signed\) .*tokens/key-1\.pem.* WITHOUT all conditions": "whose key is another's is judged "
+    r"hub's listener: http-request set-var\(txn\.signed\) .*tokens/key-1\.pem.* WITHOUT all conditions": "whose key is another's is judged "
     "anew by the line of that key, which comes later",
-    r"hub's door: http-request set-var\(txn\.client\) .*client_id.* WITHOUT all conditions": "HAProxy leaves a variable as it is where "
+    r"hub's listener: http-request set-var\(txn\.client\) .*client_id.* WITHOUT all conditions": "HAProxy leaves a variable as it is where "
     "there is nothing to set",
-    r"hub's door: use_backend authorization-server .* WITHOUT condition \{ method POST \}": "any other method at that address was refused "
-    "before, as a resource for which nobody has a role",
+    r"hub's listener: use_backend authorization-server .* WITHOUT condition \{ method POST \}": "any other method there was refused "
+    "before, as a resource for which no one has a role",
 }
 
 NO_RULE = (
@@ -131,7 +131,7 @@ def located(text: str) -> Iterator[tuple[Rule, str]]:
     for line in text.split("\n"):
         section = line if line and not line.startswith(" ") else section
         name = section.split(" ")[-1]
-        world = OUTBOUND if name == "outbound" or name.startswith("to-") else PARTICIPANT if participant else DOOR
+        world = OUTBOUND if name == "outbound" or name.startswith("to-") else PARTICIPANT if participant else LISTENER
         world = world if section and section != "defaults" else PROCESS
         same = line
         for pattern, instead in _SAME.items():

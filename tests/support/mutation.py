@@ -62,7 +62,7 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``case``: the one that went red, empty when none did; ``how``: the last line of what it told."""
+    """``case``: the one that went red, empty when none did; ``how``: the last line of what it reported."""
 
     mutant: str
     case: str = ""
@@ -106,7 +106,7 @@ class Bench:
         self.reports.append(report)
 
     def run(self, name: str) -> str:
-        """What a case told when it failed; empty when it passed."""
+        """What a case reported when it failed; empty when it passed."""
         item = self.items[name]
         self.reports.clear()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=_Rest(self.session))
@@ -116,9 +116,9 @@ class Bench:
     def control(self, names: Iterable[str]) -> None:
         """Run cases that must pass."""
         for name in names:
-            told = self.run(name)
-            if told:
-                raise ControlFailed(f"{name} fails without a mutant: {told}")
+            reported = self.run(name)
+            if reported:
+                raise ControlFailed(f"{name} fails without a mutant: {reported}")
 
     def chosen(self, mutant: Mutant) -> list[str]:
         """The cases for a mutant, those first that share the most with it."""
@@ -135,12 +135,12 @@ class Bench:
         tried = 0
         for name in self.chosen(mutant):
             with mutant.applied():
-                told = self.run(name)
+                reported = self.run(name)
                 met = mutant.seen()
             tried += 1
-            if told and met:
-                print(f"\nKILLED {mutant.name} -> {name}: {told[:200]}", flush=True)  # noqa: T201 -- into the log of the run
-                return Outcome(mutant.name, name, told[:200], tried)
+            if reported and met:
+                print(f"\nKILLED {mutant.name} -> {name}: {reported[:200]}", flush=True)  # noqa: T201 -- into the log of the run
+                return Outcome(mutant.name, name, reported[:200], tried)
         print(f"\nSURVIVES {mutant.name}", flush=True)  # noqa: T201
         return Outcome(mutant.name, tried=tried)
 
@@ -190,12 +190,12 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     bench = session.config.pluginmanager.get_plugin("mutation-bench")
     assert isinstance(bench, Bench)
     bench.dear, bench.most = area.DEAR, area.MOST
-    told: dict[str, object] = {"problem": ""}
+    reported: dict[str, object] = {"problem": ""}
     try:
-        told.update(_examine(area, bench))
+        reported.update(_examine(area, bench))
     except ControlFailed as error:
-        told["problem"] = str(error)
-    Path(os.environ[RESULTS]).write_text(json.dumps(told), encoding="utf-8")
+        reported["problem"] = str(error)
+    Path(os.environ[RESULTS]).write_text(json.dumps(reported), encoding="utf-8")
     return True
 
 
@@ -241,7 +241,7 @@ class Judgement:
         return [outcome.mutant for outcome in self.killed if outcome.mutant in self.known]
 
     def table(self) -> Iterator[str]:
-        """A line for every mutant: what was taken away, and which case told."""
+        """A line for every mutant: what was taken away, and which case reported it."""
         for outcome in self.outcomes:
             reason = f"survives: {self.known.get(outcome.mutant, 'NO REASON IS LISTED')}"
             yield f"{outcome.mutant}  ->  {outcome.case or reason} {f'({outcome.tried} cases)' if outcome.tried > 1 else ''}".rstrip()
@@ -280,7 +280,7 @@ def run_area(area: str, folder: Path, *, every: int, cases: Collection[str], kno
             if line.startswith(("KILLED", "SURVIVES")):
                 print(line, end="", file=sys.stderr)  # noqa: T201 -- progress: a whole run takes long
     assert results.exists(), log.read_text(errors="replace")[-3000:]
-    told = json.loads(results.read_text(encoding="utf-8"))
-    assert not told["problem"], told["problem"]
-    outcomes = tuple(Outcome(**one) for one in told["outcomes"])
-    return Judgement(told["all"], told["listed"], tuple(told["unused"]), tuple(told["doubled"]), outcomes)
+    reported = json.loads(results.read_text(encoding="utf-8"))
+    assert not reported["problem"], reported["problem"]
+    outcomes = tuple(Outcome(**one) for one in reported["outcomes"])
+    return Judgement(reported["all"], reported["listed"], tuple(reported["unused"]), tuple(reported["doubled"]), outcomes)

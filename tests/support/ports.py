@@ -18,7 +18,7 @@ RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port() -> int:
-    """A TCP port on which nobody listens, given to nobody else before the block has been gone through."""
+    """A TCP port on which no one listens, given to no one else before the block has been gone through."""
     for port in _block():
         with socket.socket() as probe:
             try:

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys, public_pem
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys, public_pem
 
-_RSA = RehearsalKeys()
+_RSA = DryRunKeys()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import hashes
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import FreshKeys, PrivateKey, RehearsalKeys
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys, FreshKeys, PrivateKey
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import run as run_module
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import sequence
 
@@ -70,7 +70,7 @@ class PooledKeys:
     """Distinct keys without the cost of making them: RSA from pairs of few primes, counted across forked processes."""
 
     def __init__(self, size: int = 40) -> None:
-        cheap = RehearsalKeys()
+        cheap = DryRunKeys()
         self._pools: dict[str, list[PrivateKey]] = {kind: [cheap.make(kind) for _ in range(size)] for kind in ("rsa-2048", "rsa-3072")}
         self._used = mmap.mmap(-1, 8)
 
@@ -101,7 +101,7 @@ def pooled_keys() -> Iterator[PooledKeys]:
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """What a step said, in plain data: the error it ended with (empty: none), where and remedy of it, its findings."""
 
     error: str = ""
@@ -137,14 +137,14 @@ class World:
         request = sequence.Request(str(self.description), str(self.state), now=self.now, rekey=self.rekey, sides=self.sides)
         return list(sequence.run(request).findings)
 
-    def told(self) -> Told:
+    def reported(self) -> Reported:
         """Carry out all steps; errors become plain data, which processes can send to each other."""
         try:
-            return Told(findings=tuple(self.run()))
+            return Reported(findings=tuple(self.run()))
         except OnboardingError as error:
-            return Told(str(error), error.where, error.remedy, type(error).__name__)
+            return Reported(str(error), error.where, error.remedy, type(error).__name__)
         except OSError as error:
-            return Told(str(error), kind=f"OSError {error.errno}")
+            return Reported(str(error), kind=f"OSError {error.errno}")
 
     def at(self, state: Path) -> World:
         """The same with another state folder."""

@@ -27,7 +27,7 @@ KILL = -1
 """Decision: end the process with SIGKILL, the call not carried out."""
 PASS = 0
 SHORT = -2
-"""Decision on a ``write``: only the first half is written, and the caller is told so (which write(2) permits)."""
+"""Decision on a ``write``: only the first half is written, and the caller learns so (which write(2) permits)."""
 TORN = -3
 """Decision on a ``write``: the first half is written, then the process ends with SIGKILL."""
 _LIMIT = 120.0
@@ -131,13 +131,13 @@ def _work(work: Callable[[], Any], watch: Watch, writer: int) -> None:
         _install(watch)
         os.kill(os.getpid(), signal.SIGSTOP)
         try:
-            told: tuple[Any, BaseException | None] = (work(), None)
+            reported: tuple[Any, BaseException | None] = (work(), None)
         except BaseException as error:  # noqa: BLE001 -- this process must not return into pytest
-            told = (None, error)
+            reported = (None, error)
         try:
-            content = pickle.dumps(told)
+            content = pickle.dumps(reported)
         except Exception:  # noqa: BLE001 -- not every error can be sent; its text can
-            content = pickle.dumps((None, RuntimeError(f"{type(told[1]).__name__}: {told[1]}")))
+            content = pickle.dumps((None, RuntimeError(f"{type(reported[1]).__name__}: {reported[1]}")))
         with os.fdopen(writer, "wb") as stream:
             stream.write(content)
         code = 0

@@ -48,7 +48,7 @@ class Offer:
 
     @property
     def permitted(self) -> bool:
-        """Whether a door may take it."""
+        """Whether a listener may take it."""
         return self.version in {"tls1_2", "tls1_3"} and self.suites in INTERMEDIATE and self.curve in {"", *CURVES}
 
     def __str__(self) -> str:

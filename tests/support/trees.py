@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import run as run_module
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.files import discard
 
@@ -19,8 +19,8 @@ MEMORY = "/dev/shm"  # noqa: S108 -- folders made by mkdtemp in there: hundreds 
 
 
 @cache
-def _made() -> RehearsalKeys:
-    return RehearsalKeys()
+def _made() -> DryRunKeys:
+    return DryRunKeys()
 
 
 def use_cheap_keys(patch: pytest.MonkeyPatch) -> None:

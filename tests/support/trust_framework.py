@@ -51,7 +51,7 @@ class StandInDirectory:
 
     @classmethod
     def make(cls, *organisations: Organisation, now: datetime | None = None, environment: str = "Sandbox") -> StandInDirectory:
-        """A new one, with CAs that nobody has seen before."""
+        """A new one, with CAs that no one has seen before."""
         now = now or datetime.now(UTC)
         root_key, key = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
         root_name, name = (_name(f"Stand-in {environment} Trust Framework {what} CA - G1") for what in ("Root", "Issuing"))

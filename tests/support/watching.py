@@ -78,7 +78,7 @@ _HEADER = struct.Struct("iIII")
 
 
 class Modes:
-    """Everything that appears below a folder, told by the kernel (inotify(7)): whatever is open to others is kept with its mode."""
+    """Everything that appears below a folder, reported by the kernel (inotify(7)): whatever is open to others is kept with its mode."""
 
     def __init__(self, root: Path) -> None:
         self.open: set[str] = set()

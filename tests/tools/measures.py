@@ -78,6 +78,6 @@ def _functions(node: ast.AST, where: str, code: set[int], *, public: bool) -> li
         if isinstance(child, Function):
             lines = len(code & set(range(child.lineno, (child.end_lineno or child.lineno) + 1)))
             found.append(Measured(inner, child, lines, seen))
-        # A function inside a function is nobody's interface.
+        # A function inside a function is no one's interface.
         found += _functions(child, inner, code, public=seen and isinstance(child, ast.ClassDef))
     return found

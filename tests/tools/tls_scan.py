@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _speak_from(address: str) -> None:
-    """The firewall before a door lets certain addresses in; sslyze has no option for that."""
+    """The firewall before a listener lets certain addresses in; sslyze has no option for that."""
     plain = socket.create_connection
 
     def bound(place: tuple[str, int], timeout: float | None = None) -> socket.socket:

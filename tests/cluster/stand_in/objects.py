@@ -11,7 +11,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 OF_THE_SERVER = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 IDENTITY = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
 FIXED = {"Deployment": ("spec.selector",), "RoleBinding": ("roleRef",), "PodDisruptionBudget": ()}
-"""What the API server lets nobody change in an object that exists."""
+"""What the API server lets no one change in an object that exists."""
 _MISSING = object()
 
 
@@ -59,7 +59,7 @@ def drifted(inputs: Any, normal: Any, live: Any) -> Any:  # noqa: ANN401 -- JSON
 
 
 def outputs(live: dict[str, Any]) -> dict[str, Any]:
-    """What Pulumi keeps of a live object: what stays the same while nobody changes it."""
+    """What Pulumi keeps of a live object: what stays the same while no one changes it."""
     kept = {**live, "metadata": {key: value for key, value in live["metadata"].items() if key not in OF_THE_SERVER}}
     if live["kind"] != "Service":
         kept.pop("status", None)

@@ -170,7 +170,7 @@ class Connection:
 
 @dataclass
 class Bench:
-    """Everything one test needs; ``model`` is what the door should be, tests replace parts of it."""
+    """Everything one test needs; ``model`` is what the listener should be, tests replace parts of it."""
 
     root: Path
     driver: Haproxy
@@ -187,7 +187,7 @@ class Bench:
     open: list[http.client.HTTPConnection] = field(default_factory=list)
 
     @property
-    def door(self) -> Inbound:
+    def inbound(self) -> Inbound:
         assert self.model.inbound is not None
         return self.model.inbound
 
@@ -214,8 +214,8 @@ class Bench:
         assert self.confirm(done["ticket"])
         return done
 
-    def with_door(self, **changed: Any) -> GatewayModel:  # noqa: ANN401
-        return replace(self.model, inbound=replace(self.door, **changed))
+    def with_inbound(self, **changed: Any) -> GatewayModel:  # noqa: ANN401
+        return replace(self.model, inbound=replace(self.inbound, **changed))
 
     def connect(self, participant: str, source: str = "", identity: Identity | None = None) -> Connection:
         identity = identity or self.clients[participant]
@@ -223,7 +223,7 @@ class Bench:
         file = self.root / f"client-{threading.get_ident()}-{time.monotonic_ns()}.pem"
         file.write_bytes(identity.certificate + identity.key)
         context.load_cert_chain(file)
-        listener = self.door.listeners[0]
+        listener = self.inbound.listeners[0]
         client = http.client.HTTPSConnection("api.hub.test", listener.port, context=context, timeout=10)
         raw = socket.create_connection(("127.0.0.1", listener.port), 10, (source or ADDRESSES.get(participant, "127.0.0.9"), 0))
         self.open.append(client)
@@ -342,11 +342,11 @@ def recorder() -> Iterator[Any]:
 
 @pytest.fixture
 def participants(bench: Bench) -> Bench:
-    """The door of greenbank, at which the hub alone calls, with the certificate that bluebank has at the hub's."""
-    hub = bench.door.callers[1]
+    """The listener of greenbank, at which the hub alone calls, with the certificate that bluebank has at the hub's."""
+    hub = bench.inbound.callers[1]
     caller = replace(hub, participant="hub", fspiop_id="switch", clients=(), roles=(), networks=(ip_network("127.0.0.11/32"),))
-    door = bench.with_door(callers=(caller,), header_rule=HeaderRule.DESTINATION, tokens=None, token_endpoint=None, resources=())
-    bench.install(replace(door, side="greenbank", fspiop_id="greenbank"))
+    inbound = bench.with_inbound(callers=(caller,), header_rule=HeaderRule.DESTINATION, tokens=None, token_endpoint=None, resources=())
+    bench.install(replace(inbound, side="greenbank", fspiop_id="greenbank"))
     bench.clients["hub"] = bench.clients["bluebank"]
     return bench
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a caller is told: who refused him, and by whom a refusal of the services behind the door was made."""
+"""What a caller learns: who refused him, and by whom a refusal of the services behind the inbound listener was made."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class Refuser(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-NAMES = pytest.mark.parametrize(("name", "told"), [("backend", "signature-invalid"), ("gateway", ""), ("Gateway", ""), ("x, gateway", "")])
+NAMES = pytest.mark.parametrize(
+    ("name", "reported"), [("backend", "signature-invalid"), ("gateway", ""), ("Gateway", ""), ("x, gateway", "")]
+)
 
 
 @pytest.fixture
@@ -53,24 +55,24 @@ def refuser(name: str) -> Iterator[Listener]:
 
 
 @NAMES
-def test_services_refuse_in_their_own_name_only(bench: Bench, refuser: Listener, name: str, told: str) -> None:
-    bench.install(bench.with_door(backend=refuser))
+def test_services_refuse_in_their_own_name_only(bench: Bench, refuser: Listener, name: str, reported: str) -> None:
+    bench.install(bench.with_inbound(backend=refuser))
     answer = bench.connect("greenbank").ask(headers=bench.headers())
-    assert (answer.status, answer.reason) == (400, told)
+    assert (answer.status, answer.reason) == (400, reported)
 
 
 @NAMES
-def test_services_of_a_participants_door_do_so_too(participants: Bench, refuser: Listener, name: str, told: str) -> None:
-    participants.install(participants.with_door(backend=refuser))
+def test_services_of_a_participants_listener_do_so_too(participants: Bench, refuser: Listener, name: str, reported: str) -> None:
+    participants.install(participants.with_inbound(backend=refuser))
     answer = participants.connect("hub").ask(headers=[("fspiop-destination", "greenbank")])
-    assert (answer.status, answer.reason) == (400, told)
+    assert (answer.status, answer.reason) == (400, reported)
 
 
 WANTED = [("connection", "upgrade"), ("upgrade", "tls/1.0")]
 
 
 def tunnelled(bench: Bench, client: http.client.HTTPConnection, server: Recorder, headers: list[tuple[str, str]]) -> int:
-    """The status of a request that asks for another protocol; AssertionError when bytes that nobody judged reach the server."""
+    """The status of a request that asks for another protocol; AssertionError when bytes that no one judged reach the server."""
     server.upgrading = True
     client.putrequest("GET", "/parties/MSISDN/1")
     for header in (*headers, *WANTED):
@@ -88,13 +90,13 @@ def tunnelled(bench: Bench, client: http.client.HTTPConnection, server: Recorder
     return status
 
 
-def test_no_answer_of_the_services_opens_a_tunnel_through_the_door(bench: Bench) -> None:
+def test_no_answer_of_the_services_opens_a_tunnel_through_the_listener(bench: Bench) -> None:
     bench.install()
     assert tunnelled(bench, bench.connect("greenbank").client, bench.backend, bench.headers()) == 502
     assert bench.connect("greenbank").ask(headers=[*bench.headers(), *WANTED]).status == 200
 
 
-def test_nor_through_the_door_to_the_authorization_server(bench: Bench) -> None:
+def test_nor_through_the_listener_to_the_authorization_server(bench: Bench) -> None:
     bench.install()
     bench.authorization.upgrading = True
     assert bench.connect("greenbank").ask("POST", "/oauth2/token", WANTED).status == 502
@@ -102,7 +104,7 @@ def test_nor_through_the_door_to_the_authorization_server(bench: Bench) -> None:
     assert [line for line in bench.authorization.tunnelled if line] == []
 
 
-def test_nor_through_a_participants_door(participants: Bench) -> None:
+def test_nor_through_a_participants_listener(participants: Bench) -> None:
     to_greenbank = [("fspiop-destination", "greenbank")]
     assert tunnelled(participants, participants.connect("hub").client, participants.backend, to_greenbank) == 502
     assert participants.connect("hub").ask(headers=[*to_greenbank, *WANTED]).status == 200

@@ -33,7 +33,7 @@ def status(bench: Bench, participant: str) -> int:
 
 
 def without_bluebank(bench: Bench) -> Any:  # noqa: ANN401
-    return bench.with_door(callers=tuple(caller for caller in bench.door.callers if caller.participant != "bluebank"))
+    return bench.with_inbound(callers=tuple(caller for caller in bench.inbound.callers if caller.participant != "bluebank"))
 
 
 @pytest.mark.parametrize("gone", [("master_socket",), ("master_socket", "stats_socket")])
@@ -131,7 +131,7 @@ def test_a_narrowed_run_ends_no_calls_to_others_whose_files_were_deleted(
     assert bench.plan({"greenbank"}).findings == ()
 
 
-def test_a_file_among_the_releases_is_in_nobodys_way(bench: Bench) -> None:
+def test_a_file_among_the_releases_is_in_no_ones_way(bench: Bench) -> None:
     bench.install()
     note = Path(bench.place.folder, "releases", "README")
     note.write_text("do not touch\n")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def without_bluebank(bench: Bench) -> Any:  # noqa: ANN401
-    return bench.with_door(callers=bench.door.callers[:1])
+    return bench.with_inbound(callers=bench.inbound.callers[:1])
 
 
 def reasons(bench: Bench) -> set[str]:
@@ -84,9 +84,9 @@ def test_map_change_needs_no_reload_and_counts_at_the_next_request_of_a_live_con
 
 def test_many_entries_go_in_at_once(bench: Bench) -> None:
     bench.install()
-    green = bench.door.callers[0]
+    green = bench.inbound.callers[0]
     clients = tuple(f"client-{number:05d}-of-greenbank" for number in range(3000))
-    assert bench.install(bench.with_door(callers=(replace(green, clients=(*green.clients, *clients)),)))["reloads"] == 0
+    assert bench.install(bench.with_inbound(callers=(replace(green, clients=(*green.clients, *clients)),)))["reloads"] == 0
     assert bench.plan().findings == ()
 
 
@@ -95,7 +95,7 @@ SOON = 4.0
 HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'a'); fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
 
 
-def test_of_two_runs_at_once_one_changes_the_gateway_and_the_other_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_runs_at_once_one_changes_the_gateway_and_the_other_learns_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.install()
     before = bench.plan()
     staging = releases.stage(bench.place.folder)
@@ -106,7 +106,7 @@ def test_of_two_runs_at_once_one_changes_the_gateway_and_the_other_is_told(bench
     installed = releases.current(bench.place.folder)
     releases.expect(bench.place.folder, installed)
     bench.install(without_bluebank(bench))
-    bench.install(bench.with_door(resources=("parties",)))
+    bench.install(bench.with_inbound(resources=("parties",)))
     with pytest.raises(HostError, match=releases.MEANWHILE):
         releases.expect(bench.place.folder, installed)
     monkeypatch.setattr(releases, "_PATIENCE", 0)
@@ -124,14 +124,14 @@ def test_of_two_runs_at_once_one_changes_the_gateway_and_the_other_is_told(bench
 def test_client_ids_as_authorization_servers_make_them(bench: Bench) -> None:
     """Base64url, a hyphen in front too: known, let in, and taken away, each without a reload."""
     bench.install()
-    right = bench.door
+    right = bench.inbound
     green = next(caller for caller in right.callers if caller.participant == "greenbank")
     for client in ("-PON0fxgnS-BK_", "--", "_x", "~a"):
         callers = tuple(replace(one, clients=(*one.clients, client)) if one is green else one for one in right.callers)
-        assert bench.install(bench.with_door(callers=callers))["reloads"] == 0
+        assert bench.install(bench.with_inbound(callers=callers))["reloads"] == 0
         assert bench.plan().findings == ()
         assert bench.connect("greenbank").ask(headers=bench.headers(client_id=client)).status == 200, client
-        assert bench.install(bench.with_door(callers=right.callers))["reloads"] == 0
+        assert bench.install(bench.with_inbound(callers=right.callers))["reloads"] == 0
         assert bench.connect("greenbank").ask(headers=bench.headers(client_id=client)).reason == "token-client", client
 
 
@@ -178,8 +178,8 @@ def test_request_in_progress_on_the_old_process_is_refused_too(bench: Bench) -> 
 def test_configuration_that_haproxy_refuses_leaves_the_old_state(bench: Bench) -> None:
     bench.install()
     before = (bench.plan().digest, bench.observe())
-    bad = replace(bench.door.identity, key=bench.clients["greenbank"].key)
-    good, bench.model = bench.model, bench.with_door(identity=bad, callers=bench.door.callers[:1])
+    bad = replace(bench.inbound.identity, key=bench.clients["greenbank"].key)
+    good, bench.model = bench.model, bench.with_inbound(identity=bad, callers=bench.inbound.callers[:1])
     with pytest.raises(GatewayError, match=r"inconsistencies|private key|refuses"):
         bench.apply()
     bench.model = good
@@ -194,8 +194,8 @@ def test_listener_that_cannot_be_bound_is_undone_at_once(bench: Bench) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        door, good = bench.door.listeners[0], bench.model
-        bench.model = bench.with_door(listeners=(door, replace(door, port=taken.getsockname()[1])))
+        inbound, good = bench.inbound.listeners[0], bench.model
+        bench.model = bench.with_inbound(listeners=(inbound, replace(inbound, port=taken.getsockname()[1])))
         with pytest.raises(GatewayError, match="undone"):
             bench.apply()
     bench.model = good
@@ -229,7 +229,7 @@ def test_unconfirmed_map_change_is_rolled_back_by_the_host(bench: Bench) -> None
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
 
 
-def test_unconfirmed_first_installation_serves_nobody(bench: Bench) -> None:
+def test_unconfirmed_first_installation_serves_no_one(bench: Bench) -> None:
     token = bench.apply(seconds=SOON)["ticket"]
     assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
     assert until(lambda: rollback.fired(str(Path(bench.place.folder, "rollback"))) == [token])
@@ -244,7 +244,7 @@ def test_next_change_waits_for_the_roll_back_of_an_unconfirmed_one(bench: Bench)
     good, bench.model = bench.model, without_bluebank(bench)
     bench.apply(seconds=SOON)
     bench.model = good
-    bench.install(replace(good, inbound=replace(bench.door, base_path="")))
+    bench.install(replace(good, inbound=replace(bench.inbound, base_path="")))
     assert bench.plan().findings == ()
     assert bench.connect("bluebank").ask(headers=bench.headers("bluebank")).status == 200
 
@@ -268,15 +268,15 @@ def test_certificate_changed_in_the_running_process_only_is_found_and_ended(benc
     assert reasons(bench) == {"running-config-stale"}
     assert bench.install()["reloads"] == 0
     assert bench.plan().findings == ()
-    assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(bench.door.identity.certificate)
+    assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(bench.inbound.identity.certificate)
 
 
-def test_the_doors_certificate_changes_without_a_reload_again_and_again(bench: Bench) -> None:
+def test_the_listeners_certificate_changes_without_a_reload_again_and_again(bench: Bench) -> None:
     bench.install()
     worker = gateway_socket.worker(bench.place.stats_socket)
-    for callers in (bench.door.callers[:1], bench.door.callers):
+    for callers in (bench.inbound.callers[:1], bench.inbound.callers):
         renewed = bench.hub_ca.identity("api.hub.test", server=True)
-        assert bench.install(bench.with_door(identity=renewed, callers=callers))["reloads"] == 0
+        assert bench.install(bench.with_inbound(identity=renewed, callers=callers))["reloads"] == 0
         assert bench.plan().findings == ()
         assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(renewed.certificate)
         expected = 200 if len(callers) > 1 else 403
@@ -284,22 +284,22 @@ def test_the_doors_certificate_changes_without_a_reload_again_and_again(bench: B
     assert gateway_socket.worker(bench.place.stats_socket) == worker
 
 
-def test_the_doors_trust_changes_with_a_reload(bench: Bench) -> None:
+def test_the_listeners_trust_changes_with_a_reload(bench: Bench) -> None:
     bench.install()
     newcomer = bench.authority("Next hub CA")
     renewed, identity = bench.hub_ca.identity("api.hub.test", server=True), newcomer.identity("greenbank")
     with pytest.raises(OSError, match=r"unknown ca|closed|reset"):
         bench.connect("greenbank", identity=identity).ask()
-    certificates = (*bench.door.callers[0].certificates, bench.digest(identity.certificate).hex())
-    callers = (replace(bench.door.callers[0], certificates=certificates), bench.door.callers[1])
-    model = bench.with_door(identity=renewed, trusted=bench.door.trusted + newcomer.pem, callers=callers)
+    certificates = (*bench.inbound.callers[0].certificates, bench.digest(identity.certificate).hex())
+    callers = (replace(bench.inbound.callers[0], certificates=certificates), bench.inbound.callers[1])
+    model = bench.with_inbound(identity=renewed, trusted=bench.inbound.trusted + newcomer.pem, callers=callers)
     assert bench.install(model)["reloads"] == 1
     assert bench.plan().findings == ()
     connection = bench.connect("greenbank", identity=identity)
     assert connection.client.sock.getpeercert(binary_form=True) == bench_der(renewed.certificate)
     assert connection.ask(headers=bench.headers()).reason == "token-binding", "the certificate is known, the token another's"
     assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
-    assert bench.install(bench.with_door(trusted=bench.hub_ca.pem))["reloads"] == 1
+    assert bench.install(bench.with_inbound(trusted=bench.hub_ca.pem))["reloads"] == 1
     with pytest.raises(OSError, match=r"unknown ca|closed|reset"):
         bench.connect("greenbank", identity=identity).ask()
 
@@ -309,11 +309,11 @@ def test_what_is_longer_than_the_socket_takes_is_reloaded_instead(bench: Bench) 
     bench.install()
     others = b"".join(bench.authority(f"CA {number}").pem for number in range(40))
     assert len(others) > 16384
-    assert bench.install(bench.with_door(identity=replace(bench.door.identity, chain=bench.hub_ca.pem + others)))["reloads"] == 1
+    assert bench.install(bench.with_inbound(identity=replace(bench.inbound.identity, chain=bench.hub_ca.pem + others)))["reloads"] == 1
     assert bench.plan().findings == ()
     assert bench.connect("greenbank").ask(headers=bench.headers()).status == 200
     renewed = bench.hub_ca.identity("api.hub.test", server=True)
-    assert bench.install(bench.with_door(identity=renewed))["reloads"] == 0, "what is short enough needs none again"
+    assert bench.install(bench.with_inbound(identity=renewed))["reloads"] == 0, "what is short enough needs none again"
 
 
 def test_what_the_running_process_refuses_is_reloaded_instead(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,26 +322,26 @@ def test_what_the_running_process_refuses_is_reloaded_instead(bench: Bench, monk
     refusing = lambda path, command: "Can't replace a certificate!" if command.startswith("commit ssl") else asked(path, command)  # noqa: E731
     monkeypatch.setattr(gateway_socket, "ask", refusing)
     renewed = bench.hub_ca.identity("api.hub.test", server=True)
-    assert bench.install(bench.with_door(identity=renewed))["reloads"] == 1
+    assert bench.install(bench.with_inbound(identity=renewed))["reloads"] == 1
     assert bench.plan().findings == ()
     assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(renewed.certificate)
 
 
 def test_unconfirmed_certificate_that_needed_no_reload_is_rolled_back_by_the_host(bench: Bench) -> None:
     bench.install()
-    good, door = bench.model, bench.door
+    good, inbound = bench.model, bench.inbound
     renewed = bench.hub_ca.identity("api.hub.test", server=True)
-    bench.model = bench.with_door(identity=renewed)
+    bench.model = bench.with_inbound(identity=renewed)
     done = bench.apply(seconds=SOON)
     assert done["reloads"] == 0
     assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(renewed.certificate)
     assert until(lambda: bench.observe()["undone"] == [done["ticket"]])
     bench.model = good
     assert bench.plan().findings == ()
-    assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(door.identity.certificate)
+    assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(inbound.identity.certificate)
 
 
-@pytest.mark.parametrize("name", ["server.pem", "parts/10-doors.cfg", "haproxy.cfg", "maps/roles.map"])
+@pytest.mark.parametrize("name", ["server.pem", "parts/10-listeners.cfg", "haproxy.cfg", "maps/roles.map"])
 def test_drift_on_the_disk_is_found_and_ended(bench: Bench, name: str) -> None:
     bench.install()
     file = Path(bench.place.folder, "current", name)
@@ -361,9 +361,9 @@ def test_stray_staging_is_swept(bench: Bench) -> None:
 
 def test_narrowed_run_leaves_the_others_as_they_are_in_force(bench: Bench) -> None:
     bench.install()
-    green, blue = bench.door.callers
+    green, blue = bench.inbound.callers
     changed = (replace(green, roles=("parties",)), replace(blue, roles=(), networks=(ip_network("127.0.0.0/8"),)))
-    bench.model = bench.with_door(callers=changed)
+    bench.model = bench.with_inbound(callers=changed)
     narrowed = bench.plan({"greenbank"})
     assert {finding.participant for finding in narrowed.findings} == {"greenbank"}
     done = bench.apply(narrowed)
@@ -438,7 +438,7 @@ def test_outbound_connection_that_is_kept_ends_with_an_answer_after_a_reload(ben
         kept.request("GET", "/parties/1", headers={"FSPIOP-Destination": "redbank"})
         answer = kept.getresponse()
         assert (answer.status, answer.read() != b"", kept.sock is None) == (404, True, closes)
-        bench.install(bench.with_door(trusted=bench.door.trusted + bench.authority("Next hub CA").pem))
+        bench.install(bench.with_inbound(trusted=bench.inbound.trusted + bench.authority("Next hub CA").pem))
 
 
 def test_narrowed_run_keeps_the_other_destinations_files(bench: Bench, destination: Any, recorder: Any) -> None:  # noqa: ANN401
@@ -464,7 +464,7 @@ def test_foreign_haproxy_on_the_socket_is_left_alone(bench: Bench) -> None:
     config = bench.root / "foreign.cfg"
     config.write_text(
         f"global\n    stats socket {bench.place.stats_socket} level admin\ndefaults\n    mode http\n    timeout client 1s\n"
-        f"    timeout server 1s\n    timeout connect 1s\nfrontend f\n    bind 127.0.0.1:{bench.door.listeners[0].port}\n"
+        f"    timeout server 1s\n    timeout connect 1s\nfrontend f\n    bind 127.0.0.1:{bench.inbound.listeners[0].port}\n"
     )
     os.posix_spawnp("haproxy", ["haproxy", "-W", "-S", bench.place.master_socket, "-f", str(config)], os.environ, setsid=True)
     assert until(lambda: gateway_socket.answers(bench.place.master_socket))

@@ -37,7 +37,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.pr
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, plan
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Caller, TokenEndpoint, TokenRules
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import keep_accepted
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.listeners import keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
@@ -54,13 +54,13 @@ def test_map_changes_lose_nothing(bench: Bench) -> None:
     bench.install()
     both = banks(bench)
     green = both["greenbank"]
-    own = bench.door.callers[0].networks
+    own = bench.inbound.callers[0].networks
     with load_on(bench, [caller for bank in both.values() for caller in bank.callers()], "no reload") as load:
         for number in range(CHANGES):
             added = ip_network(f"198.51.{number}.0/24")
             change(load, bench, "allowlist", reloads=0, callers=with_caller(bench, "greenbank", networks=(*own, added)))
             one = Caller(f"bank{number}", f"bank{number}", (f"{number:064x}",), (added,), (f"client-{number}",), ("parties",))
-            change(load, bench, "participant added", reloads=0, callers=(*bench.door.callers, one))
+            change(load, bench, "participant added", reloads=0, callers=(*bench.inbound.callers, one))
             renew_client(load, bench, green)
     assert load.losses == {}
 
@@ -68,12 +68,12 @@ def test_map_changes_lose_nothing(bench: Bench) -> None:
 def test_who_keeps_an_address_under_another_prefix_loses_nothing(bench: Bench) -> None:
     """Wider and narrower again, also in a run that has to reload: what is taken out first is not what is still asked from."""
     bench.install()
-    own, wide = bench.door.callers[0].networks, (ip_network("127.0.0.20/30"),)
+    own, wide = bench.inbound.callers[0].networks, (ip_network("127.0.0.20/30"),)
     with load_on(bench, banks(bench)["greenbank"].callers(), "another prefix") as load:
         for networks in (wide, own) * (CHANGES // 2):
             change(load, bench, "prefix", reloads=0, callers=with_caller(bench, "greenbank", networks=networks))
         for networks, log in ((wide, "/dev/log"), (own, "stdout")):
-            bench.install(described(bench.with_door(callers=with_caller(bench, "greenbank", networks=networks)), log=log))
+            bench.install(described(bench.with_inbound(callers=with_caller(bench, "greenbank", networks=networks)), log=log))
             load.everyone()
     assert load.losses == {}
     assert bench.plan().findings == ()
@@ -112,7 +112,7 @@ def test_without_the_parting_answer_a_reload_loses_requests_that_may_be_repeated
     assert load.unsafe == {}
 
 
-def test_server_certificate_of_the_door_rotates(bench: Bench) -> None:
+def test_server_certificate_of_the_listener_rotates(bench: Bench) -> None:
     bench.install()
     with load_on(bench, [caller for bank in banks(bench).values() for caller in bank.callers()], "server certificate") as load:
         for _number in range(CHANGES):
@@ -138,12 +138,12 @@ def test_keys_of_the_authorization_server_rotate(bench: Bench) -> None:
 
 
 def token_rules(bench: Bench, *signers: TokenSigner) -> TokenRules:
-    assert bench.door.tokens
-    return replace(bench.door.tokens, keys=tuple((signer.kid, signer.public) for signer in signers))
+    assert bench.inbound.tokens
+    return replace(bench.inbound.tokens, keys=tuple((signer.kid, signer.public) for signer in signers))
 
 
 def test_clients_secret_rotates_with_overlap(bench: Bench, servers: Servers) -> None:
-    """As the pack renews it: a second client with a secret beside the first, handed over when the door accepts it, the first ended."""
+    """As the pack renews it: a second client with a secret beside the first, handed over when the listener accepts it, the first ended."""
     hub, green = renewing(bench, servers)
     kept = LoadCaller("greenbank fetches tokens", green.dial_for_tokens, keep=True, pause=0.05)
     with under([*green.callers(), kept, replace(kept, keep=False)], "client secret") as load:
@@ -152,7 +152,7 @@ def test_clients_secret_rotates_with_overlap(bench: Bench, servers: Servers) -> 
             hub.now += timedelta(days=30)
             assert hub.onboard() == ["oauth-client-renewed", "awaiting-gateways"]
             change(load, bench, "second client accepted", reloads=0, callers=hub.callers())
-            hub.door_was_seen()
+            hub.inbound_was_seen()
             assert hub.onboard() == ["oauth-credentials-renewed"]
             load.everyone()
             green.fetch_token()
@@ -170,8 +170,8 @@ def test_clients_secret_rotates_with_overlap(bench: Bench, servers: Servers) -> 
         green.fetch_token()
 
 
-def test_credentials_handed_over_before_the_door_accepts_the_client_lose_requests(bench: Bench, servers: Servers) -> None:
-    """The control: without waiting for the door, the authorization server gives a token out that the door refuses."""
+def test_credentials_handed_over_before_the_listener_accepts_the_client_lose_requests(bench: Bench, servers: Servers) -> None:
+    """The control: without waiting for the listener, the authorization server gives a token out that the listener refuses."""
     hub, green = renewing(bench, servers)
     hub.description = replace(hub.description, hub=replace(hub.description.hub, gateways=()))
     hub.now += timedelta(days=30)
@@ -179,18 +179,18 @@ def test_credentials_handed_over_before_the_door_accepts_the_client_lose_request
     green.fetch_token()
     with under(green.callers(), "client handed over early") as load:
         load.everyone()
-        bench.install(bench.with_door(callers=hub.callers()))
+        bench.install(bench.with_inbound(callers=hub.callers()))
     assert set(load.lost) == {"status 401 token-client"}
 
 
 def renewing(bench: Bench, servers: Servers) -> tuple[RenewingHub, Connector]:
-    """A hub whose door and authorization server know greenbank's first client, and greenbank with a token of it."""
+    """A hub whose listener and authorization server know greenbank's first client, and greenbank with a token of it."""
     authority = bench.authority("CA of the authorization server")
     server = servers(TokenServer(authority.identity("auth.hub.test", server=True), bench.root, lambda *client: token_of(bench, *client)))
     hub = RenewingHub(bench, server)
     assert hub.onboard() == ["oauth-client-missing"]
     endpoint = TokenEndpoint("127.0.0.1", server.server_port, "/token", "auth.hub.test", authority.pem)
-    bench.install(bench.with_door(token_endpoint=endpoint, callers=hub.callers()))
+    bench.install(bench.with_inbound(token_endpoint=endpoint, callers=hub.callers()))
     green = Connector(bench, "greenbank", bench.clients["greenbank"])
     green.fetch_token()
     return hub, green
@@ -228,9 +228,13 @@ class RenewingHub:
         urls: dict[str, Any] = {"registration_url": f"{place}/reg", "token_endpoint": f"{place}/token", "jwks_url": f"{place}/jwks"}
         files: dict[str, Any] = {"ca_file": "ca.pem", "initial_access_token_file": str(bench.root / "initial")}
         server = Rfc7591Server("rfc7591", place, audience="a", **urls, **files, client_days=30)
-        door, keys, authority = bench.door.listeners[0], KeyChoices("ec-p256", "rsa-3072", "rsa-3072"), CertificateAuthority("none", "")
-        gateway = DescribedGateway("haproxy", "door", "door", (door,), door, door)
-        endpoint = Endpoint("api.hub.test", door.port, "", ())
+        inbound, keys, authority = (
+            bench.inbound.listeners[0],
+            KeyChoices("ec-p256", "rsa-3072", "rsa-3072"),
+            CertificateAuthority("none", ""),
+        )
+        gateway = DescribedGateway("haproxy", "listener", "listener", (inbound,), inbound, inbound)
+        endpoint = Endpoint("api.hub.test", inbound.port, "", ())
         hub = Hub("hub", "switch", "Hub", endpoint, (), authority, keys, (gateway,), Firewall("none", ()), authorization_server=server)
         people = (replace(participant("greenbank"), roles=("parties",)),)
         self.description = Description(str(bench.root), "lab", EnvironmentKind.LAB, Approval.AUTOMATIC, MOJALOOP, hub, people)
@@ -249,17 +253,17 @@ class RenewingHub:
         return [finding.reason for finding in found]
 
     def callers(self) -> tuple[Caller, ...]:
-        """Whom the door must accept now."""
+        """Whom the listener must accept now."""
         return with_caller(self.bench, "greenbank", clients=tuple(one.client_id for one in read_clients(self.tree, "greenbank").values()))
 
     def ask_with_token_of(self, client: str) -> str:
-        """Why the door refuses greenbank with a token of this client; empty when it does not."""
+        """Why the listener refuses greenbank with a token of this client; empty when it does not."""
         thumbprint = b64(self.bench.digest(self.bench.clients["greenbank"].certificate))
         return self.bench.connect("greenbank").ask(headers=self.bench.headers(token=token_of(self.bench, client, thumbprint))).reason
 
-    def door_was_seen(self) -> None:
+    def inbound_was_seen(self) -> None:
         """As a run of the gateway ends: what its process accepts is remembered."""
-        keep_accepted(self.tree, "door", self.bench.observe()["maps"]["clients"])
+        keep_accepted(self.tree, "listener", self.bench.observe()["maps"]["clients"])
 
 
 @pytest.fixture
@@ -279,7 +283,7 @@ def servers() -> Iterator[Servers]:
 def test_a_change_of_many_entries_loses_nothing(bench: Bench) -> None:
     """Thousands of entries, far more than one command of the socket holds, come and go at once and without a reload."""
     bench.install()
-    own = bench.door.callers[0].networks
+    own = bench.inbound.callers[0].networks
     many = tuple(ip_network(f"10.{number >> 8}.{number & 255}.0/24") for number in range(2500))
     with load_on(bench, [caller for bank in banks(bench).values() for caller in bank.callers()], "many entries") as load:
         for _number in range(10 if DEEP else 1):

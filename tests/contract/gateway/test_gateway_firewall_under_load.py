@@ -43,8 +43,8 @@ def net() -> Iterator[Network]:
 def inside(bench: Bench, net: Network) -> Iterator[Bench]:
     """The bench with its gateway and its services on the guarded machine."""
     services = net.guarded.call(type(bench.backend))
-    callers = tuple(replace(caller, networks=(ip_network(ADDRESSES[caller.participant]),)) for caller in bench.door.callers)
-    moved = bench.with_door(callers=callers, listeners=(Listener(ip_address(HUB), 8443),), backend=services.listener)
+    callers = tuple(replace(caller, networks=(ip_network(ADDRESSES[caller.participant]),)) for caller in bench.inbound.callers)
+    moved = bench.with_inbound(callers=callers, listeners=(Listener(ip_address(HUB), 8443),), backend=services.listener)
     try:
         yield replace(bench, model=moved, backend=services)
     finally:
@@ -53,8 +53,8 @@ def inside(bench: Bench, net: Network) -> Iterator[Bench]:
 
 
 def allow(machine: Machine, bench: Bench, file: Path) -> None:
-    """What the door lets in, in the packet filter and then in the gateway; neither reloads anything."""
-    listed = {caller.participant: [str(each) for each in caller.networks] for caller in bench.door.callers}
+    """What the listener lets in, in the packet filter and then in the gateway; neither reloads anything."""
+    listed = {caller.participant: [str(each) for each in caller.networks] for caller in bench.inbound.callers}
     final = assigned(model(listed))
     rules, content = render(final), desired_content(final)
     ticket = machine.call(lambda: firewall.apply(rules, content, str(file), 20))
@@ -73,7 +73,7 @@ def test_allowlists_change_in_firewall_and_gateway_without_loss(inside: Bench, n
     assert net.guarded.counter("in_greenbank") > 0
     dropped = net.guarded.counter("refused_in")  # a packet may meet two generations of the table; TCP sends it again
     record_count("under load, firewall set and gateway map: packets dropped and sent again", dropped)
-    inside.model = inside.with_door(callers=with_caller(inside, "bluebank", networks=()))
+    inside.model = inside.with_inbound(callers=with_caller(inside, "bluebank", networks=()))
     allow(net.guarded, inside, file)
     assert not net.machines["bluebank"].passes(HUB, 8443), "the control: who is taken off the list is dropped"
     assert net.guarded.counter("refused_in") > dropped
@@ -83,7 +83,7 @@ def one_change(load: Load, guarded: Machine, bench: Bench, file: Path, more: tup
     """Addresses for one participant, then taken away again."""
     own = (ip_network(ADDRESSES["greenbank"]),)
     for networks in ((*own, *map(ip_network, more)), own):
-        bench.model = bench.with_door(callers=with_caller(bench, "greenbank", networks=networks))
+        bench.model = bench.with_inbound(callers=with_caller(bench, "greenbank", networks=networks))
         allow(guarded, bench, file)
         record_count("under load, changes: firewall set and gateway map", 1)
         load.everyone()

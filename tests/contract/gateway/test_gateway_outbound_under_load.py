@@ -32,8 +32,8 @@ class Egress:
 
     def __init__(self, bench: Bench, name: str, to: Any) -> None:  # noqa: ANN401 -- makes a destination with an identity
         place = bench.driver.place(bench.root, name)
-        inbound = replace(bench.door, listeners=(Listener(bench.door.listeners[0].address, free_port()),))
-        outbound = replace(bench.model.outbound, listener=Listener(bench.door.listeners[0].address, free_port()))
+        inbound = replace(bench.inbound, listeners=(Listener(bench.inbound.listeners[0].address, free_port()),))
+        outbound = replace(bench.model.outbound, listener=Listener(bench.inbound.listeners[0].address, free_port()))
         model = described(replace(bench.model, inbound=inbound, outbound=outbound), stats_socket=place.stats_socket)
         self.bench, self.name, self.to = replace(bench, place=place, model=model), name, to
 

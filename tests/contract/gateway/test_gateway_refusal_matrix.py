@@ -35,9 +35,9 @@ PAIRS = "refusal pairs of the gateway matrix"
 
 
 def allowed(bench: Bench, *identities: Identity) -> Any:  # noqa: ANN401
-    """A door where these certificates are greenbank's: nothing but the handshake can refuse them."""
+    """A listener where these certificates are greenbank's: nothing but the handshake can refuse them."""
     digests = tuple(bench.digest(identity.certificate).hex() for identity in identities)
-    return bench.with_door(callers=(replace(bench.door.callers[0], certificates=digests), *bench.door.callers[1:]))
+    return bench.with_inbound(callers=(replace(bench.inbound.callers[0], certificates=digests), *bench.inbound.callers[1:]))
 
 
 def call(bench: Bench, identity: Identity, *, chain: bytes = b"") -> int:
@@ -132,7 +132,7 @@ def test_who_is_shut_out_is_refused_on_live_resumed_and_new_connections(
     file = bench.root / "client.pem"
     file.write_bytes(bench.clients["greenbank"].certificate + bench.clients["greenbank"].key)
     bench.install()
-    right, green, blue = bench.headers(), bench.door.callers[0], bench.door.callers[1]
+    right, green, blue = bench.headers(), bench.inbound.callers[0], bench.inbound.callers[1]
     willing: Recorder = recorder(bench.hub_ca.identity("api.hub.test", server=True), bench.root, b"")
     with resumable(bench, file, version) as ask:
         assert [ask(right, willing.server_port) for _ in range(2)] == [(200, False), (200, True)], "the client would resume"
@@ -140,7 +140,7 @@ def test_who_is_shut_out_is_refused_on_live_resumed_and_new_connections(
         assert (live.ask(headers=right).status, ask(right), other.ask(headers=bench.headers("bluebank")).status) == (200, (200, False), 200)
         passed = len(bench.backend.seen)
         renewed = replace(green, certificates=(bench.digest(bench.hub_ca.identity("greenbank").certificate).hex(),))
-        bench.install(bench.with_door(callers=(blue,) if how == "suspended" else (renewed, blue)))
+        bench.install(bench.with_inbound(callers=(blue,) if how == "suspended" else (renewed, blue)))
         assert live.ask(headers=right).reason == "certificate-unknown"
         assert ask(right) == (403, False)
         assert bench.connect("greenbank").ask(headers=right).reason == "certificate-unknown"
@@ -157,9 +157,9 @@ def resumable(bench: Bench, file: Path, version: ssl.TLSVersion) -> Iterator[Any
     context.load_cert_chain(file)
     context.minimum_version = context.maximum_version = version
     kept: dict[int, ssl.SSLSession | None] = {}
-    door = bench.door.listeners[0].port
+    inbound = bench.inbound.listeners[0].port
 
-    def ask(headers: list[tuple[str, str]], port: int = door) -> tuple[int, bool]:
+    def ask(headers: list[tuple[str, str]], port: int = inbound) -> tuple[int, bool]:
         raw = socket.create_connection(("127.0.0.1", port), 10, ("127.0.0.21", 0))
         with context.wrap_socket(raw, server_hostname="api.hub.test", session=kept.get(port)) as stream:
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
@@ -216,23 +216,23 @@ def _answers(port: int) -> bool:
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 def test_every_version_and_suite_outside_the_policy_is_refused_and_every_one_within_accepted(bench: Bench, kind: str) -> None:
     ec_key, rsa_key = (bench.hub_ca.identity("api.hub.test", server=True, key=key) for key in (None, rsa.generate_private_key(65537, 2048)))
-    bench.install(bench.with_door(identity=ec_key if kind == "ec" else rsa_key))
-    door, foreign = f"127.0.0.1:{bench.door.listeners[0].port}", "RSA" if kind == "ec" else "ECDSA"
+    bench.install(bench.with_inbound(identity=ec_key if kind == "ec" else rsa_key))
+    inbound, foreign = f"127.0.0.1:{bench.inbound.listeners[0].port}", "RSA" if kind == "ec" else "ECDSA"
     within = [offer for offer in offers() if offer.permitted and f"-{foreign}-" not in offer.suites]
-    assert [offer for offer in within if taken(offer, door) != offer.suites] == []
+    assert [offer for offer in within if taken(offer, inbound) != offer.suites] == []
     outside = [offer for offer in offers() if not offer.permitted]
     chosen = [*sample(outside, 5), *outside_at_once()]
     with permissive(bench, ec_key, rsa_key) as control:
         proved = [offer for offer in dict.fromkeys(chosen) if taken(offer, control)]
     assert {offer.version for offer in proved} == {"tls1", "tls1_1", "tls1_2", "tls1_3"}
     assert len(proved) > len(chosen) // 2
-    assert [str(offer) for offer in proved if taken(offer, door)] == []
+    assert [str(offer) for offer in proved if taken(offer, inbound)] == []
     assert ended(bench, len(proved))
     record_count("TLS versions and suites refused, each taken by a permissive server", len(proved))
     record_count("TLS suites of the policy accepted", len(within))
 
 
-def test_sslyze_complains_of_a_permissive_server_and_of_no_door(bench: Bench) -> None:
+def test_sslyze_complains_of_a_permissive_server_and_of_no_listener(bench: Bench) -> None:
     ec_key, rsa_key = (bench.hub_ca.identity("api.hub.test", server=True, key=key) for key in (None, rsa.generate_private_key(65537, 2048)))
     ca, own = bench.root / "hub-ca.pem", bench.root / "greenbank.pem"
     ca.write_bytes(bench.hub_ca.pem)
@@ -240,21 +240,21 @@ def test_sslyze_complains_of_a_permissive_server_and_of_no_door(bench: Bench) ->
     options = ("--authority", str(ca), "--certificate", str(own), "--key", str(own))
     bare = {"certificate_path_validation"}  # the certificates made here have the bare minimum; those of the lab are judged too
     for identity in (rsa_key, ec_key):
-        bench.install(bench.with_door(identity=identity))
-        assert scanned(f"127.0.0.1:{bench.door.listeners[0].port}", "api.hub.test", *options)["issues"].keys() == bare
+        bench.install(bench.with_inbound(identity=identity))
+        assert scanned(f"127.0.0.1:{bench.inbound.listeners[0].port}", "api.hub.test", *options)["issues"].keys() == bare
     with permissive(bench, ec_key, rsa_key) as control:
         issues = scanned(control, "api.hub.test", *options)["issues"]
     assert issues.keys() == {"tls_versions", "ciphers", "ciphersuites", "tls_curves", *bare}
-    record_count("doors and servers judged by sslyze", 3)
+    record_count("listeners and servers judged by sslyze", 3)
 
 
 def test_curves_outside_the_policy_are_refused_in_both_tls_versions(bench: Bench) -> None:
     ec_key, rsa_key = (bench.hub_ca.identity("api.hub.test", server=True, key=key) for key in (None, rsa.generate_private_key(65537, 2048)))
-    bench.install(bench.with_door(identity=rsa_key))
-    door = f"127.0.0.1:{bench.door.listeners[0].port}"
-    assert [str(offer) for offer in with_curves(CURVES) if not taken(offer, door)] == []
+    bench.install(bench.with_inbound(identity=rsa_key))
+    inbound = f"127.0.0.1:{bench.inbound.listeners[0].port}"
+    assert [str(offer) for offer in with_curves(CURVES) if not taken(offer, inbound)] == []
     with permissive(bench, ec_key, rsa_key) as control:
         proved = [offer for offer in with_curves(OTHER_CURVES) if taken(offer, control)]
     assert {offer.curve for offer in proved} >= {"X448", "P-521"}
-    assert [str(offer) for offer in proved if taken(offer, door)] == []
+    assert [str(offer) for offer in proved if taken(offer, inbound)] == []
     record_count("curves refused, each taken by a permissive server", len(proved))

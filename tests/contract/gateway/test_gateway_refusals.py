@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every refusal of the hub's door, each with its control: the same attempt with the one wrong fact right passes."""
+"""Every refusal of the hub's inbound listener, each with its control: the same attempt with the one wrong fact right passes."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_address_of_another_participant(hub: Bench) -> None:
         ({"aud": "https://api.hub.test.evil"}, "token-audience"), ({"aud": None}, "token-audience"),
         ({"aud": ["https://a.test", "https://b.test"]}, "token-audience"), ({"aud": {"x": "https://api.hub.test"}}, "token-audience"),
         ({"cnf": None}, "token-binding"), ({"cnf": {"x5t#S256": "A" * 43}}, "token-binding"), ({"cnf": {}}, "token-binding"),
-        ({"client_id": "client-bluebank"}, "token-client"), ({"client_id": "nobody"}, "token-client"),
+        ({"client_id": "client-bluebank"}, "token-client"), ({"client_id": "no-one"}, "token-client"),
         ({"client_id": None}, "token-client"),
         ({"client_id": "client-bluebank", "azp": "client-greenbank"}, "token-client"),
         ({"scope": "openid quotes"}, "role-missing"), ({"scope": None}, "role-missing"), ({"scope": "partiesx xparties"}, "role-missing"),
@@ -242,7 +242,7 @@ def test_scope_permits_the_resource_of_its_name_alone(hub: Bench) -> None:
 
 
 def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
-    bench.install(bench.with_door(base_path="/fspiop/v1"))
+    bench.install(bench.with_inbound(base_path="/fspiop/v1"))
     headers = [*bench.headers(), ("fspiop-uri", "/parties/MSISDN/1")]
     refused(bench, "path-suspicious", {"headers": headers}, {"headers": headers, "path": "/fspiop/v1/parties/MSISDN/1"})
     assert bench.backend.seen[-1][1] == "/fspiop/v1/parties/MSISDN/1"
@@ -300,10 +300,10 @@ def test_sessions_with_the_authorization_server_are_never_resumed(hub: Bench) ->
 
 
 def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> None:
-    assert hub.door.token_endpoint is not None
+    assert hub.inbound.token_endpoint is not None
     right = hub.model
     for changed in ({"name": "other.hub.test"}, {"ca": hub.authority("Other CA").pem}):
-        hub.install(replace(hub.model, inbound=replace(hub.door, token_endpoint=replace(hub.door.token_endpoint, **changed))))
+        hub.install(replace(hub.model, inbound=replace(hub.inbound, token_endpoint=replace(hub.inbound.token_endpoint, **changed))))
         assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 503
         assert "L6RSP" in hub.driver.observe(hub.place)["token_endpoint"]
         hub.install(right)
@@ -312,7 +312,7 @@ def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> No
     assert len(hub.authorization.seen) == 1
 
 
-def test_participants_door_wants_its_own_name(participants: Bench) -> None:
+def test_participants_listener_wants_its_own_name(participants: Bench) -> None:
     assert participants.plan().findings == ()
     name = "fspiop-destination"
     missing(participants, "destination-missing", [], TO_GREENBANK, caller="hub")
@@ -327,7 +327,7 @@ def test_participants_door_wants_its_own_name(participants: Bench) -> None:
         refused(participants, "destination-header", {"headers": wrong}, {"headers": TO_GREENBANK}, caller="hub")
 
 
-def test_participants_door_lets_in_the_hub_alone(participants: Bench) -> None:
+def test_participants_listener_lets_in_the_hub_alone(participants: Bench) -> None:
     green, foreign = participants.clients["greenbank"], participants.authority("Hub CA").identity("hub")
     assert participants.connect("hub", identity=green).ask(headers=TO_GREENBANK).reason == "certificate-unknown"
     assert participants.connect("hub", "127.0.0.12").ask(headers=TO_GREENBANK).reason == "address-mismatch"
@@ -337,41 +337,41 @@ def test_participants_door_lets_in_the_hub_alone(participants: Bench) -> None:
     assert "participant=hub refused=- GET resource=parties " in log(participants, "resource=parties")
 
 
-def test_participants_door_knows_addresses_of_others(participants: Bench) -> None:
-    hub = participants.door.callers[0]
+def test_participants_listener_knows_addresses_of_others(participants: Bench) -> None:
+    hub = participants.inbound.callers[0]
     other = replace(hub, participant="other", fspiop_id="other", certificates=("a" * 64,), networks=(ip_network("127.0.0.12/32"),))
-    participants.install(participants.with_door(callers=(hub, other)))
+    participants.install(participants.with_inbound(callers=(hub, other)))
     assert participants.connect("hub", "127.0.0.12").ask(headers=TO_GREENBANK).reason == "address-mismatch"
     assert participants.connect("hub").ask(headers=TO_GREENBANK).status == 200
 
 
-def test_participants_door_refuses_suspicious_paths(participants: Bench) -> None:
+def test_participants_listener_refuses_suspicious_paths(participants: Bench) -> None:
     for path in SUSPICIOUS:
         wrong = {"headers": TO_GREENBANK, "path": path}
         refused(participants, "path-suspicious", wrong, {"headers": TO_GREENBANK, "path": "/parties/M%20S/1..2"}, caller="hub")
 
 
-def test_participants_door_refuses_methods_that_no_api_has(participants: Bench) -> None:
+def test_participants_listener_refuses_methods_that_no_api_has(participants: Bench) -> None:
     for method in ("OPTIONS", "TRACE", "put"):
         wrong = {"headers": TO_GREENBANK, "method": method}
         refused(participants, "method-unknown", wrong, {"headers": TO_GREENBANK, "method": "PUT"}, caller="hub")
 
 
-def test_participants_door_is_not_held_by_one_address(participants: Bench) -> None:
-    with held_by_one_address(participants.door.listeners[0].port):
+def test_participants_listener_is_not_held_by_one_address(participants: Bench) -> None:
+    with held_by_one_address(participants.inbound.listeners[0].port):
         assert participants.connect("hub").ask(headers=TO_GREENBANK).status == 200
 
 
-def test_participants_door_keeps_the_gateways_headers_to_itself(participants: Bench) -> None:
+def test_participants_listener_keeps_the_gateways_headers_to_itself(participants: Bench) -> None:
     assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *SPOOFED]).status == 200
     assert not any(participants.backend.header(name.lower()) for name, _value in SPOOFED)
 
 
 def ends_with_an_answer(bench: Bench, kept: Connection, headers: list[tuple[str, str]]) -> None:
-    """A reload takes no request from a connection that is kept: the next is answered, and told to be the last."""
+    """A reload takes no request from a connection that is kept: the next is answered, and marked as the last."""
     assert kept.ask(headers=headers).status == 200
     assert kept.client.sock is not None
-    assert bench.install(bench.with_door(trusted=bench.door.trusted + bench.authority("Next CA").pem))["reloads"] == 1
+    assert bench.install(bench.with_inbound(trusted=bench.inbound.trusted + bench.authority("Next CA").pem))["reloads"] == 1
     assert kept.ask(headers=headers).status == 200
     assert kept.client.sock is None
 
@@ -381,26 +381,26 @@ def test_a_kept_connection_ends_with_an_answer_after_a_reload(bench: Bench) -> N
     ends_with_an_answer(bench, bench.connect("greenbank"), bench.headers())
 
 
-def test_participants_door_ends_a_kept_connection_with_an_answer_after_a_reload(participants: Bench) -> None:
+def test_participants_listener_ends_a_kept_connection_with_an_answer_after_a_reload(participants: Bench) -> None:
     ends_with_an_answer(participants, participants.connect("hub"), TO_GREENBANK)
 
 
 def test_overlapping_networks_let_in_all_who_contain_the_address(bench: Bench) -> None:
-    green, blue = bench.door.callers
+    green, blue = bench.inbound.callers
     callers = (replace(green, networks=(ip_network("127.0.0.0/24"),)), replace(blue, networks=(ip_network("127.0.0.31/32"),)))
-    bench.install(bench.with_door(callers=callers))
+    bench.install(bench.with_inbound(callers=callers))
     assert bench.connect("greenbank", "127.0.0.31").ask(headers=bench.headers()).status == 200
     assert bench.connect("bluebank", "127.0.0.31").ask(headers=bench.headers("bluebank")).status == 200
     assert bench.connect("bluebank", "127.0.0.32").ask(headers=bench.headers("bluebank")).reason == "address-mismatch"
 
 
 def test_proxy_protocol_address_counts_and_mapped_addresses_are_the_same(bench: Bench) -> None:
-    bench.install(bench.with_door(proxy_protocol=True))
+    bench.install(bench.with_inbound(proxy_protocol=True))
     context = ssl.create_default_context(cadata=bench.hub_ca.pem.decode())
     file = bench.root / "client.pem"
     file.write_bytes(bench.clients["greenbank"].certificate + bench.clients["greenbank"].key)
     context.load_cert_chain(file)
-    listener = bench.door.listeners[0]
+    listener = bench.inbound.listeners[0]
 
     def ask(family: str, source: str, own: str) -> bytes:
         with socket.create_connection(("127.0.0.1", listener.port), 5) as raw:
@@ -418,7 +418,7 @@ def test_proxy_protocol_address_counts_and_mapped_addresses_are_the_same(bench: 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_sessions_are_never_resumed(hub: Bench, version: str) -> None:
-    file, listener = hub.root / "c.pem", hub.door.listeners[0]
+    file, listener = hub.root / "c.pem", hub.inbound.listeners[0]
     file.write_bytes(hub.clients["greenbank"].certificate + hub.clients["greenbank"].key)
     command = [
         "openssl",
@@ -438,8 +438,8 @@ def test_sessions_are_never_resumed(hub: Bench, version: str) -> None:
 
 
 def test_listeners_of_both_families(bench: Bench) -> None:
-    port = bench.door.listeners[0].port
-    bench.install(bench.with_door(listeners=(*bench.door.listeners, Listener(ip_address("::1"), port))))
+    port = bench.inbound.listeners[0].port
+    bench.install(bench.with_inbound(listeners=(*bench.inbound.listeners, Listener(ip_address("::1"), port))))
     with socket.create_connection(("::1", port), 5):
         pass
 
@@ -458,7 +458,7 @@ def test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family(benc
 
 
 def test_one_address_cannot_hold_every_connection(hub: Bench) -> None:
-    with held_by_one_address(hub.door.listeners[0].port):
+    with held_by_one_address(hub.inbound.listeners[0].port):
         assert hub.connect("greenbank").ask(headers=hub.headers()).status == 200
 
 

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One scheme CA for all: what the steps make feeds real doors of both sides, in both directions, and each lets in only its counterpart."""
+"""One scheme CA for all: what the steps make feeds real inbound listeners of both sides, and each lets in only its counterpart."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOSTS = {"hub": "api.switch.example", "greenbank": "greenbank.example", "blueban
 
 @dataclass
 class World:
-    """The doors of the hub and of one participant, in front of recorders, and what the steps have made."""
+    """The listeners of the hub and of one participant, in front of recorders, and what the steps have made."""
 
     made: Site
     ports: dict[str, int]
@@ -44,16 +44,16 @@ class World:
     def identity(self, folder: str) -> Identity:
         return Identity(*(self.made.read(f"store/{folder}/{name}.pem") for name in ("certificate", "chain", "key")))
 
-    def call(self, door: str, source: str, identity: Identity) -> tuple[int, str]:
-        """Status and reason of a call straight at a door."""
+    def call(self, listener: str, source: str, identity: Identity) -> tuple[int, str]:
+        """Status and reason of a call straight at a listener."""
         context = ssl.create_default_context(cadata=self.made.read("store/hub/ca/certificate.pem").decode())
         file = self.made.root / "caller.pem"
         file.write_bytes(identity.certificate + identity.key)
         context.load_cert_chain(file)
-        raw = socket.create_connection(("127.0.0.1", self.ports[door]), 10, (SOURCES[source], 0))
-        client = http.client.HTTPSConnection(HOSTS[door], timeout=10)
-        client.sock = context.wrap_socket(raw, server_hostname=HOSTS[door])
-        return ask(client, source, door)
+        raw = socket.create_connection(("127.0.0.1", self.ports[listener]), 10, (SOURCES[source], 0))
+        client = http.client.HTTPSConnection(HOSTS[listener], timeout=10)
+        client.sock = context.wrap_socket(raw, server_hostname=HOSTS[listener])
+        return ask(client, source, listener)
 
     def through(self, side: str, counterpart: str) -> tuple[int, str]:
         """Status and reason of a call that a side's own backend makes through its gateway."""
@@ -128,9 +128,9 @@ def world() -> Iterator[World]:
             bench.close()
 
 
-def test_artefacts_of_one_scheme_ca_feed_the_doors_in_both_directions(world: World) -> None:
+def test_artefacts_of_one_scheme_ca_feed_the_listeners_in_both_directions(world: World) -> None:
     hub, green = world.identity("hub/client/greenbank"), world.identity("greenbank/client/hub")
-    # Straight at the doors, and through the callers' own gateways.
+    # Straight at the listeners, and through the callers' own gateways.
     assert world.call("hub", "greenbank", green) == (200, "")
     assert world.call("greenbank", "hub", hub) == (200, "")
     assert world.through("greenbank", "hub") == (200, "")
@@ -146,8 +146,8 @@ def test_artefacts_of_one_scheme_ca_feed_the_doors_in_both_directions(world: Wor
     assert world.call("greenbank", "bluebank", hub) == (403, "address-mismatch")
     # Another CA does not get through TLS at all.
     stranger = Authority("Another scheme CA").identity("switch")
-    for door, source in (("hub", "greenbank"), ("greenbank", "hub")):
+    for listener, source in (("hub", "greenbank"), ("greenbank", "hub")):
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            world.call(door, source, stranger)
+            world.call(listener, source, stranger)
     assert [len(world.benches[side].backend.seen) for side in ("hub", "greenbank")] == [2, 2]
     assert world.call("greenbank", "hub", hub) == (200, "")

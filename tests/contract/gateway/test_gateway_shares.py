@@ -58,7 +58,7 @@ class Front:
 
     def reach(self, source: str) -> socket.socket:
         """A new connection that counts as from there."""
-        listener = self.bench.door.listeners[0]
+        listener = self.bench.inbound.listeners[0]
         raw = socket.create_connection(("127.0.0.1", listener.port), self.waits, None if self.proxied else (source, 0))
         if self.proxied:
             raw.sendall(f"PROXY TCP4 {source} 127.0.0.1 1000 {listener.port}\r\n".encode())
@@ -106,10 +106,10 @@ UNSHARED = (b"(?m)^.* reject if { .*\n", b"")
 def rewritten(bench: Bench, *changes: tuple[bytes, bytes]) -> Plan:
     """The release with lines of its main part changed: pattern and what comes in its place."""
     release = render(bench.model)
-    part = release.files["parts/10-doors.cfg"]
+    part = release.files["parts/10-listeners.cfg"]
     for pattern, instead in changes:
         part = re.sub(pattern, instead, part)
-    return plan(bench.model, replace(release, files={**release.files, "parts/10-doors.cfg": part}), host.observe(bench.place))
+    return plan(bench.model, replace(release, files={**release.files, "parts/10-listeners.cfg": part}), host.observe(bench.place))
 
 
 @pytest.fixture
@@ -170,9 +170,9 @@ def comes_in(front: Front, source: str) -> bool:
 
 def attacked(bench: Bench, *, proxied: bool) -> Front:
     """A gateway at which bluebank has many addresses."""
-    green, blue = bench.door.callers
+    green, blue = bench.inbound.callers
     callers = (green, replace(blue, networks=tuple(ip_network(address) for address in of_bluebank())))
-    bench.install(bench.with_door(callers=callers, proxy_protocol=proxied))
+    bench.install(bench.with_inbound(callers=callers, proxy_protocol=proxied))
     return Front(bench, proxied)
 
 
@@ -216,7 +216,7 @@ def test_without_shares_the_same_attack_shuts_the_others_out(bench: Bench, monke
 def test_a_participant_has_its_share_and_no_more(bench: Bench, proxied: bool) -> None:  # noqa: FBT001
     """From one address or from all; what it gave back is its own again, and strangers have one share together."""
     front = attacked(bench, proxied=proxied)
-    bench.install(bench.with_door(callers=(*bench.door.callers, *crowd(1))))
+    bench.install(bench.with_inbound(callers=(*bench.inbound.callers, *crowd(1))))
     for sources, each in ((of_bluebank(), 40), (["127.0.2.1"], SHARE + 30), ([f"127.0.3.{n}" for n in range(1, 6)], 120)):
         with held(front, sources, each, SHARE) as kept:
             assert len(kept) == SHARE
@@ -236,7 +236,7 @@ def keeps_a_reserve(front: Front, caller: str, source: str, headers: list[tuple[
     """Many together take no more than is free for all; who holds little still comes in, and who holds much does not."""
     bench, free = front.bench, (CONNECTIONS - SPARED) // (2 if front.proxied else 1) * 5 // 7
     banks = free // SHARE + 2
-    bench.install(bench.with_door(callers=(*bench.door.callers, *crowd(banks)), proxy_protocol=front.proxied))
+    bench.install(bench.with_inbound(callers=(*bench.inbound.callers, *crowd(banks)), proxy_protocol=front.proxied))
     most = free + banks * LOW_SHARE
     with held(front, [f"127.0.2.{number + 1}" for number in range(banks)], SHARE, most) as kept:
         assert free <= len(kept) <= most
@@ -251,7 +251,7 @@ def test_a_reserve_is_kept_for_those_who_hold_little(bench: Bench, proxied: bool
 
 
 @pytest.mark.usefixtures("patient")
-def test_participants_door_keeps_a_reserve(participants: Bench) -> None:
+def test_participants_listener_keeps_a_reserve(participants: Bench) -> None:
     keeps_a_reserve(Front(participants), "hub", "127.0.0.11", [("fspiop-destination", "greenbank")])
 
 
@@ -356,10 +356,10 @@ def ends_what_drips(front: Front, caller: str, source: str, headers: list[tuple[
 
 @PROXIED
 def test_a_connection_without_handshake_and_a_request_that_drips_are_ended(bench: Bench, slow: Listener, proxied: bool) -> None:  # noqa: FBT001
-    bench.install(bench.with_door(backend=slow, proxy_protocol=proxied))
+    bench.install(bench.with_inbound(backend=slow, proxy_protocol=proxied))
     ends_what_drips(Front(bench, proxied, 10), "greenbank", "127.0.0.21", bench.headers())
 
 
-def test_participants_door_ends_what_drips(participants: Bench, slow: Listener) -> None:
-    participants.install(participants.with_door(backend=slow))
+def test_participants_listener_ends_what_drips(participants: Bench, slow: Listener) -> None:
+    participants.install(participants.with_inbound(backend=slow))
     ends_what_drips(Front(participants, waits=10), "hub", "127.0.0.11", [("fspiop-destination", "greenbank")])

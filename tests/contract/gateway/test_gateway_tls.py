@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""TLS at the doors and on the way out: what is too old or too weak is refused, also where the host's OpenSSL permits it."""
+"""TLS at the inbound listeners and on the way out: what is too old or too weak is refused, also where the host's OpenSSL permits it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ BAD = [
 
 
 def _shaken(bench: Bench, options: list[str]) -> bool:
-    """Whether the door shook hands with a client of these options; it shows its certificate when it did."""
-    identity, listener = bench.clients["greenbank"], bench.door.listeners[0]
+    """Whether the listener shook hands with a client of these options; it shows its certificate when it did."""
+    identity, listener = bench.clients["greenbank"], bench.inbound.listeners[0]
     file = bench.root / "c.pem"
     file.write_bytes(identity.certificate + identity.key)
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-cert", str(file), "-key", str(file), *options]
@@ -40,26 +40,26 @@ def _shaken(bench: Bench, options: list[str]) -> bool:
     return b"BEGIN CERTIFICATE" in done.stdout
 
 
-def test_tls_versions_and_suites_of_the_door(permissive: None, bench: Bench) -> None:
+def test_tls_versions_and_suites_of_the_listener(permissive: None, bench: Bench) -> None:
     bench.install()
     assert [_shaken(bench, options) for options in GOOD] == [True] * len(GOOD)
     assert [_shaken(bench, [*options]) for options in BAD] == [False] * len(BAD)
     assert not _shaken(bench, ["-tls1_2", "-cipher", "AES128-GCM-SHA256"])
 
 
-def test_the_door_speaks_the_protocol_that_its_rules_were_written_for(bench: Bench) -> None:
+def test_the_listener_speaks_the_protocol_that_its_rules_were_written_for(bench: Bench) -> None:
     bench.install()
     speaks_it(bench)
 
 
-def test_participants_door_speaks_it_too(participants: Bench) -> None:
+def test_participants_listener_speaks_it_too(participants: Bench) -> None:
     participants.install()
     speaks_it(participants)
 
 
 def speaks_it(bench: Bench) -> None:
-    """Of the protocols that a client offers the door chooses HTTP/1.1 (RFC 7301)."""
-    listener = bench.door.listeners[0]
+    """Of the protocols that a client offers the listener chooses HTTP/1.1 (RFC 7301)."""
+    listener = bench.inbound.listeners[0]
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{listener.port}", "-alpn", "h2,http/1.1"]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=False)
     assert b"ALPN protocol: http/1.1" in done.stdout

@@ -48,7 +48,7 @@ class Judge:
 
     def __init__(self, bench: Bench, claims: dict[str, Any] | None = None) -> None:
         self.bench, self.signer = bench, bench.signers[0]
-        self.kid = bench.door.tokens.keys[0][0] if bench.door.tokens else ""
+        self.kid = bench.inbound.tokens.keys[0][0] if bench.inbound.tokens else ""
         self.claims = written(claims or bench.claims("greenbank"))
         self.head = written({"alg": self.signer.algorithm, "kid": self.kid, "typ": "at+jwt"})
         self.connection = bench.connect("greenbank")
@@ -113,10 +113,10 @@ def test_no_critical_extension_is_understood_in_whatever_type(judge: Judge) -> N
 
 def test_numbers_and_truth_are_not_taken_for_texts(bench: Bench) -> None:
     """Names that are digits only, as some servers make them: the number of the same digits is another value."""
-    green, blue = bench.door.callers
+    green, blue = bench.inbound.callers
     keys = (("1", bench.signers[0].public),)
     bench.install(
-        bench.with_door(callers=(replace(green, clients=("1",)), blue), tokens=TokenRules("1", "1", keys, certificate_bound=True))
+        bench.with_inbound(callers=(replace(green, clients=("1",)), blue), tokens=TokenRules("1", "1", keys, certificate_bound=True))
     )
     judge = Judge(bench, bench.claims("greenbank", iss="1", aud="1", client_id="1"))
     for claim in ("iss", "aud", "client_id"):

@@ -41,13 +41,13 @@ def opened(gateway: Gateway, realm: Bench) -> Identity:  # noqa: F811 -- the fix
     digest = gateway.digest(following.certificate).hex()
     callers = [
         replace(one, clients=(one.participant,), certificates=(*one.certificates, digest))
-        for one in gateway.door.callers
+        for one in gateway.inbound.callers
         if one.participant == "greenbank"
     ]
     port, path = server.token_endpoint.removeprefix("https://127.0.0.1:").split("/", 1)
     endpoint = TokenEndpoint("127.0.0.1", int(port), f"/{path}", "127.0.0.1", facts.ca or b"")
     rules = TokenRules(server.issuer, AUDIENCE, facts.keys, certificate_bound=True)
-    gateway.install(gateway.with_door(callers=tuple(callers), tokens=rules, token_endpoint=endpoint))
+    gateway.install(gateway.with_inbound(callers=tuple(callers), tokens=rules, token_endpoint=endpoint))
     return following
 
 

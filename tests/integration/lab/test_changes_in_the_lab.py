@@ -75,7 +75,7 @@ def verification_passes_an_act(lab: Lab, changes: dict[str, object], *, let_in: 
     assert [verify(lab, "--check"), verify(lab, "--check")] == [[], []]
     assert (kept(lab), snapshot(lab.state / "evidence")) == (before, evidence), "check mode wrote"
     first, second = verify(lab), verify(lab)
-    assert _told(first) == _told(second)
+    assert _reported(first) == _reported(second)
     assert {case["verdict"] for case in first} <= {"passed", "not-provable-from-here"}
     assert {case["participant"] for case in first} == {"greenbank"}
     assert {case["key"].startswith("shut-out") for case in first} == {not let_in}
@@ -127,10 +127,10 @@ def test_3_the_secret_of_a_connector_is_renewed_while_it_calls(lab: Lab) -> None
     first = credentials.read_bytes()
     file.write_text(f"{described}oauth: {{renew_before: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}}}\n", encoding="utf-8")
     with calling(lab) as answers:
-        for told in ({"oauth-client-renewed", "awaiting-gateways", "map-entry-missing", "oauth-credentials-renewed"}, set()):
+        for reported in ({"oauth-client-renewed", "awaiting-gateways", "map-entry-missing", "oauth-credentials-renewed"}, set()):
             planned, done = lab.play("onboard.yml", "--check", "-e", "participants=greenbank"), lab.play("onboard.yml")
             assert (planned.status, done.status, done.findings) == (0, 0, planned.findings), done.output
-            assert told == {finding[4] for finding in done.findings if finding[1] == "oauth"}
+            assert reported == {finding[4] for finding in done.findings if finding[1] == "oauth"}
             assert credentials.read_bytes() != first
             assert "awaiting-gateways" not in done.output.partition("Awaited:")[2]
     assert set(answers) == {"202"}, "with the token of the earlier client"
@@ -177,7 +177,7 @@ def _place(lab: Lab, name: str) -> str:
     return Path(name).relative_to(lab.state).parts[0]
 
 
-def _told(cases: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+def _reported(cases: list[dict[str, Any]]) -> list[tuple[str, ...]]:
     return [(case["participant"], case["key"], case["verdict"], case["refuser"]) for case in cases]
 
 

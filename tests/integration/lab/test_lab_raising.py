@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).resolve().parents[3]
-NOBODY = 65534
+UNPRIVILEGED = 65534
 DRIVER = """
 import json, sys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.raising import Request, run
@@ -91,7 +91,7 @@ class Lab:
 
 
 def _as(*, root: bool) -> list[str]:
-    return [] if root or os.geteuid() else ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    return [] if root or os.geteuid() else ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
 
 
 def _processes() -> list[int]:
@@ -119,7 +119,7 @@ def _new_lab(*, root: bool) -> Lab:
     shutil.copytree(ROOT / "inventories/lab", folder / "description")
     if not root and os.geteuid() == 0:
         for path in (folder, *folder.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
+            os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
     return Lab(root, folder)
 
 
@@ -184,7 +184,7 @@ def test_a_second_run_changes_nothing(raised: Lab) -> None:
     before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in raised.state.rglob("*") if not path.is_symlink()}
     started = raised.started()
     result = raised.run("present")
-    assert (result["changed"], result["differences"], result["turned"]) == (False, [], [])
+    assert (result["changed"], result["differences"], result["advanced"]) == (False, [], [])
     assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in raised.state.rglob("*") if not path.is_symlink()} == before
     assert raised.started() == started
 
@@ -242,10 +242,10 @@ def test_the_authorization_server_is_for_the_hubs_own_network(raised: Lab) -> No
 
 
 def test_a_stranger_has_only_his_own_addresses(raised: Lab) -> None:
-    door = ("203.0.113.40", 8443)
-    assert _reaches(raised, "stranger", "203.0.113.99", door)
-    assert _reaches(raised, "hub-gateway", "203.0.113.11", door)  # control
-    assert not _reaches(raised, "stranger", "203.0.113.11", door)
+    listener = ("203.0.113.40", 8443)
+    assert _reaches(raised, "stranger", "203.0.113.99", listener)
+    assert _reaches(raised, "hub-gateway", "203.0.113.11", listener)  # control
+    assert not _reaches(raised, "stranger", "203.0.113.11", listener)
 
 
 def test_the_operators_place_reaches_the_internal_link_alone(raised: Lab) -> None:
@@ -255,17 +255,17 @@ def test_the_operators_place_reaches_the_internal_link_alone(raised: Lab) -> Non
 
 
 def test_a_packet_filter_of_one_machine_is_no_other_machines(raised: Lab) -> None:
-    door = ("203.0.113.40", 8443)
+    listener = ("203.0.113.40", 8443)
     rules = 'table inet probe { chain input { type filter hook input priority 0; ip saddr 203.0.113.99 counter drop comment "probe"; }; }'
-    assert _reaches(raised, "stranger", "", door)  # control
+    assert _reaches(raised, "stranger", "", listener)  # control
     assert raised.enter("redbank", "nft", "-f", "-", given=rules).returncode == 0
     try:
-        assert not _reaches(raised, "stranger", "", door)
-        assert _reaches(raised, "hub-gateway", "", door)
+        assert not _reaches(raised, "stranger", "", listener)
+        assert _reaches(raised, "hub-gateway", "", listener)
         assert raised.enter("hub-gateway", "nft", "list", "ruleset").stdout == ""
     finally:
         raised.enter("redbank", "nft", "flush", "ruleset")
-    assert _reaches(raised, "stranger", "", door)
+    assert _reaches(raised, "stranger", "", listener)
 
 
 def test_folders_of_production_are_the_machines_own(raised: Lab) -> None:
@@ -276,7 +276,7 @@ def test_folders_of_production_are_the_machines_own(raised: Lab) -> None:
         raised.enter("bluebank-gateway", "rm", path)
 
 
-def test_nobody_writes_to_this_computers_etc(raised: Lab) -> None:
+def test_no_one_writes_to_this_computers_etc(raised: Lab) -> None:
     assert raised.enter("hub-gateway", "cat", "/etc/passwd").stdout == Path("/etc/passwd").read_text()  # control
     done = raised.enter("hub-gateway", "/bin/sh", "-c", "echo x >> /etc/passwd")
     assert done.returncode != 0
@@ -341,7 +341,7 @@ def test_check_mode_tells_and_makes_nothing(small: Lab) -> None:
     assert expected["changed"]
     assert not small.state.exists()
     made = small.run("present")
-    assert (made["differences"], made["turned"]) == (expected["differences"], expected["turned"])
+    assert (made["differences"], made["advanced"]) == (expected["differences"], expected["advanced"])
     gone = small.run("absent", purge=True, check=True)
     assert gone["changed"]
     assert small.run("present")["changed"] is False
@@ -449,7 +449,7 @@ def test_addresses_follow_the_description(small: Lab) -> None:
 
 def test_a_turn_lets_the_participant_answer_the_hub(small: Lab) -> None:
     small.run("present")
-    assert small.run("turn")["changed"] is False  # the hub has said nothing yet
+    assert small.run("advance")["changed"] is False  # the hub has said nothing yet
     offered = small.state / "exchange/redbank/hub"
     offered.mkdir(parents=True)
     subject = ["-subj", "/CN=switch", "-addext", "subjectAltName=DNS:api.hub.lab"]
@@ -457,13 +457,13 @@ def test_a_turn_lets_the_participant_answer_the_hub(small: Lab) -> None:
     subprocess.run(["openssl", "req", "-new", *key, *subject, "-out", str(offered / "client.csr")], capture_output=True, check=True)
     if not small.root and os.geteuid() == 0:
         for path in (offered, offered / "client.csr"):
-            os.chown(path, NOBODY, NOBODY)
-    assert small.run("turn", check=True)["turned"] == ["redbank sign"]
-    result = small.run("turn")
-    assert result["turned"] == ["redbank sign"]
+            os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+    assert small.run("advance", check=True)["advanced"] == ["redbank sign"]
+    result = small.run("advance")
+    assert result["advanced"] == ["redbank sign"]
     assert result["differences"] == ["redbank backend: service-differs"]
     assert (small.state / "exchange/redbank/participant/client.pem").exists()
-    assert small.run("turn")["changed"] is False
+    assert small.run("advance")["changed"] is False
 
 
 def test_two_labs_do_not_meet(small: Lab) -> None:

@@ -55,7 +55,7 @@ class Lab:
         assert done.returncode == 0, done.stderr
         result: dict[str, Any] = json.loads(done.stdout)
         assert not result.get("failed"), result
-        lines = [*result["turned"], *result["differences"]]
+        lines = [*result["advanced"], *result["differences"]]
         return Report(result["changed"], tuple(("", "", "", *_parts(line), "change", "") for line in lines))
 
     def snapshot(self) -> object:

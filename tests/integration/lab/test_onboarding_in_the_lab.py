@@ -112,14 +112,14 @@ def test_3_the_first_run_does_what_was_planned_and_names_whom_it_awaits(story: L
 
 
 def test_4_after_the_other_half_has_had_its_turn_everything_is_done(story: Lab) -> None:
-    story.done("lab.yml", "-e", "lab_state=turn")
+    story.done("lab.yml", "-e", "lab_state=advance")
     run = story.watched("onboard.yml")
     assert [finding for finding in run.findings if finding[5] != "change"] == []
-    story.done("lab.yml", "-e", "lab_state=turn")
+    story.done("lab.yml", "-e", "lab_state=advance")
 
 
 @pytest.mark.parametrize(("machine", "side"), GATEWAYS.items())
-def test_4_a_machine_holds_only_keys_of_its_side_and_shows_them_to_nobody(story: Lab, machine: str, side: str) -> None:
+def test_4_a_machine_holds_only_keys_of_its_side_and_shows_them_to_no_one(story: Lab, machine: str, side: str) -> None:
     assert misplaced(story, machine, side) == []
     for source, mode, expected in (
         (f"store/{side}/server/key.pem", "0644", "etc/stray 0644"),
@@ -146,7 +146,7 @@ def test_6_afterwards_the_plan_is_empty(story: Lab) -> None:
     assert plan.findings == []
 
 
-def test_7_every_door_is_proved_with_real_traffic(story: Lab) -> None:
+def test_7_every_listener_is_proved_with_real_traffic(story: Lab) -> None:
     xml, page = story.folder / "verification.xml", story.folder / "verification.html"
     run = story.watched("verify.yml", "-e", f"junit={xml}", "-e", f"page={page}")
     (verification,) = run.of("verification")
@@ -197,12 +197,12 @@ def test_8_a_fourth_participant_is_one_file_and_one_run(story: Lab) -> None:
     reloads = {entry["host"]: entry["result"]["reloads"] for entry in run.results if entry["action"] == "mojaloop.onboarding.gateway"}
     assert reloads == {"hub-gateway": 1, "yellowbank-gateway": 1, "greenbank-gateway": 0, "bluebank-gateway": 0}
     # The participant with tools of its own reads the new key in its own time, here now.
-    story.done("lab.yml", "-e", "lab_state=turn")
+    story.done("lab.yml", "-e", "lab_state=advance")
     story.done("verify.yml", "-e", "participants=yellowbank")
     assert story.play("onboard.yml").changed == []
 
 
-DOORS = {  # where it is, and a place that its firewall lets in
+LISTENERS = {  # where it is, and a place that its firewall lets in
     "hub": ("203.0.113.10", "greenbank-gateway", "203.0.113.21"),
     "hub over IPv6": ("[2001:db8:6d6f::10]", "greenbank-gateway", "[2001:db8:6d6f::21]"),
     "greenbank": ("203.0.113.20", "hub-gateway", "203.0.113.11"),
@@ -211,8 +211,8 @@ DOORS = {  # where it is, and a place that its firewall lets in
 }
 
 
-def test_9_every_door_takes_mozillas_intermediate_profile_and_nothing_else(story: Lab) -> None:
-    for name, (address, machine, source) in DOORS.items():
+def test_9_every_listener_takes_mozillas_intermediate_profile_and_nothing_else(story: Lab) -> None:
+    for name, (address, machine, source) in LISTENERS.items():
         prefix = enter_command(story.state, machine)
 
         def ask(offer: Offer, place: str = f"{address}:8443", bind: str = f"{source}:0", prefix: list[str] = prefix) -> str:
@@ -223,12 +223,12 @@ def test_9_every_door_takes_mozillas_intermediate_profile_and_nothing_else(story
         within = [offer for offer in offers() if offer.permitted]
         accepted = [offer.suites for offer in within if ask(offer) == offer.suites]
         assert len(accepted) == 6, f"{name}: three suites of TLS 1.3, and three of TLS 1.2 with its kind of key"
-        record_count("TLS offers to the doors of the lab", len(outside) + len(within))
+        record_count("TLS offers to the listeners of the lab", len(outside) + len(within))
 
 
-def test_9_sslyze_finds_the_same_of_every_door(story: Lab) -> None:
+def test_9_sslyze_finds_the_same_of_every_listener(story: Lab) -> None:
     store = story.state / "store"
-    for name, (address, machine, source) in DOORS.items():
+    for name, (address, machine, source) in LISTENERS.items():
         side = name.split()[0]
         own = store / ("greenbank/client/hub" if side == "hub" else f"hub/client/{side}")
         authority = store / ("hub/received/redbank/ca.pem" if side == "redbank" else f"{side}/ca/certificate.pem")
@@ -241,7 +241,7 @@ def test_9_sslyze_finds_the_same_of_every_door(story: Lab) -> None:
         )
         assert found["issues"] == {}, name
         assert len(found["suites"]) == 6, name
-        record_count("doors and servers judged by sslyze", 1)
+        record_count("listeners and servers judged by sslyze", 1)
 
 
 def test_10_the_lab_is_removed_with_all_keys(story: Lab) -> None:

@@ -27,9 +27,9 @@ export function judge(folder, headers, raw) {
     // Read for every message: a key that was replaced or taken away counts from the next message on.
     const validationKeys = known ? { [source]: fs.readFileSync(path.join(folder, `${source}.pem`), 'utf8') } : {};
     const body = raw.length ? JSON.parse(raw) : undefined;
-    // The library's errors repeat all headers, and errors are logged: the bearer token, which nobody signs, is kept from it.
-    const { authorization: _token, ...told } = headers;
-    new JwsValidator({ validationKeys, logger }).validate({ headers: told, body });
+    // The library's errors repeat all headers, and errors are logged: the bearer token, which no one signs, is kept from it.
+    const { authorization: _token, ...passed } = headers;
+    new JwsValidator({ validationKeys, logger }).validate({ headers: passed, body });
   } catch (error) {
     error.reason = REASONS.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'signature-invalid';
     throw error;

@@ -32,10 +32,10 @@ function quote({ quoteId, transactionId, amount, currency }) {
 
 // What a transfer is answered with: a payee whose systems misbehave on purpose is what its payers are tested against.
 function transfer({ transferId, amount }) {
-  const told = { homeTransactionId: transferId };
-  if (amount === '13.01') return [200, { ...told, fulfilment: 'A'.repeat(43) }];
+  const reported = { homeTransactionId: transferId };
+  if (amount === '13.01') return [200, { ...reported, fulfilment: 'A'.repeat(43) }];
   if (amount === '13.02') return [500, { statusCode: '5100', message: 'the payee refuses' }];
-  return [200, told];
+  return [200, reported];
 }
 
 async function answer(request) {

@@ -17,7 +17,7 @@ from cryptography.x509 import load_pem_x509_csr
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager import forms
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.detection import server_at
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.server import Case, Server
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.service import told
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.service import reported
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
     CertificateAuthority,
     Endpoint,
@@ -109,7 +109,7 @@ class Bench:
     def server(self, *, dry_run: bool = False) -> Server:
         """A client, with a session of its own."""
         self.clients.append(HttpClient(Route("")))
-        changes = Changes(self.clients[-1], dry_run=dry_run, told=told)
+        changes = Changes(self.clients[-1], dry_run=dry_run, reported=reported)
         return server_at(changes, self.stand_in.url, "tests")
 
     def deliver(self, case: Case = CASE, *, by_hub: bool, dry_run: bool = False) -> list[str]:

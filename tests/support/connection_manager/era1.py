@@ -83,7 +83,7 @@ class Era1(Certificates):
         return Failure(404, Text(_PAGE.format(f"Cannot {method} {path}")))
 
     def refuse_body(self, faults: list[str]) -> Failure | None:
-        """Nobody looks before the service does."""
+        """No one looks before the service does."""
         self.contract.violations += [f"a request {fault}" for fault in faults]
         return None
 

@@ -74,8 +74,8 @@ class Era3(Certificates):
             return None
         roles = self.tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
         if roles is None:
-            told = "Authentication required"
-            raise Failure(401, {"message": told, "errors": [{"path": f"/api{template}", "message": told}]})
+            reported = "Authentication required"
+            raise Failure(401, {"message": reported, "errors": [{"path": f"/api{template}", "message": reported}]})
         return roles
 
     def _allowed(self, call: Call) -> None:

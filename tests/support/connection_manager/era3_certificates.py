@@ -155,8 +155,8 @@ class Certificates(StandIn):
         certificate = pki.sign(self._signer(), request, common_name="" if list(request.subject) else self.switch_fqdn)
         self.issued.append(certificate)
         verdicts = self._verdicts(request, certificate)
-        told = {"certificate": pki.pem(certificate, crlf=True), "certInfo": pki.info(certificate), "state": "CERT_SIGNED"}
-        enrollment |= {**told, "validations": verdicts, "validationState": pki.state_of(verdicts)}
+        reported = {"certificate": pki.pem(certificate, crlf=True), "certInfo": pki.info(certificate), "state": "CERT_SIGNED"}
+        enrollment |= {**reported, "validations": verdicts, "validationState": pki.state_of(verdicts)}
         return enrollment
 
     def _add_outbound(self, found: Dfsp) -> dict[str, Json]:

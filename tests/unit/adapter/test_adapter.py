@@ -140,7 +140,7 @@ def test_a_failure_says_where_what_and_what_to_do(
 
 
 @MODULES
-def test_a_wrong_description_is_told_with_file_and_line(call: Caller, folder: Folder, main: Callable[[], None]) -> None:
+def test_a_wrong_description_is_reported_with_file_and_line(call: Caller, folder: Folder, main: Callable[[], None]) -> None:
     folder.edit("hub.yml", "format: 1", "format: one")
     for check in (True, False):
         result = call(main, _ansible_check_mode=check)
@@ -150,7 +150,7 @@ def test_a_wrong_description_is_told_with_file_and_line(call: Caller, folder: Fo
 
 
 @MODULES
-def test_a_participant_that_is_not_described_is_told_with_those_that_are(call: Caller, main: Callable[[], None]) -> None:
+def test_a_participant_that_is_not_described_is_reported_with_those_that_are(call: Caller, main: Callable[[], None]) -> None:
     for check in (True, False):
         result = call(main, participants=["orangebank"], _ansible_check_mode=check)
         assert result["failed"]
@@ -159,7 +159,7 @@ def test_a_participant_that_is_not_described_is_told_with_those_that_are(call: C
 
 
 @MODULES
-def test_a_state_folder_that_cannot_be_is_told(call: Caller, folder: Folder, main: Callable[[], None]) -> None:
+def test_a_state_folder_that_cannot_be_is_reported(call: Caller, folder: Folder, main: Callable[[], None]) -> None:
     call.state = f"{folder.path}/hub.yml/state"
     result = call(main)
     assert result["failed"]
@@ -167,7 +167,7 @@ def test_a_state_folder_that_cannot_be_is_told(call: Caller, folder: Folder, mai
 
 
 def test_a_bug_is_not_dressed_up_as_an_operators_error(monkeypatch: pytest.MonkeyPatch, call: Caller) -> None:
-    monkeypatch.setattr(adapter, "run", raising(KeyError("what nobody thought of")))
+    monkeypatch.setattr(adapter, "run", raising(KeyError("what no one thought of")))
     with pytest.raises(KeyError), patch_module_args({"description": call.description, "state": call.state}):
         certificates.main()
 

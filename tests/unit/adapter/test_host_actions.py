@@ -102,7 +102,7 @@ def test_a_host_whose_side_is_carried_out_here_is_asked(run: Run, name: str, sid
 
 
 @BOTH
-def test_sides_that_nobody_here_carries_out_are_an_error(run: Run, name: str) -> None:
+def test_sides_that_no_one_here_carries_out_are_an_error(run: Run, name: str) -> None:
     with pytest.raises(AnsibleActionFail, match="a side that this installation does not act for"):
         run(name, sides="redbank")
 
@@ -169,7 +169,7 @@ def test_a_defect_is_a_failure_of_its_host_that_the_summary_names(run: Run, monk
     assert [one.failed for one in kept] == [str(failed.value)]
 
 
-def test_the_hosts_unit_is_told_to_it(run: Run) -> None:
+def test_the_hosts_unit_is_passed_to_it(run: Run) -> None:
     with pytest.raises(Asked) as asked:
         run("gateway", service="haproxy")
     assert asked.value.args[1]["place"]["service"] == "haproxy"

@@ -74,7 +74,7 @@ def test_one_side_alone_awaits_what_the_profile_has_and_nothing_else(seals: Site
     assert not {name for name in awaited if name.startswith("jws")}
 
 
-def test_a_profile_that_nobody_gave_is_named_with_those_there_are(seals: Site) -> None:
+def test_a_profile_that_no_one_gave_is_named_with_those_there_are(seals: Site) -> None:
     with pytest.raises(DescriptionError, match=r"hub\.yml:\d+: profile: found 'seals'; allowed: mojaloop \| mojaloop-scheme-ca"):
         load_description(seals.root / "description")
 

@@ -33,9 +33,9 @@ def test_a_right_description(folder: Folder, capsys: pytest.CaptureFixture[str])
 
 def test_check_mode_is_the_same(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     real = run(capsys, folder)
-    rehearsed = run(capsys, folder, _ansible_check_mode=True)
-    del real["invocation"], rehearsed["invocation"]
-    assert rehearsed == real
+    predicted = run(capsys, folder, _ansible_check_mode=True)
+    del real["invocation"], predicted["invocation"]
+    assert predicted == real
 
 
 def test_a_broken_participant_is_a_failure(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:

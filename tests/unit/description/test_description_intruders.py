@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A participant's file is somebody else's text: it takes no other side's name or door, and reads and writes nothing beyond its own."""
+"""A participant's file is someone else's text: it takes no other side's name or listener, and reads and writes nothing of others."""
 
 # ruff: noqa: E501, S108 -- expected lines are written as they are printed; nothing is made there
 from __future__ import annotations
@@ -16,21 +16,21 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.ch
 GREENBANK = "participants/greenbank.yml"
 REDBANK = "participants/redbank.yml"
 NAMES = "allowed: a host name that belongs to one side only"
-DOORS = "allowed: doors that belong to one side only"
+LISTENERS = "allowed: listeners that belong to one side only"
 
 
 def own(folder: Folder, name: str = REDBANK) -> list[str]:
     return [problem.removeprefix(f"{name}:") for problem in folder.problems() if problem.startswith(f"{name}:")]
 
 
-# Names and doors of others
+# Names and listeners of others
 
 
 @pytest.mark.parametrize(
     ("host", "holder"),
     [("api.switch.example", "hub.yml"), ("auth.switch.example", "hub.yml"), ("fspiop.greenbank.example", GREENBANK)],
 )
-def test_a_door_has_no_other_sides_name(folder: Folder, host: str, holder: str) -> None:
+def test_a_listener_has_no_other_sides_name(folder: Folder, host: str, holder: str) -> None:
     folder.edit(REDBANK, "https://fspiop.redbank.example", f"https://{host}:9443/another")
     assert own(folder) == [f"5: endpoint.url: found '{host}', a host of {holder} too; {NAMES}"]
     assert bool(own(folder, GREENBANK)) == (holder == GREENBANK), "of two participants neither passes as the other"
@@ -48,12 +48,12 @@ def test_a_name_has_one_spelling(folder: Folder, spelling: str) -> None:
 @pytest.mark.parametrize(
     ("address", "port", "holder"), [("45.60.1.10", 443, "hub.yml"), ("45.60.2.20", 8443, GREENBANK), ("45.60.1.9", 444, "hub.yml")]
 )
-def test_a_door_is_no_other_sides_door(folder: Folder, address: str, port: int, holder: str) -> None:
+def test_a_listener_is_no_other_sides_listener(folder: Folder, address: str, port: int, holder: str) -> None:
     folder.edit("hub.yml", "https://auth.switch.example/jwks", "https://45.60.1.9:444/jwks")
     assert folder.problems() == []
     folder.edit(REDBANK, "https://fspiop.redbank.example", f"https://fspiop.redbank.example:{port}")
     folder.edit(REDBANK, "addresses: [45.60.3.20]", f"addresses: [45.60.3.20, {address}]")
-    assert own(folder) == [f"6: endpoint.addresses: found an address and port of {holder} too; {DOORS}"]
+    assert own(folder) == [f"6: endpoint.addresses: found an address and port of {holder} too; {LISTENERS}"]
     folder.edit(REDBANK, f"example:{port}", "example:7443")
     assert folder.problems() == []
 
@@ -87,9 +87,9 @@ def test_the_folder_of_participants_is_no_link(folder: Folder, tmp_path: Path) -
 )
 def test_what_is_none_of_our_files_is_not_quoted(folder: Folder, content: str) -> None:
     folder.write("participants/evil.yml", content)
-    told = "".join(own(folder, "participants/evil.yml"))
-    assert told
-    assert not any(word in told for word in ("correct", "horse", "123456789", "c" * 41))
+    reported = "".join(own(folder, "participants/evil.yml"))
+    assert reported
+    assert not any(word in reported for word in ("correct", "horse", "123456789", "c" * 41))
 
 
 def test_an_unknown_key_that_is_a_plain_word_is_named(folder: Folder) -> None:
@@ -216,7 +216,7 @@ def test_an_environment_is_in_the_folder_of_its_name(tmp_path: Path) -> None:
     assert copied.problems() == []
 
 
-def test_a_hub_whose_door_nobody_keeps_is_noted(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hub_whose_listener_no_one_keeps_is_noted(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
     assert check_description(folder.path).notes == ()
     folder.edit("hub.yml", "  firewall: {kind: nftables}\n", "  firewall: {kind: none}\n")
     assert "the hub has no firewall" in check_description(folder.path).notes[0]

@@ -150,17 +150,17 @@ def test_private_addresses_in_production_need_a_word(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "told"),
+    ("network", "reported"),
     [
         ("10.0.0.5/32", ""), ("45.60.9.9", ""), ("'fd00::5'", ""), ("127.0.0.1", "'127.0.0.1/32' (loopback)"), ("224.0.0.1", "'224.0.0.1/32' (multicast)"),
         ("'fe80::1'", "'fe80::1/128' (link-local)"), ("0.0.0.0/0", "'0.0.0.0/0'; allowed: at most /16"), ("'::/0'", "'::/0'; allowed: at most /16"),
     ],
 )  # fmt: skip
-def test_gateways_call_from_addresses_of_their_hosts(folder: Folder, network: str, told: str) -> None:
+def test_gateways_call_from_addresses_of_their_hosts(folder: Folder, network: str, reported: str) -> None:
     folder.edit("hub.yml", "- host: hub-gateway", f"- egress_addresses: [{network}]\n      host: hub-gateway")
     found = folder.problems()
-    assert len(found) == bool(told)
-    assert all(f": hub.gateways[0].egress_addresses[0]: found {told}" in problem for problem in found)
+    assert len(found) == bool(reported)
+    assert all(f": hub.gateways[0].egress_addresses[0]: found {reported}" in problem for problem in found)
 
 
 def test_ipv4_mapped_addresses_are_ipv4(folder: Folder) -> None:
@@ -187,7 +187,7 @@ def test_an_address_of_two_participants_skips_both(folder: Folder) -> None:
 
 
 def test_a_network_around_anothers_address_skips_both(folder: Folder) -> None:
-    """Were the wider one skipped alone, a newcomer within somebody's network would be let in, and the other not."""
+    """Were the wider one skipped alone, a newcomer within someone's network would be let in, and the other not."""
     folder.edit(REDBANK, "45.60.3.21/32", "45.60.2.0/24")
     assert folder.problems() == [
         f"{GREENBANK}:9: egress_addresses[0]: found '45.60.2.21/32', which overlaps 45.60.2.0/24 in {REDBANK}; {ONE_SIDE}",
@@ -219,12 +219,12 @@ def test_who_is_shut_out_is_so_whatever_else_is_wrong(folder: Folder, state: str
     assert found.closed_names == (frozenset() if state == "active" else {"redbank"})
 
 
-def test_nobody_shuts_out_another_under_its_name(folder: Folder) -> None:
+def test_no_one_shuts_out_another_under_its_name(folder: Folder) -> None:
     folder.edit(REDBANK, "id: redbank", "id: greenbank\nstate: suspended")
     assert folder.load().closed_names == frozenset()
 
 
-def test_an_address_of_the_hub_is_nobody_elses(folder: Folder) -> None:
+def test_an_address_of_the_hub_is_no_one_elses(folder: Folder) -> None:
     folder.edit(REDBANK, "45.60.3.21/32", "45.60.1.8/29")
     assert folder.problems() == [
         f"{REDBANK}:7: egress_addresses[0]: found '45.60.1.8/29', which overlaps 45.60.1.10/32 in hub.yml; {ONE_SIDE}",

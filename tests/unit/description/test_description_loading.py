@@ -134,7 +134,7 @@ def test_a_folder_without_a_hub(tmp_path: Path) -> None:
         load_description(tmp_path)
 
 
-def test_files_that_somebody_may_take_for_a_participant_are_reported(folder: Folder) -> None:
+def test_files_that_someone_may_take_for_a_participant_are_reported(folder: Folder) -> None:
     for name in (".hidden.yml", "README.md"):
         folder.write(f"participants/{name}", "x")
     assert folder.problems() == []

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A profile of one's own in YAML: it tightens, all its faults are told at once, and the whole run goes by it without a line of Python."""
+"""A profile of one's own in YAML: it tightens, all its faults are reported at once, and the run goes by it without a line of Python."""
 
 from __future__ import annotations
 
@@ -108,13 +108,13 @@ def test_all_faults_come_at_once_with_their_lines(scheme: Site) -> None:
     text = (
         SCHEME.replace("lifetime_days: 90", "lifetime_days: 9000").replace("[quotes, transfers]", "[quote]").replace("like: jws", "like: x")
     )
-    told = said(scheme, text)
+    reported = said(scheme, text)
     for place in (
         "my-scheme.yml:6: resources[0]",
         "my-scheme.yml:11: certificates[0].lifetime_days",
         "my-scheme.yml:13: certificates[2].like",
     ):
-        assert place in told
+        assert place in reported
 
 
 def test_a_file_that_is_not_there_is_named(scheme: Site) -> None:

@@ -116,7 +116,7 @@ def test_the_names_and_ports_of_deployments_are_kept(dfsp: Recording, name: str,
 
 @pytest.mark.parametrize(
     ("stack", "says"),
-    [("lab.nobody", "no participant 'nobody'"), ("lab", "no participant ''"), ("lab.probe-one", "is a probe participant")],
+    [("lab.no-one", "no participant 'no-one'"), ("lab", "no participant ''"), ("lab.probe-one", "is a probe participant")],
 )
 def test_a_stack_without_a_managed_participant_is_an_error(run_dfsp: Run, stack: str, says: str) -> None:
     with pytest.raises(pulumi.RunError, match=says):
@@ -128,7 +128,7 @@ def test_a_hub_that_has_published_nothing_is_an_error(run_dfsp: Run, tmp_path: P
         run_dfsp(exchange=str(tmp_path))
 
 
-def test_what_the_hub_published_and_nobody_approved_does_not_count(run_dfsp: Run, tmp_path: Path) -> None:
+def test_what_the_hub_published_and_no_one_approved_does_not_count(run_dfsp: Run, tmp_path: Path) -> None:
     exchange = publish(tmp_path / "exchange", "greenbank", egress_addresses=["192.0.2.1/32"])
     with pytest.raises(pulumi.RunError, match=r"awaiting approval: the hub published egress_addresses 192\.0\.2\.1/32; approved: "):
         run_dfsp(exchange=str(exchange))

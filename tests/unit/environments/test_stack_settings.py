@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A stack's configuration is declared once, judged once, and told wrong with all its problems."""
+"""A stack's configuration is declared once, judged once, and refused with all its problems."""
 
 from __future__ import annotations
 

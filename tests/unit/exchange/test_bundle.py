@@ -74,7 +74,7 @@ def other_file(files: dict[str, bytes]) -> None:
     files["publication/ca.pem"] = files["publication/exchange.pem"]
 
 
-def resigned_by_nobody(files: dict[str, bytes]) -> None:
+def resigned_by_no_one(files: dict[str, bytes]) -> None:
     index = json.loads(files["bundle.json"])
     index["bundle"]["read"] = 7
     files["bundle.json"] = json.dumps(index, sort_keys=True, indent=1).encode() + b"\n"
@@ -116,7 +116,7 @@ def overlapping(data: bytes) -> bytes:
 REFUSED: dict[str, tuple[Spoil, str]] = {
     "another file": (lambda data: rewritten(data, other_file), "is not what the bundle's index says"),
     "one byte": (lambda data: data.replace(b"-----BEGIN CERTIFICATE", b"-----BEGIN CERTIFICATF", 1), "no whole bundle"),
-    "index changed": (lambda data: rewritten(data, resigned_by_nobody), "is not signed by the exchange key"),
+    "index changed": (lambda data: rewritten(data, resigned_by_no_one), "is not signed by the exchange key"),
     "cut short": (lambda data: data[: len(data) // 2], "no whole bundle"),
     "cut at its end": (lambda data: data[:-1], "no whole bundle"),
     "empty": (lambda _data: b"", "no whole bundle"),

@@ -70,7 +70,7 @@ def test_the_status_shows_what_was_sent_until_it_is_answered(apart: Site, capsys
     assert f"{sent['digest']} (short form {sent['short']}): greenbank writes it into its hub.yml, first_publications: greenbank" in shown
 
 
-def test_nothing_published_and_nobody_known(apart: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_published_and_no_one_known(apart: Site, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["digest", "nobank", "-i", str(apart.root / "description" / "hosts.yml")]
     assert main(command) == 1
     assert "nobank: no such participant" in capsys.readouterr().err

@@ -90,7 +90,7 @@ def test_publishing_the_same_again_touches_nothing(tree: DiskTree, tmp_path: Pat
     assert state_of(tmp_path) == before
 
 
-def test_a_rehearsal_publishes_in_memory_alone(tree: DiskTree) -> None:
+def test_a_dry_run_publishes_in_memory_alone(tree: DiskTree) -> None:
     overlay = Overlay(tree)
     assert publish(overlay, ADDRESS, GREEN.files, KEY)
     assert read(overlay).files == GREEN.files
@@ -237,7 +237,7 @@ SPOILT: dict[str, tuple[Spoil, str]] = {
     "the folder replaced by a link": (link_all, "not-a-plain-file"),
     "a large file": (write("server.pem", b"x" * 65537), "too-large"),
     "a large revocation list": (write("crl.pem", b"x" * (1 << 20 | 1)), "too-large"),
-    "a revocation list that nobody has signed for": (write("crl.pem", b"x" * (1 << 20)), "file-not-in-manifest"),
+    "a revocation list that no one has signed for": (write("crl.pem", b"x" * (1 << 20)), "file-not-in-manifest"),
     "a large manifest": (write(MANIFEST, b" " * 65537), "too-large"),
     "a private key": (write("client.key", b"-----BEGIN PRIVATE KEY-----\n"), "private-key-received"),
     "an encrypted private key": (write("crl.pem", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"), "private-key-received"),

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Secrets for one reader: they open for that reader, with the pack as with openssl, and for nobody else."""
+"""Secrets for one reader: they open for that reader, with the pack as with openssl, and for no one else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refusal(data: bytes) -> str:
     return refused.value.reason
 
 
-def test_it_opens_for_its_reader_and_nobody_else() -> None:
+def test_it_opens_for_its_reader_and_no_one_else() -> None:
     assert open_sealed(seal(SECRET, GREEN.exchange), GREEN.exchange_key, GREEN.exchange, where="") == SECRET
     assert refusal(seal(SECRET, BLUE.exchange)) == "sealed-for-another"
 

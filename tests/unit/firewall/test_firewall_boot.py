@@ -35,10 +35,10 @@ def test_a_file_counts_as_loaded_when_it_is_included_and_the_service_is_enabled(
 
 def test_the_file_tells_whose_addresses_it_holds() -> None:
     model = assigned(firewall_model(lab(), "hub"))
-    told = written_model("hub", render(model))
-    assert (told.allowed_in, told.allowed_out) == (model.allowed_in, model.allowed_out)
+    reported = written_model("hub", render(model))
+    assert (reported.allowed_in, reported.allowed_out) == (model.allowed_in, model.allowed_out)
 
 
 @pytest.mark.parametrize("text", ["", "table inet other { }", '\tmap inbound_v4 { elements = { 1.2.3 : "in_x" } }'])
-def test_another_text_holds_nobodys(text: str) -> None:
+def test_another_text_holds_no_ones(text: str) -> None:
     assert written_model("hub", text).counterparts == ()

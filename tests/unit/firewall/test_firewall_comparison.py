@@ -24,8 +24,8 @@ def description() -> Description:
     return lab()
 
 
-def found(description: Description, told: dict[str, Any], *chosen: str, side: str = "hub") -> tuple[Finding, ...]:
-    return plan_firewall(description, side, "gw", told, chosen or names(description)).findings
+def found(description: Description, reported: dict[str, Any], *chosen: str, side: str = "hub") -> tuple[Finding, ...]:
+    return plan_firewall(description, side, "gw", reported, chosen or names(description)).findings
 
 
 def brief(findings: tuple[Finding, ...]) -> set[tuple[str, str, str]]:
@@ -47,8 +47,8 @@ def test_an_empty_host_lacks_the_table_and_everybodys_addresses(description: Des
 
 
 def test_addresses_are_reported_for_whom_they_concern(description: Description) -> None:
-    told = observation(installed(changed(description, "greenbank", egress_addresses=description.hub.egress_addresses[:1])))
-    assert brief(found(description, told)) - {("hub", "firewall/gw", "not-persisted")} == {
+    reported = observation(installed(changed(description, "greenbank", egress_addresses=description.hub.egress_addresses[:1])))
+    assert brief(found(description, reported)) - {("hub", "firewall/gw", "not-persisted")} == {
         ("greenbank", "firewall/gw/inbound", "address-missing"),
         ("greenbank", "firewall/gw/inbound", "address-unwanted"),
     }
@@ -69,11 +69,11 @@ def test_a_narrowed_run_reports_its_own_participants_only(description: Descripti
 
 
 def test_a_vanished_participant_is_a_fault_of_a_full_run_and_keeps_its_addresses(description: Description) -> None:
-    told = observation(installed(description))
-    (fault,) = found(without(description, "redbank"), told)
+    reported = observation(installed(description))
+    (fault,) = found(without(description, "redbank"), reported)
     assert (fault.participant, fault.reason, fault.disposition) == ("redbank", "participant-unknown", Disposition.FAULT)
     assert "state: offboarded" in fault.detail
-    assert found(without(description, "redbank"), told, "greenbank") == ()
+    assert found(without(description, "redbank"), reported, "greenbank") == ()
 
 
 def test_a_participant_whose_file_is_broken_is_not_taken_for_vanished(description: Description) -> None:
@@ -88,9 +88,9 @@ def test_an_offboarded_participant_is_taken_away_without_a_fault(description: De
 
 def test_a_stranger_in_the_kernel_of_a_participant_is_removed(description: Description) -> None:
     with_stranger = replace(installed(description, "greenbank"), allowed_in={**installed(description, "greenbank").allowed_in, "else": ()})
-    told = observation(replace(with_stranger, allowed_in={**with_stranger.allowed_in, "else": description.hub.egress_addresses[:1]}))
-    assert {finding.participant for finding in found(description, told, side="greenbank")} == {"greenbank"}
-    plan = plan_firewall(description, "greenbank", "gw", told, names(description))
+    reported = observation(replace(with_stranger, allowed_in={**with_stranger.allowed_in, "else": description.hub.egress_addresses[:1]}))
+    assert {finding.participant for finding in found(description, reported, side="greenbank")} == {"greenbank"}
+    plan = plan_firewall(description, "greenbank", "gw", reported, names(description))
     assert plan.content == desired_content(assigned(installed(description, "greenbank")))
 
 
@@ -109,10 +109,10 @@ def test_a_stranger_in_the_kernel_of_a_participant_is_removed(description: Descr
     ],
 )
 def test_rules_that_are_not_the_packs_are_found(description: Description, change: Callable[[Content], object], reason: str) -> None:
-    told = observation(installed(description))
-    assert found(description, told) == ()
-    change(told["content"])
-    assert reason in {finding.reason for finding in found(description, told)}
+    reported = observation(installed(description))
+    assert found(description, reported) == ()
+    change(reported["content"])
+    assert reason in {finding.reason for finding in found(description, reported)}
 
 
 def test_a_file_that_is_not_the_table_is_written_without_a_transaction(description: Description) -> None:
@@ -122,18 +122,18 @@ def test_a_file_that_is_not_the_table_is_written_without_a_transaction(descripti
 
 
 def test_a_file_that_is_not_included_at_boot_waits_for_a_person_but_not_in_a_lab(description: Description) -> None:
-    told = observation(installed(description), loaded_at_boot=False)
-    assert found(description, told) == ()
-    (waiting,) = found(replace(description, kind=EnvironmentKind.PRODUCTION), told)
+    reported = observation(installed(description), loaded_at_boot=False)
+    assert found(description, reported) == ()
+    (waiting,) = found(replace(description, kind=EnvironmentKind.PRODUCTION), reported)
     assert (waiting.reason, waiting.disposition, waiting.pending_on) == ("not-loaded-at-boot", Disposition.PENDING, "operator of gw")
 
 
 def test_other_tables_in_the_way_wait_for_a_person_one_finding_a_table(description: Description) -> None:
-    told = observation(
+    reported = observation(
         installed(description),
         neighbours=[{"reason": "other-table-may-drop", "table": "inet filter", "detail": detail} for detail in ("one", "two")],
     )
-    (waiting,) = found(description, told)
+    (waiting,) = found(description, reported)
     assert (waiting.artefact, waiting.disposition, waiting.detail) == ("firewall/gw/inet filter", Disposition.PENDING, "one; two")
 
 

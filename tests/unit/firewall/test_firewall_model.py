@@ -19,14 +19,14 @@ def description() -> Description:
     return lab()
 
 
-def test_the_hub_admits_the_egress_addresses_of_active_participants_at_its_doors(description: Description) -> None:
+def test_the_hub_admits_the_egress_addresses_of_active_participants_at_its_listeners(description: Description) -> None:
     model = firewall_model(description, "hub")
     assert model.guarded_inbound == (8443,)
     assert set(model.allowed_in) == {"bluebank", "greenbank", "probe-one", "probe-two", "redbank"}
     assert model.allowed_in["greenbank"] == description.participant("greenbank").egress_addresses
 
 
-def test_the_hub_calls_participants_doors_from_its_egress_addresses(description: Description) -> None:
+def test_the_hub_calls_participants_listeners_from_its_egress_addresses(description: Description) -> None:
     model = firewall_model(description, "hub")
     assert model.egress == description.hub.egress_addresses
     assert model.allowed_out["redbank"] == ((ip_address("203.0.113.40"), 8443),)
@@ -49,7 +49,7 @@ def test_a_participant_mirrors_it_with_the_hub_alone(description: Description) -
 
 
 @pytest.mark.parametrize("state", [State.SUSPENDED, State.OFFBOARDED])
-def test_who_is_not_active_is_nobody_on_either_side(description: Description, state: State) -> None:
+def test_who_is_not_active_is_no_one_on_either_side(description: Description, state: State) -> None:
     asleep = changed(description, "greenbank", state=state)
     assert "greenbank" not in firewall_model(asleep, "hub").allowed_in
     assert "greenbank" not in firewall_model(asleep, "hub").allowed_out
@@ -59,12 +59,12 @@ def test_who_is_not_active_is_nobody_on_either_side(description: Description, st
 
 
 def test_the_port_of_a_suspended_participant_stays_guarded(description: Description) -> None:
-    door = Endpoint("fspiop.redbank.lab", 9999, "", (ip_address("203.0.113.40"),))
-    asleep = changed(description, "redbank", state=State.SUSPENDED, endpoint=door)
+    listener = Endpoint("fspiop.redbank.lab", 9999, "", (ip_address("203.0.113.40"),))
+    asleep = changed(description, "redbank", state=State.SUSPENDED, endpoint=listener)
     assert firewall_model(asleep, "hub").guarded_outbound == (8443, 9999)
 
 
-def test_no_addresses_is_nobody(description: Description) -> None:
+def test_no_addresses_admits_no_one(description: Description) -> None:
     assert firewall_model(changed(description, "greenbank", egress_addresses=()), "hub").allowed_in["greenbank"] == ()
 
 

@@ -27,7 +27,7 @@ def test_an_address_of_two_belongs_to_the_first_by_name() -> None:
     assert addresses(shared.allowed_in["b"]) == ["10.0.0.0/32", "10.0.0.2/31"]
 
 
-def test_a_door_of_two_belongs_to_the_first_by_name_and_stays_open() -> None:
+def test_a_listener_of_two_belongs_to_the_first_by_name_and_stays_open() -> None:
     shared = assigned(model({}, {"b": [("192.0.2.1", 443)], "a": [("192.0.2.1", 443), ("192.0.2.2", 443)]}))
     assert set(shared.allowed_out) == {"a"}
 

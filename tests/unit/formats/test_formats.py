@@ -24,7 +24,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records 
     write_intent,
     write_registration,
 )
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.journal import KeyRegister, Numbered, SequenceJournal
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.evidence import LATEST, latest_verdicts
@@ -64,7 +64,7 @@ def evidence(tree: DiskTree) -> object:
 
 def manifest(tree: DiskTree) -> object:
     if tree.read("manifest.json") is None:
-        signer = RehearsalKeys().make("rsa-3072")
+        signer = DryRunKeys().make("rsa-3072")
         tree.write("manifest.json", sign_manifest(Manifest("lab", "hub", "greenbank", 1, "", {}), signer))  # type: ignore[arg-type]
     return read_manifest(tree.read("manifest.json") or b"", "manifest.json")
 

@@ -125,7 +125,7 @@ def test_hub_calls_each_participant_with_its_own_certificate_and_its_own_trust(w
     assert (blue.host, blue.port, blue.base_path) == ("fspiop.bluebank.lab", 8443, "/fspiop")
 
 
-def test_participants_door_lets_in_the_hub_only_with_the_certificate_it_signed(world: World) -> None:
+def test_participants_listener_lets_in_the_hub_only_with_the_certificate_it_signed(world: World) -> None:
     model = world.model("greenbank")
     assert model.inbound is not None
     [hub] = model.inbound.callers
@@ -139,7 +139,7 @@ def test_participants_door_lets_in_the_hub_only_with_the_certificate_it_signed(w
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.EMFILE])
 @pytest.mark.parametrize("file", ["issued/redbank/client.pem", "client/redbank/key.pem", "oauth/redbank.json"])
-def test_nobody_is_shut_out_for_a_file_that_cannot_be_read_now(
+def test_no_one_is_shut_out_for_a_file_that_cannot_be_read_now(
     world: World, monkeypatch: pytest.MonkeyPatch, file: str, number: int
 ) -> None:
     opened = os.open
@@ -190,7 +190,7 @@ def test_missing_artefact_leaves_its_participant_out_and_names_whom_it_awaits(
     assert {"greenbank", "bluebank"} <= set(callers(model)) & set(called(model))
 
 
-def test_whose_only_client_is_revoked_has_none_at_the_door_until_there_is_another(world: World) -> None:
+def test_whose_only_client_is_revoked_has_none_at_the_listener_until_there_is_another(world: World) -> None:
     """From the moment on, not before it, and only its own: whatever the authorization server did."""
     revoked = datetime(2026, 11, 24, 8, tzinfo=UTC)
     record = {**REGISTRATION, "client_id": "client-redbank", "issued": "2026-11-23T09:00:00+00:00"}
@@ -212,7 +212,7 @@ def test_whose_only_client_is_revoked_has_none_at_the_door_until_there_is_anothe
         assert ("client-redbank" in render(model).maps["clients"]) == bool(clients)
 
 
-def test_without_a_server_certificate_there_is_no_door(world: World) -> None:
+def test_without_a_server_certificate_there_is_no_listener(world: World) -> None:
     world.tree.remove("store/hub/server")
     model = world.model()
     assert model.inbound is None

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What may enter a gateway's configuration and maps, and how networks of several participants are told apart."""
+"""What may enter a gateway's configuration and maps, and how networks of several participants are distinguished."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def model() -> GatewayModel:
     authority = Authority("CA")
     listener = Listener(ip_address("127.0.0.1"), 8443)
     caller = Caller("greenbank", "greenbank", ("a" * 64,), (ip_network("203.0.113.21/32"),), ("client",), ("parties",))
-    door = Inbound(
+    inbound = Inbound(
         (listener,), False, authority.identity("hub", server=True), authority.pem, (caller,), HeaderRule.SOURCE, listener, "",
         ("parties",), TokenRules("https://i", "https://a", (("kid", b"key"),), certificate_bound=True),
         TokenEndpoint("198.18.0.20", 9443, "/token", "198.18.0.20", authority.pem),
@@ -58,17 +58,17 @@ def model() -> GatewayModel:
         "greenbank", "greenbank", "green.test", 8443, "", (ip_address("203.0.113.20"),), authority.pem, authority.identity("x"),
         (ip_network("203.0.113.11/32"),),
     )  # fmt: skip
-    return GatewayModel("hub", "switch", haproxy(stats_socket="/run/stats.sock"), door, Outbound(listener, (there,), routed=True))
+    return GatewayModel("hub", "switch", haproxy(stats_socket="/run/stats.sock"), inbound, Outbound(listener, (there,), routed=True))
 
 
-def door_with(model: GatewayModel, **changed: Any) -> GatewayModel:  # noqa: ANN401
+def inbound_with(model: GatewayModel, **changed: Any) -> GatewayModel:  # noqa: ANN401
     assert model.inbound is not None
     return replace(model, inbound=replace(model.inbound, **changed))
 
 
 def caller_with(model: GatewayModel, **changed: Any) -> GatewayModel:  # noqa: ANN401
     assert model.inbound is not None
-    return door_with(model, callers=(replace(model.inbound.callers[0], **changed),))
+    return inbound_with(model, callers=(replace(model.inbound.callers[0], **changed),))
 
 
 def destination_with(model: GatewayModel, **changed: Any) -> GatewayModel:  # noqa: ANN401
@@ -86,14 +86,14 @@ def test_nothing_hostile_enters(model: GatewayModel, bad: str) -> None:
         caller_with(model, participant=bad), caller_with(model, fspiop_id=bad), caller_with(model, clients=(bad,)),
         caller_with(model, roles=(bad,)), caller_with(model, certificates=(bad,)),
         destination_with(model, participant=bad), destination_with(model, fspiop_id=bad), destination_with(model, host=bad),
-        door_with(model, resources=(bad,)), door_with(model, tokens=replace(tokens, issuer=bad)),
-        door_with(model, tokens=replace(tokens, audience=bad)), door_with(model, tokens=replace(tokens, keys=((bad, b"k"),))),
-        door_with(model, token_endpoint=replace(endpoint, host=bad)), door_with(model, token_endpoint=replace(endpoint, name=bad)),
+        inbound_with(model, resources=(bad,)), inbound_with(model, tokens=replace(tokens, issuer=bad)),
+        inbound_with(model, tokens=replace(tokens, audience=bad)), inbound_with(model, tokens=replace(tokens, keys=((bad, b"k"),))),
+        inbound_with(model, token_endpoint=replace(endpoint, host=bad)), inbound_with(model, token_endpoint=replace(endpoint, name=bad)),
         described(model, stats_socket="/" + bad if bad else bad), described(model, log="/" + bad if bad else bad),
     ]  # fmt: skip
     if bad:
-        broken += [door_with(model, base_path="/" + bad), destination_with(model, base_path="/" + bad)]
-        broken += [door_with(model, token_endpoint=replace(endpoint, path="/" + bad))]
+        broken += [inbound_with(model, base_path="/" + bad), destination_with(model, base_path="/" + bad)]
+        broken += [inbound_with(model, token_endpoint=replace(endpoint, path="/" + bad))]
     for one in broken:
         with pytest.raises(GatewayError):
             render(one)
@@ -194,7 +194,7 @@ def test_who_vanished_from_the_description_is_a_fault_and_stays(model: GatewayMo
     release = render(model)
     first = plan(model, release, NOTHING)
     observed = {**NOTHING, "running": first.digest, "installed": first.digest, "files": dict(first.files), "maps": first.maps}
-    empty = replace(door_with(model, callers=()), outbound=replace(model.outbound, destinations=()))
+    empty = replace(inbound_with(model, callers=()), outbound=replace(model.outbound, destinations=()))
     faults = vanished(empty, observed, set())
     assert [(one.participant, one.reason, one.disposition) for one in faults] == [("greenbank", "participant-unknown", Disposition.FAULT)]
     assert vanished(empty, observed, {"greenbank"}) == []
@@ -226,9 +226,9 @@ def test_token_keys_come_from_the_key_set() -> None:
 def test_a_token_key_counts_as_one_whatever_its_name(model: GatewayModel, kid: str) -> None:
     assert model.inbound is not None
     tokens = replace(model.inbound.tokens or TokenRules("", "", (), certificate_bound=True), keys=((kid, b"key"),))
-    there = render(door_with(model, tokens=tokens))
+    there = render(inbound_with(model, tokens=tokens))
     observed = {**NOTHING, "running": "x", "maps": there.maps, "files": {**there.digests, f"tokens/{kid}.pem": "0" * 64}}
-    found = plan(door_with(model, tokens=tokens), there, observed).findings
+    found = plan(inbound_with(model, tokens=tokens), there, observed).findings
     assert {(one.step, one.reason) for one in found if one.artefact.endswith(f"/tokens/{kid}.pem")} == {("oauth", "configuration-differs")}
 
 

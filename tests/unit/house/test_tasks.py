@@ -37,10 +37,10 @@ def faults(text: str) -> list[str]:
     """What a file of tasks or plays does that none may do."""
     found: list[str] = []
     read = yaml.load(text, _Loader)  # noqa: S506  a subclass of the safe loader
-    told = "onboarding_status" in str(read[-1]) if isinstance(read, list) and read else False
+    reported = "onboarding_status" in str(read[-1]) if isinstance(read, list) and read else False
     for mapping in _mappings(read):
         # A play may go on without its hosts where the last one, the summary, names them and fails.
-        found += sorted((FORBIDDEN & set(mapping)) - (REPORTED if told and "hosts" in mapping else set()))
+        found += sorted((FORBIDDEN & set(mapping)) - (REPORTED if reported and "hosts" in mapping else set()))
         found += ["until without retries"] if "until" in mapping and "retries" not in mapping else []
         found += ["validate_certs off"] if mapping.get("validate_certs") in (False, "no") else []
     return found

@@ -46,7 +46,7 @@ def test_a_fork_that_is_killed_is_an_error() -> None:
         call_in_fork(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
-def test_a_program_writes_to_its_log_and_ends_when_told(tmp_path: Path) -> None:
+def test_a_program_writes_to_its_log_and_ends_when_asked(tmp_path: Path) -> None:
     log = tmp_path / "log"
     pid = spawn(["/bin/sh", "-c", "echo ready; exec sleep 60"], log=log)
     started = started_at(pid) or 0
@@ -89,7 +89,7 @@ def test_a_record_of_another_process_is_no_holder(tmp_path: Path) -> None:
     assert holder.find_holder(tmp_path) is None
 
 
-def test_a_second_run_is_told_that_it_must_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_learns_that_it_must_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holder, "_LOCK_SECONDS", 0.05)
     ready = "import fcntl,os,sys,time; h=os.open(sys.argv[1],0); fcntl.flock(h,fcntl.LOCK_EX); print('locked',flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", ready, str(tmp_path)], stdout=subprocess.PIPE) as other:

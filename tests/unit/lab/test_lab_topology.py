@@ -80,7 +80,7 @@ def test_a_new_participant_adds_its_machine_and_changes_no_other(folder: Path) -
     assert set(before) <= set(after)
 
 
-def test_of_two_gateways_each_has_its_own_door_and_the_first_the_rest(folder: Path) -> None:
+def test_of_two_gateways_each_has_its_own_listener_and_the_first_the_rest(folder: Path) -> None:
     second = """\
     - host: hub-gateway-2
       kind: haproxy
@@ -112,7 +112,7 @@ def test_an_authorization_server_that_needs_resolving_is_refused(folder: Path) -
         _topology(folder)
 
 
-def test_the_strangers_address_is_nobody_elses(folder: Path) -> None:
+def test_the_strangers_address_is_no_one_elses(folder: Path) -> None:
     _change(folder / "participants" / "redbank.yml", "203.0.113.41/32", "203.0.113.99/32")
     with pytest.raises(LabError, match=r"203\.0\.113\.99: is claimed by two machines"):
         _topology(folder)

@@ -54,8 +54,8 @@ def description(tmp_path: Path) -> Description:
     urls: dict[str, Any] = {"registration_url": URL, "token_endpoint": "https://auth.test/token", "jwks_url": "https://auth.test/jwks"}
     files: dict[str, Any] = {"ca_file": "ca.pem", "initial_access_token_file": str(token_file)}
     server = Rfc7591Server("rfc7591", "https://auth.hub.lab", audience="https://api.hub.lab", **urls, **files)
-    door = Endpoint("api.hub.lab", 8443, "", (IPv4Address("203.0.113.10"),))
-    hub = Hub("hub", "switch", "Lab", door, (), AUTHORITY, KEYS, (), Firewall("none", ()), authorization_server=server)
+    listener = Endpoint("api.hub.lab", 8443, "", (IPv4Address("203.0.113.10"),))
+    hub = Hub("hub", "switch", "Lab", listener, (), AUTHORITY, KEYS, (), Firewall("none", ()), authorization_server=server)
     participants = (participant("greenbank"), participant("redbank", "self-hosted"))
     return Description(str(tmp_path), "lab", EnvironmentKind.LAB, Approval.AUTOMATIC, MOJALOOP, hub, participants)
 
@@ -131,7 +131,7 @@ class Bench:
             sealer=lambda data, certificate: b"sealed to %d: " % certificate.serial_number + data,
         )
 
-    def rehearse(self) -> tuple[list[Finding], Overlay]:
+    def dry_run(self) -> tuple[list[Finding], Overlay]:
         overlay = Overlay(self.tree)
         return self.run(overlay, check=True), overlay
 

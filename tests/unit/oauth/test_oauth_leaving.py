@@ -15,7 +15,7 @@ from unit.oauth.conftest import NOW, URL, participant
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.listeners import accepted_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unreachable
@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 OTHER = "https://other.test/reg"
 NEW = {"issuer": "https://other.test", "registration_url": OTHER}
 CHANGED = ["authorization-server-changed", "oauth-client-retired"]
-TOLD = ["authorization-server-changed", "oauth-orphan-possible"]
+REPORTED = ["authorization-server-changed", "oauth-orphan-possible"]
 
 
 @dataclass
@@ -62,13 +62,13 @@ def content(bench: Bench) -> dict[str, tuple[bytes, int, int]]:
 
 
 def ran(bench: Bench, days: int = 0) -> list[Finding]:
-    """The findings of a run, which its rehearsal told before without changing anything."""
+    """The findings of a run, which its dry run reported before without changing anything."""
     before, now = content(bench), NOW + days * DAY
     known = json.dumps([one.clients for one in bench.server.by_url.values()])
-    told = bench.run(Overlay(bench.tree), check=True, now=now)
+    reported = bench.run(Overlay(bench.tree), check=True, now=now)
     assert (content(bench), json.dumps([one.clients for one in bench.server.by_url.values()])) == (before, known)
     found: list[Finding] = bench.run(now=now)
-    assert told == found
+    assert reported == found
     return found
 
 
@@ -107,7 +107,7 @@ def settled(bench: Bench) -> Bench:
     return bench
 
 
-def test_everybody_is_registered_at_the_other_server_and_the_one_before_keeps_nobody(settled: Bench) -> None:
+def test_everybody_is_registered_at_the_other_server_and_the_one_before_keeps_no_one(settled: Bench) -> None:
     sealed = settled.tree.read("store/hub/oauth/redbank.p7m")
     describe(settled, **NEW)
     assert accepted(settled) == []
@@ -122,21 +122,21 @@ def test_everybody_is_registered_at_the_other_server_and_the_one_before_keeps_no
     assert rests(settled)
 
 
-def test_a_server_that_is_gone_is_told_once_and_asked_once(settled: Bench) -> None:
+def test_a_server_that_is_gone_is_reported_once_and_asked_once(settled: Bench) -> None:
     describe(settled, **NEW)
     settled.server.down.add(URL)
     found = ran(settled)
-    assert reasons(found) == TOLD * 2
-    assert {one.disposition for one in found if one.reason == TOLD[1]} == {Disposition.PENDING}
+    assert reasons(found) == REPORTED * 2
+    assert {one.disposition for one in found if one.reason == REPORTED[1]} == {Disposition.PENDING}
     assert settled.server.asked.count(("GET", URL)) == 4 + 2, "two of the first runs; then one in check mode, one in the run"
     assert accepted(settled) == registered(settled, OTHER)
     assert rests(settled)
 
 
-def test_a_server_that_does_not_delete_is_told_once(settled: Bench) -> None:
+def test_a_server_that_does_not_delete_is_reported_once(settled: Bench) -> None:
     describe(settled, **NEW)
     settled.server.by_url[URL].fault = lambda method: Answer(403, {}, b"{}") if method == "GET" else None
-    assert reasons(ran(settled)) == TOLD * 2
+    assert reasons(ran(settled)) == REPORTED * 2
     assert rests(settled)
 
 
@@ -152,14 +152,14 @@ def test_where_no_connection_can_be_had_from_here_nothing_is_forgotten(settled: 
     assert reasons(ran(settled)) == [CHANGED[1], *CHANGED]
 
 
-def test_while_the_other_server_is_down_nothing_is_lost_and_the_doors_await_it(settled: Bench) -> None:
+def test_while_the_other_server_is_down_nothing_is_lost_and_the_listeners_await_it(settled: Bench) -> None:
     before, first = content(settled), accepted(settled)
     describe(settled, **NEW)
     settled.server.down.add(OTHER)
     assert {one.reason for one in settled.run()} == {"authorization-server-unreachable"}
     assert accepted(settled) == []
     assert known(settled, URL) == {"lab/greenbank", "lab/redbank"}
-    # The description was wrong: what was there is in use again, and only what may have been registered is told.
+    # The description was wrong: what was there is in use again, and only what may have been registered is reported.
     describe(settled, issuer="https://auth.hub.lab", registration_url=URL)
     assert accepted(settled) == first
     settled.run()
@@ -239,7 +239,7 @@ def test_who_is_not_active_is_registered_nowhere(settled: Bench, state: State, *
     settled.description = replace(settled.description, participants=settled.description.participants[:1])
     describe(settled, **NEW)
     settled.server.down |= {URL} if down else set()
-    assert reasons(ran(settled)) == [TOLD[1] if down else CHANGED[1]]
+    assert reasons(ran(settled)) == [REPORTED[1] if down else CHANGED[1]]
     assert (registered(settled, OTHER), read_clients(settled.tree, "greenbank")) == ([], {})
     assert rests(settled)
     if state is State.SUSPENDED:
@@ -254,7 +254,7 @@ def test_in_the_midst_of_a_renewal_all_that_the_server_before_has_is_ended(settl
     describe(settled, **NEW)
     settled.server.down.add(URL)
     found = ran(settled, days=30)
-    assert sorted(reasons(found)) == sorted([*TOLD, "oauth-orphan-possible"])
+    assert sorted(reasons(found)) == sorted([*REPORTED, "oauth-orphan-possible"])
     assert list(read_clients(settled.tree, "greenbank")) == [""]
     assert rests(settled, days=30)
 
@@ -298,7 +298,7 @@ def test_a_record_that_does_not_say_where_says_so_once_its_server_has_answered(s
     assert rests(settled)
     describe(settled, **NEW)
     settled.server.down.add(URL)
-    assert reasons(ran(settled)) == TOLD * 2
+    assert reasons(ran(settled)) == REPORTED * 2
     assert rests(settled)
 
 
@@ -325,11 +325,11 @@ def test_killed_between_any_two_changes_the_next_runs_converge(
         restore(settled, saved, clients)
         if not killed_at(settled, step, monkeypatch):
             break
-        told = reasons(settled.run())
+        reported = reasons(settled.run())
         settled.run()
         assert rests(settled), step
         assert accepted(settled)[0] in registered(settled, OTHER), step
-        assert len(registered(settled, OTHER)) - 1 <= told.count("oauth-orphan-possible"), step
+        assert len(registered(settled, OTHER)) - 1 <= reported.count("oauth-orphan-possible"), step
         end = settled.run(now=NOW + 7 * DAY)
         assert registered(settled, URL) == [], (step, end)
     assert step > 6
@@ -375,12 +375,12 @@ def killed_at(bench: Bench, step: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     return False
 
 
-def test_a_management_url_that_is_no_https_is_told_and_not_asked(settled: Bench) -> None:
+def test_a_management_url_that_is_no_https_is_reported_and_not_asked(settled: Bench) -> None:
     path = "store/hub/oauth/greenbank.json"
     settled.tree.write(path, settled.tree.read(path).replace(b'"https://auth.test/reg/', b'"http://auth.test/reg/'))
     settled.description = replace(settled.description, participants=settled.description.participants[:1])
     assert reasons(settled.run()) == ["authorization-server-refused"]
     describe(settled, **NEW)
     asked = len(settled.server.asked)
-    assert reasons(ran(settled)) == TOLD
+    assert reasons(ran(settled)) == REPORTED
     assert {url for _, url in settled.server.asked[asked:]} == {OTHER}

@@ -53,13 +53,13 @@ def test_a_second_run_finds_nothing_and_touches_nothing(settled: Bench) -> None:
     assert len(settled.server.clients) == 2
 
 
-def test_a_rehearsal_finds_the_same_asks_nothing_and_leaves_placeholders_for_later_steps(bench: Bench) -> None:
+def test_a_dry_run_finds_the_same_asks_nothing_and_leaves_placeholders_for_later_steps(bench: Bench) -> None:
     bench.publish_exchange()
     before = files(bench.tree)
-    findings, overlay = bench.rehearse()
+    findings, overlay = bench.dry_run()
     assert files(bench.tree) == before
     assert bench.server.calls == []
-    assert json.loads(overlay.read("store/hub/oauth/greenbank.json"))["client_id"] == "rehearsal-greenbank"
+    assert json.loads(overlay.read("store/hub/oauth/greenbank.json"))["client_id"] == "dry-run-greenbank"
     assert overlay.read("store/greenbank/oauth/credentials.json")
     assert findings == bench.run()
 
@@ -89,7 +89,7 @@ def test_without_an_exchange_certificate_nothing_is_registered_and_the_participa
 
 def test_a_new_exchange_certificate_gets_the_same_secret_sealed_again(settled: Bench) -> None:
     settled.publish_exchange()
-    assert reasons(settled.rehearse()[0]) == reasons(settled.run()) == [("redbank", "oauth-credentials-missing")]
+    assert reasons(settled.dry_run()[0]) == reasons(settled.run()) == [("redbank", "oauth-credentials-missing")]
     assert settled.run() == []
     assert len(settled.server.clients) == 2
 
@@ -108,7 +108,7 @@ def test_lost_credentials_are_delivered_again(settled: Bench) -> None:
     settled.tree.remove("store/greenbank/oauth/credentials.json")
     settled.tree.remove("store/hub/oauth/redbank.p7m")
     expected = [("greenbank", "oauth-credentials-missing"), ("redbank", "oauth-credentials-missing")]
-    assert reasons(settled.rehearse()[0]) == reasons(settled.run()) == expected
+    assert reasons(settled.dry_run()[0]) == reasons(settled.run()) == expected
     assert settled.run() == []
 
 
@@ -122,10 +122,10 @@ def test_a_secret_changed_at_the_server_reaches_the_connector(settled: Bench) ->
 def test_changed_roles_update_the_client_and_the_rotated_token_is_kept(settled: Bench) -> None:
     before = kept(settled, "store/hub/oauth/greenbank.json")
     settled.change("greenbank", roles=("parties",))
-    rehearsed, _ = settled.rehearse()
+    predicted, _ = settled.dry_run()
     expected = [("greenbank", "oauth-client-differs"), ("greenbank", "oauth-credentials-missing")]
     assert "PUT" not in settled.server.calls
-    assert reasons(rehearsed) == reasons(settled.run()) == expected
+    assert reasons(predicted) == reasons(settled.run()) == expected
     after = kept(settled, "store/hub/oauth/greenbank.json")
     assert after["client_id"] == before["client_id"]
     assert after["registration_access_token"] != before["registration_access_token"]
@@ -154,27 +154,27 @@ def test_fields_left_out_or_in_another_order_are_no_difference(settled: Bench) -
 
 def test_a_client_deleted_at_the_server_is_registered_anew(settled: Bench) -> None:
     settled.server.clients.clear()
-    assert reasons(settled.rehearse()[0]) == reasons(settled.run()) == BOTH
+    assert reasons(settled.dry_run()[0]) == reasons(settled.run()) == BOTH
     assert settled.run() == []
 
 
-def test_a_server_that_rotates_on_reading_loses_no_token_even_to_a_rehearsal(settled: Bench) -> None:
+def test_a_server_that_rotates_on_reading_loses_no_token_even_to_a_dry_run(settled: Bench) -> None:
     settled.server.rotates_on_read = True
     for _ in range(2):
-        assert settled.rehearse()[0] == []
+        assert settled.dry_run()[0] == []
         assert settled.run() == []
 
 
-def test_an_answer_that_was_lost_is_told_and_the_run_after_it_converges(bench: Bench, lose: Lose) -> None:
+def test_an_answer_that_was_lost_is_reported_and_the_run_after_it_converges(bench: Bench, lose: Lose) -> None:
     bench.publish_exchange()
     bench.server.fault = lose("POST")
     assert [finding.reason for finding in bench.run()] == ["authorization-server-unreachable"] * 2
     assert bench.server.calls == ["POST"]
     bench.server.fault = lambda _method: None
     expected = [("greenbank", "oauth-orphan-possible"), *BOTH]
-    rehearsed, _ = bench.rehearse()
+    predicted, _ = bench.dry_run()
     found = bench.run()
-    assert rehearsed == found
+    assert predicted == found
     assert reasons(found) == expected
     assert "lab/greenbank" in found[0].detail
     assert bench.run() == []
@@ -248,9 +248,9 @@ def test_a_suspended_participant_keeps_its_client_and_gets_no_new_one(settled: B
 
 def test_an_offboarded_participant_loses_client_record_and_credentials(settled: Bench) -> None:
     settled.change("greenbank", state=State.OFFBOARDED)
-    rehearsed, _ = settled.rehearse()
+    predicted, _ = settled.dry_run()
     assert len(settled.server.clients) == 2
-    assert reasons(rehearsed) == reasons(settled.run()) == [("greenbank", "oauth-client-retired")]
+    assert reasons(predicted) == reasons(settled.run()) == [("greenbank", "oauth-client-retired")]
     assert len(settled.server.clients) == 1
     assert not [path for path in files(settled.tree) if "greenbank" in path]
     assert settled.run() == []

@@ -20,7 +20,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway import desired
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.tables import without_revoked
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.doors import accepted_clients, keep_accepted
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.listeners import accepted_clients, keep_accepted
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboarding import onboard_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients, read_registration
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unknown, Unreachable
@@ -55,24 +55,24 @@ def prepared(bench: Bench, name: str = "greenbank") -> str:
 
 
 def clients(bench: Bench, name: str = "greenbank") -> list[str]:
-    """What the hub's door is told to accept, the present client first."""
+    """What the hub's listener is configured to accept, the present client first."""
     return [one.client_id for one in read_clients(bench.tree, name).values()]
 
 
-def doors(bench: Bench, *hosts: str) -> None:
+def listeners(bench: Bench, *hosts: str) -> None:
     """What the gateways do at the end of a run: accept what is recorded, and be seen to."""
     for host in hosts or ("gateway-1", "gateway-2"):
         keep_accepted(bench.tree, host, [one for name in ("greenbank", "redbank") for one in clients(bench, name)])
 
 
 def predicted(bench: Bench, now: datetime) -> list[Finding]:
-    """The findings of a run, which its rehearsal must have told before and without changing anything."""
+    """The findings of a run, which its dry run must have reported before and without changing anything."""
     before, known = content(bench.tree), json.dumps(bench.server.clients)
     overlay = Overlay(bench.tree)
-    told = bench.run(overlay, check=True, now=now)
+    reported = bench.run(overlay, check=True, now=now)
     assert (content(bench.tree), json.dumps(bench.server.clients)) == (before, known)
     found: list[Finding] = bench.run(now=now)
-    assert told == found
+    assert reported == found
     return found
 
 
@@ -116,7 +116,7 @@ def settled(bench: Bench) -> Bench:
     )
     authorization(bench, client_days=30)
     assert reasons(bench.run()) == ["oauth-client-missing"]
-    doors(bench)
+    listeners(bench)
     return bench
 
 
@@ -129,16 +129,16 @@ def test_a_client_is_replaced_when_its_days_are_over_and_not_before(settled: Ben
     assert (found[1].disposition, "gateway-1, gateway-2" in found[1].detail) == (Disposition.PENDING, True)
     second = prepared(settled)
     assert (used(settled), clients(settled)) == (first, [first, second])
-    doors(settled)
+    listeners(settled)
     assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
     assert (used(settled), clients(settled)) == (second, [second, first])
-    doors(settled)
+    listeners(settled)
     before = content(settled.tree)
     assert predicted(settled, DUE + 7 * DAY - timedelta(seconds=1)) == []
     assert content(settled.tree) == before
     assert reasons(predicted(settled, DUE + 7 * DAY)) == ["oauth-client-retired"]
     assert (used(settled), clients(settled), list(settled.server.clients)) == (second, [second], [second])
-    doors(settled)
+    listeners(settled)
     before = content(settled.tree)
     assert predicted(settled, DUE + 7 * DAY) == []
     assert content(settled.tree) == before
@@ -150,7 +150,7 @@ def test_a_server_that_rotates_management_tokens_on_reading_loses_no_client(sett
     for now, expected in ((DUE, RENEWED), (DUE, ["oauth-credentials-renewed"]), (DUE + 7 * DAY, ["oauth-client-retired"])):
         overlay = Overlay(settled.tree)
         assert reasons(settled.run(overlay, check=True, now=now)) == reasons(settled.run(now=now)) == expected
-        doors(settled)
+        listeners(settled)
     assert clients(settled) == list(settled.server.clients)
 
 
@@ -162,17 +162,17 @@ def test_without_days_and_orders_no_client_is_ever_replaced(settled: Bench) -> N
 def test_one_gateway_that_has_not_learned_of_the_new_client_holds_its_credentials_back(settled: Bench) -> None:
     settled.run(now=DUE)
     first = used(settled)
-    doors(settled, "gateway-2")
+    listeners(settled, "gateway-2")
     found = predicted(settled, DUE + DAY)
     assert reasons(found) == ["awaiting-gateways"]
     assert found[0].detail.endswith("accepted by gateway-1")
     assert used(settled) == first
     assert len(settled.server.clients) == 2
-    doors(settled)
+    listeners(settled)
     assert reasons(settled.run(now=DUE + DAY)) == ["oauth-credentials-renewed"]
 
 
-def test_without_gateways_there_is_no_door_to_wait_for(settled: Bench) -> None:
+def test_without_gateways_there_is_no_listener_to_wait_for(settled: Bench) -> None:
     settled.description = replace(settled.description, hub=replace(settled.description.hub, gateways=()))
     assert reasons(predicted(settled, DUE)) == ["oauth-client-renewed", "oauth-credentials-renewed"]
     assert settled.run(now=DUE) == []
@@ -181,7 +181,7 @@ def test_without_gateways_there_is_no_door_to_wait_for(settled: Bench) -> None:
 def test_an_overlap_of_none_ends_the_earlier_client_with_the_hand_over(settled: Bench) -> None:
     authorization(settled, client_overlap_days=0)
     assert reasons(predicted(settled, DUE)) == RENEWED
-    doors(settled)
+    listeners(settled)
     assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed", "oauth-client-retired"]
     assert clients(settled) == list(settled.server.clients) == [used(settled)]
     assert settled.run(now=DUE) == []
@@ -195,7 +195,7 @@ def test_an_order_replaces_what_was_registered_before_it_once(settled: Bench) ->
     (waits,) = predicted(settled, NOW + DAY - timedelta(seconds=1))
     assert (waits.reason, waits.pending_on) == ("order-to-come", "the hub operator")
     assert reasons(predicted(settled, NOW + DAY)) == RENEWED
-    doors(settled)
+    listeners(settled)
     assert reasons(predicted(settled, NOW + DAY)) == ["oauth-credentials-renewed"]
     assert reasons(predicted(settled, NOW + 8 * DAY)) == ["oauth-client-retired"]
     assert predicted(settled, NOW + 900 * DAY) == []
@@ -216,7 +216,7 @@ def test_a_revocation_replaces_and_ends_everything_at_once(settled: Bench) -> No
 
 def test_a_revocation_in_the_midst_of_a_renewal_ends_all_three(settled: Bench) -> None:
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     settled.run(now=DUE)
     order(settled, renew_before=DUE + DAY)
     waits = predicted(settled, DUE + DAY)
@@ -247,7 +247,7 @@ def test_a_clock_that_runs_behind_replaces_and_ends_nothing(settled: Bench) -> N
     assert reasons(predicted(settled, NOW - 5000 * DAY)) == ["order-to-come"]
     order(settled)
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     settled.run(now=DUE)
     assert predicted(settled, NOW - 5000 * DAY) == []
     assert len(settled.server.clients) == 2
@@ -259,7 +259,7 @@ def elsewhere(settled: Bench) -> Bench:
     settled.description = replace(settled.description, participants=(participant("redbank", "self-hosted"),))
     settled.publish_exchange()
     assert reasons(settled.run()) == ["oauth-client-missing"]
-    doors(settled)
+    listeners(settled)
     return settled
 
 
@@ -270,7 +270,7 @@ def test_hosted_elsewhere_the_new_secret_is_sealed_at_once_and_published_later(e
     assert reasons(predicted(elsewhere, DUE)) == RENEWED
     assert elsewhere.tree.read("store/hub/oauth/redbank.p7m") == published
     sealed = elsewhere.tree.read("store/hub/oauth/redbank.next.p7m")
-    doors(elsewhere)
+    listeners(elsewhere)
     assert reasons(predicted(elsewhere, DUE)) == ["oauth-credentials-renewed"]
     assert elsewhere.tree.read("store/hub/oauth/redbank.p7m") == sealed != published
     assert elsewhere.run(now=DUE) == []
@@ -280,7 +280,7 @@ def test_hosted_elsewhere_the_new_secret_is_sealed_at_once_and_published_later(e
 
 def test_a_new_exchange_certificate_in_between_gets_the_secret_sealed_again(elsewhere: Bench) -> None:
     elsewhere.run(now=DUE)
-    doors(elsewhere)
+    listeners(elsewhere)
     elsewhere.publish_exchange()
     assert reasons(predicted(elsewhere, DUE)) == ["oauth-credentials-missing", "oauth-credentials-renewed"]
     assert elsewhere.run(now=DUE) == []
@@ -305,7 +305,7 @@ def test_who_is_suspended_gets_no_new_client_and_loses_the_earlier_one(settled: 
     assert predicted(settled, DUE) == []
     settled.change("greenbank", state=State.ACTIVE)
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     settled.change("greenbank", state=State.SUSPENDED)
     assert predicted(settled, DUE) == []
     settled.change("greenbank", state=State.ACTIVE)
@@ -319,7 +319,7 @@ def test_who_is_suspended_gets_no_new_client_and_loses_the_earlier_one(settled: 
 def test_who_is_offboarded_loses_all_clients(settled: Bench, *, handed_over: bool) -> None:
     settled.run(now=DUE)
     if handed_over:
-        doors(settled)
+        listeners(settled)
         settled.run(now=DUE)
     settled.change("greenbank", state=State.OFFBOARDED)
     found = predicted(settled, DUE)
@@ -334,9 +334,9 @@ def test_a_prepared_client_that_the_server_forgot_is_registered_again(settled: B
     settled.run(now=DUE)
     forgotten = prepared(settled)
     del settled.server.clients[forgotten]
-    doors(settled)
+    listeners(settled)
     assert reasons(predicted(settled, DUE)) == ["oauth-client-missing", *RENEWED]
-    doors(settled)
+    listeners(settled)
     assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
     assert settled.run(now=DUE) == []
     assert used(settled) != forgotten
@@ -346,7 +346,7 @@ def test_the_present_client_forgotten_while_the_next_is_prepared_costs_no_client
     settled.run(now=DUE)
     del settled.server.clients[used(settled)]
     assert reasons(predicted(settled, DUE)) == ["oauth-client-missing"]
-    doors(settled)
+    listeners(settled)
     assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
     assert settled.run(now=DUE) == []
     assert set(clients(settled)) == set(settled.server.clients)
@@ -354,7 +354,7 @@ def test_the_present_client_forgotten_while_the_next_is_prepared_costs_no_client
 
 def test_an_earlier_client_that_the_server_forgot_is_let_go(settled: Bench) -> None:
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     first = used(settled)
     settled.run(now=DUE)
     del settled.server.clients[first]
@@ -364,17 +364,17 @@ def test_an_earlier_client_that_the_server_forgot_is_let_go(settled: Bench) -> N
 
 def test_roles_that_change_meanwhile_cost_a_prepared_client(settled: Bench) -> None:
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     settled.change("greenbank", roles=("parties",))
     expected = ["oauth-client-differs", "oauth-credentials-missing", "oauth-client-retired", *RENEWED]
     assert reasons(predicted(settled, DUE)) == expected
-    doors(settled)
+    listeners(settled)
     assert reasons(settled.run(now=DUE)) == ["oauth-credentials-renewed"]
     assert settled.run(now=DUE) == []
     assert {client["scope"] for client in settled.server.clients.values()} == {"parties"}
 
 
-def test_a_lost_answer_leaves_the_present_client_in_use_and_is_told(settled: Bench) -> None:
+def test_a_lost_answer_leaves_the_present_client_in_use_and_is_reported(settled: Bench) -> None:
     first = used(settled)
 
     def fault(method: str) -> Answer | None:
@@ -387,7 +387,7 @@ def test_a_lost_answer_leaves_the_present_client_in_use_and_is_told(settled: Ben
     assert used(settled) == first
     settled.server.fault = lambda _method: None
     assert reasons(predicted(settled, DUE)) == ["oauth-orphan-possible", *RENEWED]
-    doors(settled)
+    listeners(settled)
     assert reasons(predicted(settled, DUE)) == ["oauth-credentials-renewed"]
     assert settled.run(now=DUE) == []
 
@@ -442,7 +442,7 @@ def test_killed_between_any_two_changes_the_next_runs_converge(
     hosting: str,
     tmp_path: Any,  # noqa: ANN401
 ) -> None:
-    """Whatever is killed: the connector's client is always one that the server and the door know, and no client is left unknown."""
+    """Whatever is killed: the connector's client is always one that the server and the listener know, and no client is left unknown."""
     name = "greenbank" if hosting == "managed" else "redbank"
     settled.description = replace(settled.description, participants=(participant(name, hosting),))
     start = DiskTree(tmp_path / "start")
@@ -454,7 +454,7 @@ def test_killed_between_any_two_changes_the_next_runs_converge(
         settled.change(name, oauth=ClientOrders(revoke_before=DUE))
     for _ in range({"prepared": 0, "handed over": 1, "retired": 2, "revoked": 0}[stage]):
         settled.run(now=now)
-        doors(settled)
+        listeners(settled)
     now = DUE + 7 * DAY if stage == "retired" else now
     known, accepted = json.dumps(settled.server.clients), clients(settled, name)
     points = 0
@@ -468,59 +468,59 @@ def test_killed_between_any_two_changes_the_next_runs_converge(
         points += 1
         assert in_use(settled, name) in settled.server.clients, step
         assert in_use(settled, name) in accepted or stage == "revoked", step
-        told: list[str] = []
+        reported: list[str] = []
         for _ in range(3):
-            told += reasons(predicted(settled, now))
-            doors(settled)
+            reported += reasons(predicted(settled, now))
+            listeners(settled)
         assert predicted(settled, now) == [], step
         assert clients(settled, name)[0] in settled.server.clients, step
         orphans = set(settled.server.clients) - set(clients(settled, name))
-        assert len(orphans) <= told.count("oauth-orphan-possible"), step
+        assert len(orphans) <= reported.count("oauth-orphan-possible"), step
         assert not [path for path in content(settled.tree) if NEXT in path or "intent" in path], step
     assert points > 1
     record_count("OAuth renewals killed between two changes", points)
 
 
 def test_the_status_tells_what_becomes_of_the_clients_and_when(settled: Bench) -> None:
-    def told() -> list[str]:
+    def reported() -> list[str]:
         return [str(one) for one in list_clients(settled.tree, settled.description)]
 
     registered = "greenbank: registered on 2026-11-23, replaced from 2026-12-23"
-    assert told() == [registered]
+    assert reported() == [registered]
     settled.run(now=DUE)
-    assert told() == [f"{registered}; its successor is registered, and handed over by the next run once the gateways accept it"]
-    doors(settled)
+    assert reported() == [f"{registered}; its successor is registered, and handed over by the next run once the gateways accept it"]
+    listeners(settled)
     settled.run(now=DUE)
-    assert told() == ["greenbank: registered on 2026-12-23, replaced from 2027-01-22; the earlier one ends on 2026-12-30"]
+    assert reported() == ["greenbank: registered on 2026-12-23, replaced from 2027-01-22; the earlier one ends on 2026-12-30"]
     (listed,) = list_clients(settled.tree, settled.description)
     assert (listed.as_dict()["client_id"], listed.next_day) == (used(settled), "2026-12-30T09:00:00+00:00")
     authorization(settled, client_days=0)
     settled.run(now=DUE + 7 * DAY)
-    assert told() == ["greenbank: registered on 2026-12-23, not replaced by age"]
+    assert reported() == ["greenbank: registered on 2026-12-23, not replaced by age"]
     settled.tree.write("store/hub/oauth/greenbank.json", b"{}")
-    assert told() == []
+    assert reported() == []
     settled.description = replace(settled.description, hub=replace(settled.description.hub, authorization_server=None))
-    assert told() == []
+    assert reported() == []
 
 
-def test_a_door_remembers_prepared_clients_only_and_forgets_them_afterwards(settled: Bench) -> None:
-    assert settled.tree.read("journal/doors/gateway-1.json") is None
+def test_a_listener_remembers_prepared_clients_only_and_forgets_them_afterwards(settled: Bench) -> None:
+    assert settled.tree.read("journal/listeners/gateway-1.json") is None
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     second = prepared(settled)
-    assert json.loads(settled.tree.read("journal/doors/gateway-1.json")) == {"format": 1, "clients": [second]}
+    assert json.loads(settled.tree.read("journal/listeners/gateway-1.json")) == {"format": 1, "clients": [second]}
     settled.run(now=DUE)
     settled.tree.write("store/hub/oauth/odd.next.json", b"{}")
-    doors(settled)
-    assert json.loads(settled.tree.read("journal/doors/gateway-1.json")) == {"format": 1, "clients": []}
+    listeners(settled)
+    assert json.loads(settled.tree.read("journal/listeners/gateway-1.json")) == {"format": 1, "clients": []}
 
 
-def test_the_door_is_told_of_both_clients_while_they_overlap(settled: Bench) -> None:
+def test_the_listener_knows_both_clients_while_they_overlap(settled: Bench) -> None:
     first = used(settled)
     assert let_in(settled, DUE) == (first,)
     settled.run(now=DUE)
     assert let_in(settled, DUE) == (first, prepared(settled))
-    doors(settled)
+    listeners(settled)
     settled.run(now=DUE)
     assert let_in(settled, DUE) == (used(settled), first)
     settled.run(now=DUE + 7 * DAY)
@@ -530,7 +530,7 @@ def test_the_door_is_told_of_both_clients_while_they_overlap(settled: Bench) -> 
 @pytest.mark.parametrize("field", ["issued", "replaced"])
 def test_a_record_without_its_moment_is_a_fault_and_nothing_is_replaced(settled: Bench, field: str) -> None:
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     settled.run(now=DUE)
     path = "store/hub/oauth/greenbank.json" if field == "issued" else "store/hub/oauth/greenbank.previous.json"
     settled.tree.write(path, json.dumps({**json.loads(settled.tree.read(path)), field: "yesterday"}).encode())
@@ -540,7 +540,7 @@ def test_a_record_without_its_moment_is_a_fault_and_nothing_is_replaced(settled:
 
 
 @pytest.mark.parametrize("status", [405, 500, 0])
-def test_a_server_that_does_not_end_a_revoked_client_is_told_and_the_door_ends_it(settled: Bench, status: int) -> None:
+def test_a_server_that_does_not_end_a_revoked_client_is_reported_and_the_listener_ends_it(settled: Bench, status: int) -> None:
     first = used(settled)
     order(settled, revoke_before=DUE)
     assert let_in(settled, DUE - DAY) == (first,)
@@ -605,7 +605,7 @@ def test_a_revoked_client_that_cannot_be_changed_is_deleted_nevertheless(settled
 @pytest.mark.parametrize("status", [405, 500, 0])
 def test_the_end_of_an_overlap_does_not_wait_for_the_server(settled: Bench, status: int) -> None:
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     first = used(settled)
     settled.run(now=DUE)
     refusing(settled, "DELETE", status)
@@ -626,7 +626,7 @@ def test_a_revocation_ends_the_client_of_who_is_suspended(settled: Bench) -> Non
 
 
 def rewritten(bench: Bench, which: str = "", source: str = "store/hub/oauth/greenbank.json", **values: str) -> None:
-    """Greenbank's record of a client as somebody else, another clock or a killed run would have left it."""
+    """Greenbank's record of a client as someone else, another clock or a killed run would have left it."""
     record = {**json.loads(bench.tree.read(source)), **values}
     bench.tree.write(f"store/hub/oauth/greenbank{which}.json", json.dumps(record).encode())
 
@@ -647,7 +647,7 @@ def test_no_order_misses_a_client_that_was_registered_by_a_clock_ahead(settled: 
 
 def test_a_present_client_deleted_by_hand_does_not_shield_the_earlier_one_from_a_revocation(settled: Bench) -> None:
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     first = used(settled)
     settled.run(now=DUE)
     del settled.server.clients[used(settled)]
@@ -679,7 +679,7 @@ def in_sealed(bench: Bench) -> str:
 def test_who_moves_elsewhere_in_the_midst_of_a_renewal_loses_nothing(settled: Bench) -> None:
     settled.server.tells_secret = False
     settled.run(now=DUE)
-    doors(settled)
+    listeners(settled)
     settled.change("greenbank", hosting="self-hosted")
     known, before = set(settled.server.clients), content(settled.tree)
     assert reasons(predicted(settled, DUE)) == ["awaiting-counterpart"]
@@ -687,7 +687,7 @@ def test_who_moves_elsewhere_in_the_midst_of_a_renewal_loses_nothing(settled: Be
     settled.publish_exchange("greenbank")
     for _ in range(3):
         settled.run(now=DUE)
-        doors(settled)
+        listeners(settled)
     assert predicted(settled, DUE) == []
     assert set(clients(settled)) == set(settled.server.clients)
     assert in_sealed(settled) == clients(settled)[0]

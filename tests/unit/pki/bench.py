@@ -31,9 +31,9 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.contents i
 )
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.issuing import issue, self_signed
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import (
+    DryRunKeys,
     PrivateKey,
     PublicKey,
-    RehearsalKeys,
     key_kind,
     private_pem,
     public_digest,
@@ -47,14 +47,14 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 PASSPHRASE = b"correct horse battery staple"
 AUTHORITY = MOJALOOP.authority
-_KEYS = RehearsalKeys()
+_KEYS = DryRunKeys()
 
 
 def participant(name: str, host: str | None = "") -> Participant:
-    """A side; its door is ``<name>.test`` unless another host, or None for no door, is given."""
-    door = None if host is None else Endpoint(host or f"{name}.test", 8443, "", ())
+    """A side; its listener is ``<name>.test`` unless another host, or None for no listener, is given."""
+    listener = None if host is None else Endpoint(host or f"{name}.test", 8443, "", ())
     authority, keys = CertificateAuthority("internal", "ec-p256"), KeyChoices("ec-p256", "rsa-3072", "rsa-3072")
-    return Participant(name, name, f"{name.title()} plc", door, (), authority, keys, (), Firewall("none", ()))
+    return Participant(name, name, f"{name.title()} plc", listener, (), authority, keys, (), Firewall("none", ()))
 
 
 HUB, GREEN, BLUE = participant("hub"), participant("greenbank"), participant("bluebank")

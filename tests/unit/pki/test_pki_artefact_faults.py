@@ -25,7 +25,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.verificati
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree, Overlay
 
 Files = dict[str, bytes]
-OTHER = key("ec-p256", "somebody else's")
+OTHER = key("ec-p256", "someone else's")
 
 
 def faults(tree: DiskTree | Overlay, name: str, chain: Chain | None = None, days: float = 0) -> list[Fault]:
@@ -46,11 +46,11 @@ def tree(tmp_path: Path) -> DiskTree:
 
 
 @pytest.mark.parametrize("name", list(artefacts.FILES))
-def test_a_good_artefact_has_no_fault_on_disk_and_in_a_rehearsal(tree: DiskTree, name: str) -> None:
+def test_a_good_artefact_has_no_fault_on_disk_and_in_a_dry_run(tree: DiskTree, name: str) -> None:
     assert faults(tree, name) == []
-    rehearsed = Overlay(DiskTree(tree.root / "elsewhere"))
-    rehearsed.write_folder(f"store/{name}", artefact(name))
-    assert faults(rehearsed, name) == []
+    predicted = Overlay(DiskTree(tree.root / "elsewhere"))
+    predicted.write_folder(f"store/{name}", artefact(name))
+    assert faults(predicted, name) == []
 
 
 @pytest.mark.parametrize("name", list(artefacts.FILES))
@@ -123,7 +123,7 @@ SEEDED: list[tuple[str, str, Callable[[Files], None], list[tuple[str, str]]]] = 
     ("no key usage", "server", certificate(forged(without=[x509.KeyUsage])), [("key-usage", "renew")]),
     ("no extended key usage", "server", certificate(forged(without=[x509.ExtendedKeyUsage])), [("extended-key-usage", "renew")]),
     ("other host", "server", certificate(forged(extensions=[names("other.test")])), [("san", "renew")]),
-    ("other subject", "server", certificate(forged(subject_name=name_of("somebody"))), [("subject", "renew")]),
+    ("other subject", "server", certificate(forged(subject_name=name_of("someone"))), [("subject", "renew")]),
     ("chain lost", "server", without("chain.pem"), [("chain-missing", "make")]),
     ("chain damaged", "server", put("chain.pem", b""), [("chain-unreadable", "make")]),
     ("chain of another", "server", put("chain.pem", certificate_pem(ca("rogue").certificate)), [("chain-does-not-match", "make")]),
@@ -289,7 +289,7 @@ def test_what_an_interrupted_run_left_is_named(tree: DiskTree) -> None:
 
 
 def test_no_fault_of_a_private_key_is_ever_acted_on_by_a_run() -> None:
-    # A key that was taken out of use is the one that a run replaces unasked: nobody may use it any more.
+    # A key that was taken out of use is the one that a run replaces unasked: no one may use it any more.
     assert not [reason for reason in REMEDIES if reason.startswith("key-") and reason not in {"key-usage", "key-retired"}]
     assert remedy(Fault("anything-new")) == "person"
 
@@ -300,7 +300,7 @@ def test_no_detail_holds_a_secret(tree: DiskTree) -> None:
         files = artefact(name)
         seed(files)
         tree.write_folder(f"store/{name}", files)
-        told = " ".join(fault.detail for fault in faults(tree, name))
-        assert PASSPHRASE.decode() not in told
-        assert not any(secret in told for secret in secrets)
+        reported = " ".join(fault.detail for fault in faults(tree, name))
+        assert PASSPHRASE.decode() not in reported
+        assert not any(secret in reported for secret in secrets)
     assert len(public_digest(SERVER_KEY.public_key())) == 64

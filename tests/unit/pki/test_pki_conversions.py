@@ -98,7 +98,7 @@ def test_pkcs7_is_named_and_its_command_converts_it(files: Path, tmp_path: Path,
     read_chain(converted(tmp_path, refused.value), where="received")
 
 
-def test_a_whole_chain_in_place_of_one_certificate_is_told_where_the_rest_belongs(files: Path) -> None:
+def test_a_whole_chain_in_place_of_one_certificate_is_reported_where_the_rest_belongs(files: Path) -> None:
     with pytest.raises(InputRefused) as refused:
         received_certificate((files / "ca.pem").read_bytes() * 2, where="server.pem")
     assert (refused.value.reason, refused.value.remedy) == ("too-many", REST_OF_CHAIN)

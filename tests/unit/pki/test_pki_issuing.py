@@ -60,12 +60,12 @@ def test_openssl_accepts_every_kind_for_its_purpose_and_reads_what_the_rule_says
         wrong = {"sslserver": "sslclient", "sslclient": "sslserver"}[purpose]
         assert subprocess.run([*verify, "-purpose", wrong, f"{tmp_path}/leaf.pem"], capture_output=True, check=False).returncode != 0
     text = ["openssl", "x509", "-in", f"{tmp_path}/leaf.pem", "-noout", "-text"]
-    told = subprocess.run(text, capture_output=True, check=True, text=True).stdout
-    assert "Subject: O = Greenbank plc, CN = greenbank" in told
-    assert "Issuer: O = Hub plc, CN = hub CA" in told
+    reported = subprocess.run(text, capture_output=True, check=True, text=True).stdout
+    assert "Subject: O = Greenbank plc, CN = greenbank" in reported
+    assert "Issuer: O = Hub plc, CN = hub CA" in reported
     for expected in ("CA:FALSE", "URI:urn:fspiop:greenbank", "TLS Web Client Authentication", "Digital Signature"):
-        assert expected in told
-    assert "Key Encipherment" not in told
+        assert expected in reported
+    assert "Key Encipherment" not in reported
 
 
 def test_dates_and_names() -> None:
@@ -78,7 +78,7 @@ def test_dates_and_names() -> None:
     assert extension(at_address, x509.SubjectAlternativeName) == x509.SubjectAlternativeName([x509.IPAddress(ip_address("2001:db8::1"))])
 
 
-def test_a_side_without_a_door_gets_no_server_certificate_but_a_client_one() -> None:
+def test_a_side_without_a_listener_gets_no_server_certificate_but_a_client_one() -> None:
     probe = participant("probe-one", None)
     with pytest.raises(SigningRefused) as refused:
         signed("server", PUBLIC, holder=probe)
@@ -173,12 +173,12 @@ ASKED = st.lists(
 @settings(max_examples=80, deadline=None)
 @given(ASKED, st.sampled_from(["", "greenbank", "greenbank.test", "bluebank", "hub CA"]))
 def test_whatever_a_request_asks_what_comes_out_is_the_rules(asked: list[x509.ExtensionType], common_name: str) -> None:
-    class Nobody:
+    class NoOne:
         def owner(self, public_digest: str) -> None: ...
 
     read = read_request(request(key("ec-p256", "asked"), *asked, common_name=common_name), where="")
     try:
-        check(SigningCase(rule("client"), MOJALOOP, GREEN, "hub", read, read.public_key, Nobody()))
+        check(SigningCase(rule("client"), MOJALOOP, GREEN, "hub", read, read.public_key, NoOne()))
     except SigningRefused:
         return
     certificate = signed("client", read.public_key, by="hub")

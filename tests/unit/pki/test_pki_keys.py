@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keys: kinds, cheap ones for rehearsals, encryption at rest, and every way a stored or received key can be wrong."""
+"""Keys: kinds, cheap ones for dry runs, encryption at rest, and every way a stored or received key can be wrong."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from unit.pki.bench import PASSPHRASE, key
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.inputs import InputRefused
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import (
+    DryRunKeys,
     FreshKeys,
     KeyUnusable,
-    RehearsalKeys,
     key_kind,
     private_pem,
     public_digest,
@@ -38,17 +38,17 @@ def test_a_fresh_key_is_of_the_kind_asked_for(kind: str) -> None:
     assert key_kind(FreshKeys().make(kind).public_key()) == kind
 
 
-@pytest.mark.parametrize("factory", [FreshKeys(), RehearsalKeys()])
+@pytest.mark.parametrize("factory", [FreshKeys(), DryRunKeys()])
 @pytest.mark.parametrize("kind", ["rsa-1024", "ed25519", "ec-p224", ""])
-def test_other_kinds_are_not_made(factory: FreshKeys | RehearsalKeys, kind: str) -> None:
+def test_other_kinds_are_not_made(factory: FreshKeys | DryRunKeys, kind: str) -> None:
     with pytest.raises(ValueError, match="allowed: ec-p256"):
         factory.make(kind)
 
 
-def test_rehearsal_keys_are_distinct_work_and_cost_few_generations(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dry_run_keys_are_distinct_work_and_cost_few_generations(monkeypatch: pytest.MonkeyPatch) -> None:
     real = Mock(wraps=rsa.generate_private_key)
     monkeypatch.setattr(rsa, "generate_private_key", real)
-    keys = RehearsalKeys()
+    keys = DryRunKeys()
     made = [keys.make("rsa-2048") for _ in range(15)]
     assert len({public_digest(one.public_key()) for one in made}) == 15
     assert {one.public_key().key_size for one in made if isinstance(one, RSAPrivateKey)} == {2048}
@@ -69,8 +69,8 @@ def test_a_digest_is_that_of_openssl(tmp_path: Path) -> None:
     public = key("ec-p256").public_key()
     (tmp_path / "public.pem").write_bytes(public_pem(public))
     der = subprocess.run(["openssl", "pkey", "-pubin", "-in", tmp_path / "public.pem", "-outform", "DER"], capture_output=True, check=True)
-    told = subprocess.run(["openssl", "dgst", "-sha256", "-r"], input=der.stdout, capture_output=True, check=True)
-    assert told.stdout.decode().split()[0] == public_digest(public)
+    reported = subprocess.run(["openssl", "dgst", "-sha256", "-r"], input=der.stdout, capture_output=True, check=True)
+    assert reported.stdout.decode().split()[0] == public_digest(public)
 
 
 @pytest.mark.parametrize("kind", ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072"])
@@ -82,8 +82,8 @@ def test_an_encrypted_key_opens_with_its_passphrase_here_and_in_openssl(kind: st
     (tmp_path / "passphrase").write_bytes(PASSPHRASE)
     opened = ["openssl", "pkey", "-in", f"{tmp_path}/key.pem", "-passin", f"file:{tmp_path}/passphrase", "-check", "-noout"]
     assert b"Key is valid" in subprocess.run(opened, capture_output=True, check=True).stdout
-    told = subprocess.run(["openssl", "asn1parse", "-in", tmp_path / "key.pem"], capture_output=True, check=True).stdout
-    assert all(word in told for word in (b"PBES2", b"PBKDF2", b"hmacWithSHA256", b"aes-256-cbc", b":4E20"))
+    reported = subprocess.run(["openssl", "asn1parse", "-in", tmp_path / "key.pem"], capture_output=True, check=True).stdout
+    assert all(word in reported for word in (b"PBES2", b"PBKDF2", b"hmacWithSHA256", b"aes-256-cbc", b":4E20"))
 
 
 def _refusal(pem: bytes, passphrase: bytes | None = None) -> str:

@@ -41,9 +41,9 @@ def test_plain_openssl_opens_it_and_finds_the_key_the_certificate_and_its_ca(key
 
 
 def test_it_is_encrypted_as_the_documents_tools_can_read_and_no_weaker(keystore: Path) -> None:
-    told = openssl(keystore, "-info", "-noout").stderr
-    assert "MAC: sha256," in told
-    assert told.count("PBES2, PBKDF2, AES-256-CBC, Iteration 20000, PRF hmacWithSHA256") == 2
+    reported = openssl(keystore, "-info", "-noout").stderr
+    assert "MAC: sha256," in reported
+    assert reported.count("PBES2, PBKDF2, AES-256-CBC, Iteration 20000, PRF hmacWithSHA256") == 2
 
 
 def test_a_record_is_about_keystore_passphrase_key_and_certificate() -> None:

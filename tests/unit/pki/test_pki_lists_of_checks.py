@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every fault that our own, a received and a published certificate may all have is told of each, and of none without it."""
+"""Every fault that our own, a received and a published certificate may all have is reported of each, and of none without it."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ def published(certificate: x509.Certificate) -> set[str]:
 
 @pytest.mark.parametrize("reason", FAULTS)
 @pytest.mark.parametrize(("name", "judge"), [("client", own), ("client", received), ("server", published)])
-def test_a_fault_is_told_whoever_signed(reason: str, name: str, judge: Callable[[x509.Certificate], set[str]]) -> None:
+def test_a_fault_is_reported_whoever_signed(reason: str, name: str, judge: Callable[[x509.Certificate], set[str]]) -> None:
     assert reason in judge(FAULTS[reason](name))
     assert judge(forged(name)) == set()
 
 
 @pytest.mark.parametrize("reason", [reason for reason in FAULTS if reason != "extended-key-usage"])
-def test_a_fault_is_told_of_what_a_directory_signed(reason: str) -> None:
+def test_a_fault_is_reported_of_what_a_directory_signed(reason: str) -> None:
     assert reason in by_directory(FAULTS[reason]("client"))
     assert by_directory(forged("client")) == set()
 
@@ -111,23 +111,23 @@ def test_a_directory_may_say_more_than_was_asked_and_nothing_else(reason: str, c
 
 
 @pytest.mark.parametrize("judge", [own, received, by_directory])
-def test_a_certificate_for_another_key_is_told(judge: Callable[[x509.Certificate, str], set[str]]) -> None:
-    held, other = (public_digest(key("ec-p256", use).public_key()) for use in ("client", "somebody else's"))
+def test_a_certificate_for_another_key_is_reported(judge: Callable[[x509.Certificate, str], set[str]]) -> None:
+    held, other = (public_digest(key("ec-p256", use).public_key()) for use in ("client", "someone else's"))
     assert judge(forged("client"), other) == {"key-does-not-match"}
     assert judge(forged("client"), held) == set()
 
 
 @pytest.mark.parametrize(("name", "judge"), [("client", received), ("server", published)])
-def test_the_identity_of_another_is_told(name: str, judge: Callable[[x509.Certificate], set[str]]) -> None:
+def test_the_identity_of_another_is_reported(name: str, judge: Callable[[x509.Certificate], set[str]]) -> None:
     assert judge(forged(name, extensions=[OF_OTHERS])) == {"subject"}
 
 
-def test_a_received_certificate_that_ends_soon_is_told() -> None:
+def test_a_received_certificate_that_ends_soon_is_reported() -> None:
     assert received(forged("client", days=(-300, 10))) == {"certificate-expires-soon"}
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which")
-def test_a_serial_number_that_is_not_positive_is_told() -> None:
+def test_a_serial_number_that_is_not_positive_is_reported() -> None:
     good = forged("client", serial=0x7F << 152)
     negative = changed(good, bytes.fromhex("02147f"), bytes.fromhex("0214ff"))
     assert "serial" in own(negative)
@@ -135,7 +135,7 @@ def test_a_serial_number_that_is_not_positive_is_told() -> None:
     assert own(good) == by_directory(good) == set()
 
 
-def test_a_ca_below_a_root_that_is_signed_with_a_weak_hash_is_told() -> None:
+def test_a_ca_below_a_root_that_is_signed_with_a_weak_hash_is_reported() -> None:
     root = ca("root")
     issuing = ca("issuing", above=root, path_length=0).certificate
     weak = changed(issuing, SHA_256, SHA_224)

@@ -111,7 +111,7 @@ def test_a_certificate_signed_with_sha1_is_seen(tmp_path: Path) -> None:
     assert found(signed("-sha1")) == ["signature-algorithm"]
 
 
-def test_an_end_in_sight_is_told_apart_from_faults() -> None:
+def test_an_end_in_sight_is_distinguished_from_faults() -> None:
     ending = forged(by=ISSUING, days=(-300, 5))
     notice = expiry_notice(ending, rule=rule("server"), holder=GREEN, chain=ISSUING.chain, now=NOW)
     assert [fault.reason for fault in notice] == ["certificate-expires-soon"]
@@ -226,15 +226,18 @@ def test_a_ca_that_shares_name_or_key_with_another_sides() -> None:
     assert reasons((namesake,)) == ["authority-of-another-side"]
     same_key = make_authority(authority("bluebank").key, side=GREEN, rule=AUTHORITY, now=NOW)
     assert reasons((same_key,)) == ["authority-of-another-side"]
-    told = received_authority_faults(authority("bluebank").chain, profile=MOJALOOP, others=others, now=NOW)
-    assert sorted(fault.detail for fault in told) == ["has the same key as the CA of bluebank", "has the same name as the CA of bluebank"]
+    reported = received_authority_faults(authority("bluebank").chain, profile=MOJALOOP, others=others, now=NOW)
+    assert sorted(fault.detail for fault in reported) == [
+        "has the same key as the CA of bluebank",
+        "has the same name as the CA of bluebank",
+    ]
 
 
 def test_a_ca_with_a_small_key() -> None:
     small = rsa.generate_private_key(65537, 2048)
     certificate = make_authority(small, side=GREEN, rule=AUTHORITY, now=NOW)
-    told = received_authority_faults((certificate,), profile=MOJALOOP, others={}, now=NOW)
-    assert [(fault.reason, remedy(fault)) for fault in told] == [("authority-key-kind", "person")]
+    reported = received_authority_faults((certificate,), profile=MOJALOOP, others={}, now=NOW)
+    assert [(fault.reason, remedy(fault)) for fault in reported] == [("authority-key-kind", "person")]
     assert isinstance(certificate.signature_hash_algorithm, hashes.SHA512)
 
 
@@ -254,9 +257,9 @@ def tree(tmp_path: Path) -> DiskTree:
 
 
 def own(tree: DiskTree, passphrase: bytes | None = None, *, with_key: bool = True) -> list[str]:
-    told = authority_faults(tree, "ca", rule=AUTHORITY, now=NOW, passphrase=passphrase, with_key=with_key)
-    assert {remedy(fault) for fault in told} <= ({"make"} if [fault.reason for fault in told] == ["missing"] else {"person"})
-    return [fault.reason for fault in told]
+    reported = authority_faults(tree, "ca", rule=AUTHORITY, now=NOW, passphrase=passphrase, with_key=with_key)
+    assert {remedy(fault) for fault in reported} <= ({"make"} if [fault.reason for fault in reported] == ["missing"] else {"person"})
+    return [fault.reason for fault in reported]
 
 
 def test_an_own_ca_is_verified_without_opening_its_key_while_the_record_fits(tree: DiskTree) -> None:
@@ -339,14 +342,14 @@ def test_a_ca_made_elsewhere_is_taken_over() -> None:
 
 
 def test_a_ca_made_elsewhere_that_cannot_serve_is_refused() -> None:
-    for wrong, told in (
+    for wrong, reported in (
         ({"key_pem": private_pem(ROOT.key, PASSPHRASE)}, "key-does-not-match"),
         ({"chain": certificate_pem(ROGUE.certificate)}, "holds 2 issuing CAs"),
         ({"chain": b""}, "lacks"),
         ({"days": 5000}, "authority-expired"),
         ({"key_pem": b"rubbish"}, "not encrypted"),
     ):
-        with pytest.raises(StoreError, match=told):
+        with pytest.raises(StoreError, match=reported):
             imported(ISSUING, **wrong)
     with pytest.raises(StoreError, match="which is no CA"):
         imported(Authority(forged(by=ISSUING), (forged(by=ISSUING), *ISSUING.chain), key("ec-p256", "server")))
@@ -356,7 +359,9 @@ def test_a_ca_made_elsewhere_that_cannot_serve_is_refused() -> None:
 def test_sides_have_cas_of_distinct_names_that_openssl_accepts(tmp_path: Path) -> None:
     assert authority("greenbank").certificate.subject != authority("bluebank").certificate.subject
     (tmp_path / "ca.pem").write_bytes(certificate_pem(authority("greenbank").certificate))
-    told = subprocess.run(["openssl", "x509", "-in", f"{tmp_path}/ca.pem", "-noout", "-text"], capture_output=True, check=True, text=True)
-    assert "Subject: O = Greenbank plc, CN = greenbank CA" in told.stdout
-    assert "CA:TRUE, pathlen:0" in told.stdout
-    assert "Certificate Sign, CRL Sign" in told.stdout
+    reported = subprocess.run(
+        ["openssl", "x509", "-in", f"{tmp_path}/ca.pem", "-noout", "-text"], capture_output=True, check=True, text=True
+    )
+    assert "Subject: O = Greenbank plc, CN = greenbank CA" in reported.stdout
+    assert "CA:TRUE, pathlen:0" in reported.stdout
+    assert "Certificate Sign, CRL Sign" in reported.stdout

@@ -92,7 +92,7 @@ def test_a_list_is_due_when_a_third_of_its_time_is_left() -> None:
     assert [found.due(NOW + days * DAY) for days in (0, 19.99, 20, 29, 31)] == [False, False, True, True, True]
 
 
-def test_a_list_out_of_its_time_is_told() -> None:
+def test_a_list_out_of_its_time_is_reported() -> None:
     pem = made()
     assert reasons(pem, now=NOW - SKEW) == reasons(pem, now=NOW + 30 * DAY - SKEW) == []
     assert reasons(pem, now=NOW - SKEW - timedelta(seconds=1)) == ["crl-not-yet-valid"]
@@ -197,7 +197,7 @@ def test_a_number_is_of_twenty_octets_at_most() -> None:
         assert refusal(numbered(wrong)) == "crl-number"
     for right in (0, 1, 1 << 159, (1 << 160) - 1):
         assert read(numbered(right)).number == right
-    # What is accepted can be told to people.
+    # What is accepted can be shown to people.
     assert [fault.reason for fault in order_faults(read(numbered(0)), read(numbered((1 << 160) - 1)))] == ["crl-older"]
 
 
@@ -219,16 +219,16 @@ def judged(pem: bytes) -> str:
 
 
 def test_any_changed_bytes_end_in_a_refusal() -> None:
-    der, draw, told = x509.load_pem_x509_crl(made()).public_bytes(Encoding.DER), random.Random(20), []  # noqa: S311 -- the same each time
+    der, draw, reported = x509.load_pem_x509_crl(made()).public_bytes(Encoding.DER), random.Random(20), []  # noqa: S311 -- the same each time
     for _ in range(600):
         changed = bytearray(der)
         for _change in range(draw.randint(1, 4)):
             changed[draw.randrange(len(changed))] ^= draw.randrange(1, 256)
         if changed != der:
-            told.append(judged(b"-----BEGIN X509 CRL-----\n" + base64.encodebytes(bytes(changed)) + b"-----END X509 CRL-----\n"))
-    assert set(told) <= {"unreadable", "crl-extension", "crl-incomplete", "crl-scope", "crl-signature"}
+            reported.append(judged(b"-----BEGIN X509 CRL-----\n" + base64.encodebytes(bytes(changed)) + b"-----END X509 CRL-----\n"))
+    assert set(reported) <= {"unreadable", "crl-extension", "crl-incomplete", "crl-scope", "crl-signature"}
     assert judged(made()) == ""
-    record_count("spoilt revocation lists refused", len(told))
+    record_count("spoilt revocation lists refused", len(reported))
 
 
 def test_a_list_of_ten_thousand_fits() -> None:

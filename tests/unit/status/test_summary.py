@@ -105,10 +105,10 @@ def test_failed_evidence_fails_testing(lab: Description) -> None:
     pages = {"bluebank": "evidence/20300102T030405.000006Z.html"}
     summary = replace(summarise(lab, [], {**PROVED, "bluebank": False}), pages=pages)
     assert {row.name: row.steps["testing"] for row in summary.rows}["bluebank"] is Standing.FAILED
-    told = (
+    reported = (
         f"bluebank testing: the verification of 2030-01-02 03:04:05 UTC failed: see {pages['bluebank']} and run playbooks/verify.yml again"
     )
-    assert f"Failed:\n  {told}" in render(summary)
+    assert f"Failed:\n  {reported}" in render(summary)
     assert (summary.outcome, summary.as_dict()["disproved"]) == ("done", ["bluebank"]), "it failed its own run, and not this one"
     assert "4 of 5 participants with every step done" in render(summary)
 
@@ -133,7 +133,7 @@ def test_who_is_not_active_is_named_and_not_counted(lab: Description, *, wide: b
     assert next(line for line in text.splitlines() if line.startswith("state" if wide else "redbank")).split()[-1] == "offboarded"
 
 
-def test_a_rehearsal_would_change(lab: Description) -> None:
+def test_a_dry_run_would_change(lab: Description) -> None:
     assert "Outcome: would change;" in render(summarise(lab, [finding(Disposition.CHANGE)], PROVED, check=True))
     assert "Outcome: changed;" in render(summarise(lab, [finding(Disposition.CHANGE)], PROVED))
 
@@ -144,7 +144,7 @@ def test_an_unreached_host_is_a_failure_not_silence(lab: Description) -> None:
     assert "hub-gateway: its state is unknown" in render(summary)
 
 
-def test_a_host_that_failed_is_told_with_its_own_words(lab: Description) -> None:
+def test_a_host_that_failed_is_reported_with_its_own_words(lab: Description) -> None:
     summary = summarise(lab, [], PROVED, unheard=[("hub-gateway", "apply failed: no space left")])
     assert summary.outcome == "failed"
     assert "Failed:\n  hub-gateway: apply failed: no space left\n" in render(summary)
@@ -163,7 +163,7 @@ def test_what_ends_at_a_host_that_was_not_heard_is_not_called_done(lab: Descript
 
 def test_what_is_awaited_names_whom(lab: Description) -> None:
     text = render(summarise(lab, [finding(Disposition.PENDING)], PROVED))
-    assert "awaited from greenbank" in text
+    assert "waits for greenbank" in text
 
 
 def test_many_participants_are_listed_one_to_a_line(lab: Description) -> None:

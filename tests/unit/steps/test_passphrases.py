@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import EnvironmentKind
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys, private_pem, read_own_key
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys, private_pem, read_own_key
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.passphrases import given_passphrase
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run, make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
@@ -45,7 +45,7 @@ def test_a_file_may_be_named_for_all_or_for_one_side(file: Path) -> None:
     assert given_passphrase("hub", {FILE: "/nowhere", ALL: "of the variable itself"}) == b"of the variable itself"
 
 
-def test_the_name_of_a_file_is_nobodys_passphrase(file: Path) -> None:
+def test_the_name_of_a_file_is_no_ones_passphrase(file: Path) -> None:
     # A participant may be called "file" or "file-hub".
     assert given_passphrase("file", {FILE: str(file)}) == b"the passphrase from a file"
     assert given_passphrase("file-hub", {f"{FILE}_HUB": str(file)}) is None
@@ -96,11 +96,11 @@ def test_pipes_folders_and_missing_files_are_errors(tmp_path: Path) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A rehearsal of a production environment."""
+    """A dry run of a production environment."""
     for name in [name for name in os.environ if name.startswith(ALL)]:
         monkeypatch.delenv(name)
     description = replace(load_description(LAB, state=str(tmp_path)), kind=EnvironmentKind.PRODUCTION)
-    return make_run(description, DiskTree(tmp_path), sides=["hub"], participants=[], now=datetime.now(UTC), rehearsal=True)
+    return make_run(description, DiskTree(tmp_path), sides=["hub"], participants=[], now=datetime.now(UTC), dry_run=True)
 
 
 def test_a_first_run_is_planned_without_the_passphrase_but_a_key_that_is_there_is_not_opened(run: Run) -> None:
@@ -112,7 +112,7 @@ def test_a_first_run_is_planned_without_the_passphrase_but_a_key_that_is_there_i
 
 
 def test_a_real_run_outside_labs_needs_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = replace(run, rehearsal=False, tree=run.tree.below)  # type: ignore[attr-defined]
+    real = replace(run, dry_run=False, tree=run.tree.below)  # type: ignore[attr-defined]
     with pytest.raises(StoreError, match="is not given"):
         real.passphrase("hub")
     monkeypatch.setenv(ALL, "a passphrase that is given")
@@ -120,7 +120,7 @@ def test_a_real_run_outside_labs_needs_it(run: Run, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_key_under_a_persons_passphrase_is_derived_with_many_rounds(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = RehearsalKeys().make("ec-p256")
+    key = DryRunKeys().make("ec-p256")
     few, many = run.derivation_rounds("hub"), 600_000
     monkeypatch.setenv(ALL, "a passphrase that is given")
     assert (few, run.derivation_rounds("hub")) == (20_000, many)

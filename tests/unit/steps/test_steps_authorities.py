@@ -153,7 +153,7 @@ def test_the_key_of_a_ca_that_is_offline_from_now_on_goes_only_when_permitted(tm
         answer(authority, request.parent)
     made.run(now=now(), rekey=["hub/ca"])
     assert faults(made.run(now=now())) == []
-    assert made.run(now=now()) == [], "nobody awaits the list of a CA that is offline now"
+    assert made.run(now=now()) == [], "no one awaits the list of a CA that is offline now"
     x509.load_pem_x509_certificate(made.read("store/greenbank/client/hub/certificate.pem")).verify_directly_issued_by(issuing(authority))
 
 
@@ -261,7 +261,7 @@ def test_a_participants_ca_comes_from_its_own_folder(tmp_path: Path, authority: 
     x509.load_pem_x509_certificate(made.read("store/greenbank/server/certificate.pem")).verify_directly_issued_by(issuing(authority))
 
 
-def test_another_ca_in_the_descriptions_files_is_told_and_taken_over_when_permitted(
+def test_another_ca_in_the_descriptions_files_is_reported_and_taken_over_when_permitted(
     tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = site(tmp_path, "greenbank")
@@ -276,8 +276,8 @@ def test_another_ca_in_the_descriptions_files_is_told_and_taken_over_when_permit
                 authority, "x509", "-req", "-sha256", "-days", "3200", "-in", "ca.csr", "-out", "ca.pem", "-extfile", "ca.ext", *signing
             )
         before = marks(made.path("store/hub/ca"))
-        told = made.run(now=now())
-        assert (changes(told), faults(told)) == ([], [("hub", "ca", "authority-differs")])
+        reported = made.run(now=now())
+        assert (changes(reported), faults(reported)) == ([], [("hub", "ca", "authority-differs")])
         assert marks(made.path("store/hub/ca")) == before
         rekey = ["hub/ca"]
         planned, moment = made.run(now=now(), rekey=rekey, check=True), now()
@@ -348,7 +348,7 @@ def test_a_participants_ca_is_read_through_no_link_and_from_plain_files_of_sensi
     assert made.path("store/bluebank/ca/certificate.pem").exists(), "the others did not go on"
 
 
-def test_the_hubs_ca_is_nobody_elses(tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hubs_ca_is_no_one_elses(tmp_path: Path, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = imported(tmp_path, monkeypatch)
     made.hub["hub"]["ca"] = {"kind": "imported"} | {name: str(authority / file) for name, file in PARTS.items()}
     made.describe()

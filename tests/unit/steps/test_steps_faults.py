@@ -31,11 +31,11 @@ DAMAGE: dict[str, Callable[[Path], None]] = {"truncated key": truncate, "no key"
 
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("artefact", ARTEFACTS)
-def test_a_lost_or_damaged_key_is_told_and_replaced_only_when_permitted(finished: Site, artefact: str, damage: str) -> None:
+def test_a_lost_or_damaged_key_is_reported_and_replaced_only_when_permitted(finished: Site, artefact: str, damage: str) -> None:
     DAMAGE[damage](finished.path(f"store/greenbank/{artefact}"))
     before = marks(finished.path("store/greenbank"))
-    rehearsed, found = finished.run(check=True), finished.run()
-    assert sorted(rehearsed) == sorted(found)
+    predicted, found = finished.run(check=True), finished.run()
+    assert sorted(predicted) == sorted(found)
     (fault, *others) = [f for f in found if f.disposition.value == "fault"]
     assert (fault.side, fault.artefact) == ("greenbank", artefact)
     assert fault.reason in {"key-lost", "key-missing", "key-damaged", "key-passphrase-missing", "key-passphrase-wrong"}
@@ -156,7 +156,7 @@ def test_a_damaged_issued_certificate_is_signed_again_under_another_number(finis
     assert finished.run() == []
 
 
-def test_one_serial_number_on_two_certificates_is_told(finished: Site) -> None:
+def test_one_serial_number_on_two_certificates_is_reported(finished: Site) -> None:
     # As after a restored copy: another CA's certificate under a number of this one cannot be, a renamed one can.
     issued = finished.path("store/hub/issued/greenbank/client.pem").read_bytes()
     finished.path("store/hub/issued/bluebank/client.pem").write_bytes(issued)

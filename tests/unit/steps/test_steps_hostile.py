@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from unit.steps.conftest import NOW, Site, changes, faults, finished_site, participant
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys, private_pem, public_pem
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys, private_pem, public_pem
 
 Files = dict[str, bytes]
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -71,7 +71,7 @@ def request(common_name: str = "redbank", *, ca: bool = False, key: Key | None =
 
 
 AUTHORITY = Authority.made(name("redbank CA"))
-JWS = RehearsalKeys().make("rsa-2048")
+JWS = DryRunKeys().make("rsa-2048")
 
 
 def good() -> Files:
@@ -177,9 +177,9 @@ def test_it_is_refused_with_its_reason_and_nothing_of_it_is_kept(hub: Site, atte
     make, artefact, reason = REFUSED[attempt]
     wrong = make(hub)
     publish(hub, good() | wrong)
-    rehearsed = hub.run(check=True)
+    predicted = hub.run(check=True)
     found = hub.run()
-    assert set(faults(rehearsed)) == set(faults(found))
+    assert set(faults(predicted)) == set(faults(found))
     assert set(faults(found)) >= {("hub", artefact, reason)}
     assert {side for side, _artefact, _reason in faults(found)} == {"hub"}
     kept = hub.path("store/hub/received/redbank")
@@ -241,11 +241,11 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_endpoints_of_another_form_are_refused_with_what_is_wrong(hub: Site, wrong: str) -> None:
-    changed, told = WRONG[wrong]
+    changed, reported = WRONG[wrong]
     publish(hub, good() | {"endpoints.json": json.dumps(RIGHT | changed).encode()})
     found = hub.run()
     assert set(faults(found)) == {("hub", "endpoints.json", "unreadable")}
-    assert any(told in f.detail for f in found if f.artefact == "endpoints.json")
+    assert any(reported in f.detail for f in found if f.artefact == "endpoints.json")
     publish(hub, good() | {"endpoints.json": json.dumps(RIGHT).encode()})
     again = hub.run()
     assert (faults(again), [f for f in again if f.reason == "awaiting-approval"]) == ([], [])
@@ -260,7 +260,7 @@ def test_an_id_that_is_not_the_approved_one_awaits_a_person(hub: Site) -> None:
 def test_an_altered_publication_of_a_known_side_is_refused(hub: Site) -> None:
     publish(hub, good())
     hub.run()
-    # Bluebank's folder, as somebody on the way could change it: its own run is not there to mend it.
+    # Bluebank's folder, as someone on the way could change it: its own run is not there to mend it.
     path = hub.path("exchange/bluebank/participant/jws.pem")
     path.write_bytes(public_pem(JWS.public_key()))
     found = hub.run(sides=["hub"])

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who is suspended or has left is let in by nothing any more; what a lost file leaves behind is told; a CA that went is confirmed once."""
+"""Who is suspended or has left is let in by nothing any more; what a lost file leaves is reported; a CA that went is confirmed once."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ HUB_GATEWAY: dict[str, Any] = {
 }
 
 
-def doors(made: Site, was: tuple[str, str] = ("", "")) -> dict[str, str]:
-    """Everything that the doors of all sides let in and call: the maps and files of each gateway, the sets of each firewall.
+def listeners(made: Site, was: tuple[str, str] = ("", "")) -> dict[str, str]:
+    """Everything that the listeners of all sides let in and call: the maps and files of each gateway, the sets of each firewall.
 
     ``was``: a fingerprint, and the one to read in its place.
     """
@@ -51,7 +51,7 @@ def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site,
     made = finished_by_profile
     made.hub["hub"]["gateways"] = [HUB_GATEWAY]
     made.describe()
-    before = doors(made)
+    before = listeners(made)
     assert set(before) == {f"{kind}/{side}" for kind in ("gateway", "firewall") for side in ("hub", "bluebank", "greenbank")}
     assert {name for name, text in before.items() if "greenbank" in text} >= {"gateway/hub", "firewall/hub"}
     assert "bluebank" in before["gateway/hub"]
@@ -59,9 +59,9 @@ def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site,
     made.participants["greenbank"]["state"] = state
     made.describe()
     assert faults(made.run()) == []
-    after = doors(made)
+    after = listeners(made)
     assert {name for name, text in after.items() if "greenbank" in text and not name.endswith("/greenbank")} == set()
-    # Control: the others stay. The one that left lets in nobody and calls nobody.
+    # Control: the others stay. The one that left lets in no one and calls no one.
     assert after["gateway/bluebank"] == before["gateway/bluebank"]
     assert "bluebank" in after["gateway/hub"]
     assert '"hub"' not in after["gateway/greenbank"]
@@ -79,30 +79,30 @@ def test_nothing_lets_in_who_is_suspended_or_has_left(finished_by_profile: Site,
     assert faults(made.run()) == []
     # A hold is taken back; who had left for good gets another certificate, and with the one before it is let in no more.
     assert (fingerprint(made) == certificate) is (state == "suspended")
-    assert doors(made, (fingerprint(made), certificate)) == before
+    assert listeners(made, (fingerprint(made), certificate)) == before
     assert made.run() == []
 
 
 @pytest.mark.parametrize(("holder", "at"), [("greenbank", "hub"), ("hub", "greenbank")])
-def test_a_key_that_others_may_have_opens_no_door_once_a_new_one_is_permitted(finished_by_profile: Site, holder: str, at: str) -> None:
+def test_a_key_that_others_may_have_opens_no_listener_once_a_new_one_is_permitted(finished_by_profile: Site, holder: str, at: str) -> None:
     made, folder = finished_by_profile, f"store/{holder}/client/{at}"
     made.hub["hub"]["gateways"] = [HUB_GATEWAY]
     made.describe()
 
     def let_in() -> bool:
-        return exposed in doors(made)[f"gateway/{at}"]
+        return exposed in listeners(made)[f"gateway/{at}"]
 
     exposed = fingerprint(made, folder)
     made.path(f"{folder}/key.pem").chmod(0o644)
     assert [each[:2] for each in faults(made.run())] == [(holder, f"client/{at}")]
-    assert let_in(), "nobody is shut out before a person has decided"
+    assert let_in(), "no one is shut out before a person has decided"
     rekey = [f"{holder}/client/{at}"]
     control = made.copied(made.root / "control")
-    told = made.run(rekey=rekey, check=True)
+    reported = made.run(rekey=rekey, check=True)
     found = made.run(rekey=rekey)
-    assert sorted(told) == sorted(found)
+    assert sorted(reported) == sorted(found)
     assert faults(found) == []
-    assert fingerprint(made, folder) in doors(made)[f"gateway/{at}"]
+    assert fingerprint(made, folder) in listeners(made)[f"gateway/{at}"]
     assert not let_in()
     assert made.run(rekey=rekey) == made.run() == []
     # Control: replaced elsewhere, without a word to this side, both are let in; named later, the earlier one no more.
@@ -121,7 +121,7 @@ def fingerprint(made: Site, folder: str = "store/greenbank/client/hub") -> str:
     return x509.load_pem_x509_certificate(made.read(f"{folder}/certificate.pem")).fingerprint(hashes.SHA256()).hex()
 
 
-def test_a_client_whose_participant_is_described_no_more_is_told(finished: Site) -> None:
+def test_a_client_whose_participant_is_described_no_more_is_reported(finished: Site) -> None:
     record = {"format": 1, "client_id": "x", "registration_client_uri": "", "registration_access_token": "", "issued": "", "scope": ""}
     for name in ("greenbank", "yellowbank"):
         finished.path("store/hub/oauth").mkdir(mode=0o700, exist_ok=True)
@@ -144,9 +144,9 @@ def test_a_ca_that_was_replaced_alone_is_confirmed_once_for_all_that_hung_on_it(
     finished.step("generate", sides=["hub"], rekey=["hub/ca"], now=NOW)
     for name, content in kept.items():
         finished.path(f"store/hub/{name}/certificate.pem").write_bytes(content)
-    told = [f for f in finished.step("generate", sides=["hub"]) if f.reason == "issuer-is-not-ours"]
-    assert {f.artefact for f in told} == {"server", "jws"}
-    assert all("-e rekey=hub/ca" in f.detail and "rekey=hub/server" not in f.detail for f in told)
+    reported = [f for f in finished.step("generate", sides=["hub"]) if f.reason == "issuer-is-not-ours"]
+    assert {f.artefact for f in reported} == {"server", "jws"}
+    assert all("-e rekey=hub/ca" in f.detail and "rekey=hub/server" not in f.detail for f in reported)
     authority = finished.read("store/hub/ca/certificate.pem")
     mended = finished.step("generate", sides=["hub"], rekey=["hub/ca"])
     assert faults(mended) == []
@@ -175,11 +175,11 @@ def test_a_slip_in_a_participants_file_withdraws_no_key_and_no_client(finished: 
         assert [path.stem for path in sorted(finished.path(f"store/{side}/jws-keys").iterdir())] == ["greenbank", "switch"]
 
 
-def test_a_run_for_somebody_else_leaves_a_suspension_to_the_run_that_carries_all_of_it_out(finished: Site) -> None:
+def test_a_run_for_someone_else_leaves_a_suspension_to_the_run_that_carries_all_of_it_out(finished: Site) -> None:
     finished.participants["bluebank"]["state"] = "suspended"
     finished.describe()
     state = marks(finished.state)
     assert finished.run(participants=["greenbank"]) == []
-    assert marks(finished.state) == state, "half of it, keys and lists without doors, would look as if it were done"
+    assert marks(finished.state) == state, "half of it, keys and lists without listeners, would look as if it were done"
     assert ("hub", "jws-list", "publication-differs") in changes(finished.run())
     assert not finished.path("store/hub/jws-keys/bluebank.pem").exists()

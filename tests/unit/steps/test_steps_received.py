@@ -82,7 +82,7 @@ def republished(made: Site, change: dict[str, bytes]) -> None:
     publish(DiskTree(made.state), Address("tests", "hub", "greenbank"), {**files, **change}, key)
 
 
-def test_credentials_are_opened_kept_and_followed_and_never_told(apart: Site, server: Server) -> None:
+def test_credentials_are_opened_kept_and_followed_and_never_reported(apart: Site, server: Server) -> None:
     before = marks(apart.state)
     planned = side(apart, "greenbank", check=True)
     assert marks(apart.state) == before

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A name that changes in one side's description first: the other side is awaited, and a name that nobody has described is a fault."""
+"""A name that changes in one side's description first: the other side is awaited, and a name that no one has described is a fault."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PROFILES = ("mojaloop", "mojaloop-scheme-ca")
 
 
 def alone(made: Site, side: str, **described: str) -> list[Finding]:
-    """A run of one side, which describes greenbank so; its rehearsal tells the same."""
+    """A run of one side, which describes greenbank so; its dry run tells the same."""
     greenbank = made.participants["greenbank"]
     greenbank["organisation"] = described.get("organisation", greenbank["organisation"])
     greenbank["endpoint"]["url"] = described.get("url", greenbank["endpoint"]["url"])
     made.describe()
-    told = made.run(sides=[side], check=True)
+    reported = made.run(sides=[side], check=True)
     found = made.run(sides=[side])
-    assert sorted(told) == sorted(found)
+    assert sorted(reported) == sorted(found)
     return found
 
 
@@ -52,12 +52,12 @@ def test_another_organisation_that_the_hub_signs_is_a_fault(through: Site) -> No
 
 def test_another_host_is_awaited_from_the_participant_that_must_publish_it(through: Site) -> None:
     scheme = through.hub["profile"] == "mojaloop-scheme-ca"
-    artefact, reason, told = ("server", "request-foreign-name", "request") if scheme else ("server.pem", "san", "certificate")
+    artefact, reason, reported = ("server", "request-foreign-name", "request") if scheme else ("server.pem", "san", "certificate")
     for _ in range(2):
         found = alone(through, "hub", url="https://two.example")
         (awaited,) = (one for one in found if one.reason == reason)
         assert (faults(found), awaited.artefact, awaited.pending_on) == ([], artefact, "greenbank")
-        assert f"greenbank must publish a {told} for" in awaited.detail
+        assert f"greenbank must publish a {reported} for" in awaited.detail
     assert faults(alone(through, "greenbank")) == []
     assert faults(alone(through, "hub")) == []
     for _ in range(2):
@@ -85,7 +85,7 @@ def test_another_organisation_of_the_hub_ends_no_call_of_it(through: Site, first
             found = alone(through, "greenbank")
             assert (faults(found), awaited in pending(found)) == ([], scheme)
     assert faults(alone(through, "hub")) == []
-    # The one in use, and the one that is announced beside it: the door lets both in before the hub switches.
+    # The one in use, and the one that is announced beside it: the listener lets both in before the hub switches.
     for _ in range(2):
         found = alone(through, "greenbank")
         assert (faults(found), awaited in pending(found)) == ([], scheme)

@@ -78,7 +78,7 @@ def lists(found: list[tuple[str, str, str]]) -> bool:
     return {artefact.removeprefix("received/") for _side, artefact, _reason in found} == {"crl", "crl.pem"}
 
 
-def doors(made: Site) -> list[object]:
+def listeners(made: Site) -> list[object]:
     """All that the gateways and firewalls of all sides are to be: every file with its bytes, every map, every set."""
     description = load_description(made.root / "description", state=str(made.state))
     found: list[object] = []
@@ -104,9 +104,9 @@ def test_who_is_suspended_is_on_hold_and_who_has_left_is_revoked_for_good(finish
     made = finished_by_profile
     issued = {serial(made, str(path.relative_to(made.state))) for path in made.path("store/hub/issued/greenbank").iterdir()}
     assert len(issued) == (2 if made.hub["profile"] == "mojaloop-scheme-ca" else 1)
-    told = be(made, "suspended").run(check=True)
+    reported = be(made, "suspended").run(check=True)
     found = made.run()
-    assert told == found
+    assert reported == found
     assert ("hub", "crl", "crl-differs") in changes(found)
     assert entries(made) == dict.fromkeys(issued, HOLD)
     assert made.read("store/bluebank/received/hub/crl.pem") == made.read(OWN)
@@ -161,18 +161,18 @@ def test_who_is_back_is_let_in_with_nothing_until_another_certificate_is_signed(
     made.hub["hub"]["gateways"] = [HUB_GATEWAY]
     path, passphrase = "store/hub/issued/greenbank/client.pem", made.path("store/hub/ca.passphrase")
     made.describe()
-    # It has renewed: its door accepts two of them.
+    # It has renewed: its listener accepts two of them.
     made.run(now=RENEWAL)
     both = [fingerprint(made, path), fingerprint(made, path.replace("client", "client.previous"))]
     kept = passphrase.read_bytes()
-    assert [each in str(doors(made)) for each in both] == [True, True]
+    assert [each in str(listeners(made)) for each in both] == [True, True]
     be(made, "offboarded").run(now=RENEWAL)
     passphrase.write_bytes(b"another")
     assert ("hub", "client", "key-passphrase-wrong") in faults(be(made, "active").run(now=RENEWAL))
-    assert [each in str(doors(made)) for each in both] == [False, False]
+    assert [each in str(listeners(made)) for each in both] == [False, False]
     passphrase.write_bytes(kept)
     assert faults(made.run(now=RENEWAL)) == []
-    found = str(doors(made))
+    found = str(listeners(made))
     assert fingerprint(made, path) in found
     assert [each in found for each in both] == [False, False]
     assert made.run(now=RENEWAL) == []
@@ -184,7 +184,7 @@ def test_a_participant_whose_file_is_gone_or_broken_keeps_its_entries(finished: 
     held = entries(made)
     described = made.participants.pop("greenbank")
     made.describe()
-    # As told in the README: the file goes once the participant is offboarded.
+    # As the README says: the file goes once the participant is offboarded.
     assert made.run() == []
     assert made.run(now=DUE) != []
     assert entries(made) == held
@@ -200,27 +200,27 @@ def test_a_participant_whose_file_is_gone_or_broken_keeps_its_entries(finished: 
     assert entries(made) == held | {serial(made, "store/hub/issued/bluebank/client.pem"): HOLD}
 
 
-def test_a_list_is_renewed_when_a_third_of_its_time_is_left_and_no_door_is_touched(finished: Site) -> None:
+def test_a_list_is_renewed_when_a_third_of_its_time_is_left_and_no_listener_is_touched(finished: Site) -> None:
     made = finished
     made.hub["hub"]["gateways"] = [HUB_GATEWAY]
     made.describe()
-    before = doors(made)
+    before = listeners(made)
     assert made.run(now=DUE - timedelta(seconds=1)) == []
-    told = made.run(now=DUE, check=True)
+    reported = made.run(now=DUE, check=True)
     found = made.run(now=DUE)
-    assert told == found
+    assert reported == found
     assert lists(changes(found))
     assert {change for change in changes(found) if change[1] == "crl"} == ALL_LISTS
     assert (faults(found), pending(found)) == ([], [])
-    assert doors(made) == before
+    assert listeners(made) == before
     assert number(made) == 2
     state = marks(made.state)
     assert made.run(now=DUE) == made.run(now=DUE) == []
     assert marks(made.state) == state
-    # Control: what the doors are to be does follow what else changes.
+    # Control: what the listeners are to be does follow what else changes.
     be(made, "suspended").run(now=DUE)
-    assert doors(made) != before
-    record_count("renewals of revocation lists that touched no door", len(ALL_LISTS))
+    assert listeners(made) != before
+    record_count("renewals of revocation lists that touched no listener", len(ALL_LISTS))
 
 
 def test_the_end_of_every_list_is_shown_beside_those_of_certificates(finished: Site) -> None:
@@ -247,7 +247,7 @@ def test_lists_are_renewed_for_a_year_and_numbers_only_rise(finished: Site) -> N
     record_count("revocation lists renewed by the clock", numbers[-1])
 
 
-def test_what_was_replaced_is_superseded_a_week_after_unless_a_door_accepts_it(finished: Site) -> None:
+def test_what_was_replaced_is_superseded_a_week_after_unless_a_listener_accepts_it(finished: Site) -> None:
     made = finished
     old = {name: serial(made, f"store/hub/{name}/certificate.pem") for name in ("server", "jws")}
     client = serial(made, "store/hub/issued/greenbank/client.pem")
@@ -259,7 +259,7 @@ def test_what_was_replaced_is_superseded_a_week_after_unless_a_door_accepts_it(f
     assert entries(made) == {old["server"]: SUPERSEDED}
     assert serial(made, "store/hub/issued/greenbank/client.previous.pem") == client
     assert made.run(now=RENEWAL + 7 * DAY) == []
-    # Replaced once more, for a lost key: neither the one before the last nor the last is accepted by any door any more.
+    # Replaced once more, for a lost key: neither the one before the last nor the last is accepted by any listener any more.
     lost = serial(made, "store/greenbank/client/hub/certificate.pem")
     made.path("store/greenbank/client/hub/key.pem").unlink()
     assert faults(made.run(now=RENEWAL + 8 * DAY, rekey=["greenbank/client/hub"])) == []
@@ -285,14 +285,14 @@ def test_a_retired_key_that_serves_again_after_a_restore_is_replaced(finished: S
     control = made.copied(tmp_path / "control")
     restore(made.state, copy, environment="tests", replace=True)
     assert {serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values()} == retired
-    told = made.run(now=NOW + days * DAY, check=True)
+    reported = made.run(now=NOW + days * DAY, check=True)
     found = made.run(now=NOW + days * DAY)
-    assert sorted(told) == sorted(found)
+    assert sorted(reported) == sorted(found)
     assert faults(found) == []
     assert {artefact for _, artefact, reason in changes(found) if reason == "key-retired"} == {"server", "client/hub"}
     assert not retired.intersection(serial(made, f"{folder}/certificate.pem") for folder in rekeyed.values())
     assert made.run(now=NOW + days * DAY) == []
-    # Nothing in use is on the list: the door accepts the client certificate from before as after any renewal, or not at all.
+    # Nothing in use is on the list: the listener accepts the client certificate from before as after any renewal, or not at all.
     made.run(now=NOW + 20 * DAY)
     accepted = [f"store/hub/issued/greenbank/{name}" for name in ("client.pem", "client.previous.pem")]
     assert made.path(accepted[1]).exists() is (days < 9)
@@ -471,7 +471,7 @@ def of_another_ca(_sender: Publisher) -> bytes:
 REFUSED: dict[str, tuple[Callable[[Publisher], bytes], str]] = {
     "of another CA": (of_another_ca, "crl-signature"),
     "of tomorrow": (lambda sender: sender.list(now=NOW + timedelta(seconds=301)), "crl-not-yet-valid"),
-    "under a number that nobody can be told": (lambda sender: sender.list(number=1 << 40_000), "crl-number"),
+    "under a number that cannot be shown to anyone": (lambda sender: sender.list(number=1 << 40_000), "crl-number"),
     "older": (lambda sender: sender.list(number=3), "crl-older"),
     "another under a number that was seen": (lambda sender: sender.list(number=4, days=29), "crl-number-reused"),
     "junk": (lambda _sender: b"junk", "unreadable"),
@@ -496,7 +496,7 @@ def test_a_wrong_list_of_a_counterpart_is_refused_and_the_one_before_kept(greenb
 
 
 @pytest.mark.parametrize("error", [ValueError("a secret"), OverflowError("a secret")])
-def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_nobody(
+def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_no_one(
     finished: Site, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     made, real = finished, revocations.received_list
@@ -508,9 +508,11 @@ def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_nobody(
 
     monkeypatch.setattr(received_certificates, "received_list", received_list)
     found = made.run(now=DUE)
-    (told,) = [each for each in found if each.disposition is Disposition.FAULT]
-    assert (told.participant, told.side, told.artefact, told.reason) == ("bluebank", "hub", "publication", "unexpected")
-    assert re.fullmatch(rf"{type(error).__name__} at received_certificates\.py:\d+: a defect of this collection\. Report it\.", told.detail)
+    (reported,) = [each for each in found if each.disposition is Disposition.FAULT]
+    assert (reported.participant, reported.side, reported.artefact, reported.reason) == ("bluebank", "hub", "publication", "unexpected")
+    assert re.fullmatch(
+        rf"{type(error).__name__} at received_certificates\.py:\d+: a defect of this collection\. Report it\.", reported.detail
+    )
     # Greenbank, which comes after it, is received as ever; bluebank is as soon as it can be judged.
     assert (number(made, RECEIVED), number(made, "store/hub/received/bluebank/crl.pem")) == (2, 1)
     monkeypatch.undo()
@@ -519,7 +521,7 @@ def test_what_no_reader_has_foreseen_is_a_fault_of_who_sent_it_and_stops_nobody(
     assert number(made, "store/hub/received/bluebank/crl.pem") == 2
 
 
-def test_an_expired_list_is_waited_for_and_stops_nobody(greenbank: Publisher) -> None:
+def test_an_expired_list_is_waited_for_and_stops_no_one(greenbank: Publisher) -> None:
     kept = greenbank.made.read(RECEIVED)
     assert greenbank.sends(greenbank.list(now=NOW - 31 * DAY)) == []
     assert pending(greenbank.found) == [("hub", "crl.pem", "crl-expired", "greenbank")]

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The steps in their order: a first run finishes, a second touches nothing, a rehearsal tells what a run will do."""
+"""The steps in their order: a first run finishes, a second touches nothing, a dry run tells what a run will do."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ PROFILES = pytest.mark.parametrize("profile", ["mojaloop", "mojaloop-scheme-ca"]
 
 
 @PROFILES
-def test_a_rehearsal_writes_nothing_and_tells_what_the_run_then_does(tmp_path: Path, profile: str) -> None:
+def test_a_dry_run_writes_nothing_and_tells_what_the_run_then_does(tmp_path: Path, profile: str) -> None:
     made = site(tmp_path, "bluebank", "greenbank", profile=profile)
-    rehearsed = made.run(check=True)
+    predicted = made.run(check=True)
     assert not made.state.exists()
     done = made.run()
-    assert sorted(rehearsed) == sorted(done)
+    assert sorted(predicted) == sorted(done)
     assert (faults(done), pending(done)) == ([], [])
     assert {finding.step for finding in done} >= {"tls-1", "tls-2", "tls-3", "tls-4", "tls-5", "tls-6", "tls-7", "jws-1", "jws-2", "jws-3"}
 
@@ -195,9 +195,9 @@ def test_a_renewal_has_new_keys_and_keeps_what_it_replaces_known(finished_by_pro
     places = ["store/greenbank/client/hub", "store/hub/client/greenbank", "store/greenbank/server", "store/hub/server"]
     before = {place: (made.read(f"{place}/key.pem"), made.read(f"{place}/certificate.pem")) for place in places}
     jws, authority = made.read("store/greenbank/jws/key.pem"), made.read("store/hub/ca/certificate.pem")
-    rehearsed = made.run(now=RENEWAL, check=True)
+    predicted = made.run(now=RENEWAL, check=True)
     done = made.run(now=RENEWAL)
-    assert sorted(rehearsed) == sorted(done)
+    assert sorted(predicted) == sorted(done)
     assert (faults(done), pending(done)) == ([], [])
     for place, (key, certificate) in before.items():
         assert made.read(f"{place}/key.pem") != key
@@ -238,7 +238,7 @@ def test_the_clock_decides(finished: Site) -> None:
     assert finished.run() == []
 
 
-def test_a_ca_that_ends_soon_is_told_to_its_holder_and_not_renewed(finished: Site) -> None:
+def test_a_ca_that_ends_soon_is_reported_to_its_holder_and_not_renewed(finished: Site) -> None:
     late = NOW.replace(year=2026 + 8, month=6)
     found = pending(finished.step("generate", now=late, participants=["greenbank"]))
     assert ("hub", "ca", "authority-expires-soon", "the hub operator") in found
@@ -253,8 +253,8 @@ def test_another_profile_is_taken_up_when_a_person_permits_what_hangs_on_it(tmp_
     made = site(tmp_path, "bluebank", "greenbank", profile=first)
     assert faults(made.run()) == []
     made.hub["profile"] = other
-    told = made.describe().run()
-    assert {reason for _side, _artefact, reason in faults(told)} >= {"issuer-is-not-ours"}
+    reported = made.describe().run()
+    assert {reason for _side, _artefact, reason in faults(reported)} >= {"issuer-is-not-ours"}
     rekey = [f"{side}/{name}" for side in ("hub", "bluebank", "greenbank") for name in ("ca", "jws", "server")]
     for _turn in range(2):
         made.run(rekey=[*rekey, "hub/client/bluebank", "hub/client/greenbank"])
@@ -288,17 +288,17 @@ def test_a_folder_in_use_names_who_uses_it(finished: Site, monkeypatch: pytest.M
         monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
         with pytest.raises(LeaseHeld, match="in use by a run of yesterday"):
             finished.step("publish")
-        # A rehearsal disturbs nobody.
+        # A dry run disturbs no one.
         assert finished.step("publish", check=True) == []
 
 
-def test_what_a_killed_run_left_is_swept_and_told(finished: Site) -> None:
+def test_what_a_killed_run_left_is_swept_and_reported(finished: Site) -> None:
     stray = finished.path("store/greenbank/server/.key.pem.stage-0123abcd")
     stray.write_bytes(b"half a key")
-    rehearsed = finished.run(check=True)
+    predicted = finished.run(check=True)
     assert stray.exists()
     found = finished.run()
-    assert sorted(rehearsed) == sorted(found)
+    assert sorted(predicted) == sorted(found)
     assert changes(found) == [("hub", "store/greenbank/server/.key.pem.stage-0123abcd", "stray-temporary-file")]
     assert not stray.exists()
     assert finished.run() == []

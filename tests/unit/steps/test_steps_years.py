@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Years of renewals by the clock: every artefact is followed by both sides, nobody is refused, keys that went do not come back."""
+"""Years of renewals by the clock: every artefact is followed by both sides, no one is refused, keys that went do not come back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ YEARS = timedelta(days=(4 if DEEP else 3) * 365)
 APART = 20 if DEEP else 45
 """Days between runs: no more than the half of the time in which a certificate is due, or a side sleeps through its announcement."""
 TOGETHER = 20 if DEEP else 80
-"""The same, where nobody has to be waited for: as long as a certificate is due."""
+"""The same, where no one has to be waited for: as long as a certificate is due."""
 PROFILES = pytest.mark.parametrize("profile", ["mojaloop", "mojaloop-scheme-ca"])
 DUE = NOW + timedelta(days=920)
 """The exchange certificates (1,095 days) are due since 5 days, the others have been renewed by then."""
@@ -45,7 +45,7 @@ def moments(days: int, *, until: timedelta = YEARS) -> Iterator[datetime]:
 
 
 def confirm(made: Site, found: Sequence[Finding]) -> bool:
-    """What a person does who was told a digest: writes it where the finding says. Whether there was any."""
+    """What a person does who was given a digest: writes it where the finding says. Whether there was any."""
     described = copy.deepcopy((made.hub, made.participants))
     for finding in found:
         if finding.reason == "awaiting-approval":
@@ -58,7 +58,7 @@ def confirm(made: Site, found: Sequence[Finding]) -> bool:
     return described != (made.hub, made.participants)
 
 
-def turn(made: Site, side: str, now: datetime) -> list[Finding]:
+def run_of(made: Site, side: str, now: datetime) -> list[Finding]:
     found = made.run(now=now, sides=[side])
     assert faults(found) == [], (side, now)
     if confirm(made, found):
@@ -89,7 +89,7 @@ def due(root: Path) -> Site:
 def _apart(root: Path, profile: str) -> Site:
     made = site(root, "greenbank", profile=profile)
     for side in ("hub", "greenbank") * 4:
-        turn(made, side, NOW)
+        run_of(made, side, NOW)
     assert made.run(sides=["hub"]) == made.run(sides=["greenbank"]) == []
     return made
 
@@ -104,7 +104,7 @@ def keys(made: Site) -> dict[str, str]:
 
 
 def in_time(made: Site, now: datetime) -> None:
-    """Every certificate in force is, and its counterpart knows it: the doors let in whoever calls."""
+    """Every certificate in force is, and its counterpart knows it: the listeners let in whoever calls."""
     for path in made.path("store").rglob("certificate.pem"):
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         assert certificate.not_valid_before_utc <= now + timedelta(minutes=10)
@@ -132,7 +132,7 @@ def test_both_sides_follow_each_others_renewals_for_years(tmp_path: Path, profil
     retired: set[str] = set()
     for now in moments(APART):
         for side in ("hub", "greenbank"):
-            turn(made, side, now)
+            run_of(made, side, now)
             in_time(made, now)
             lists(made, [side], now)
             current, runs = keys(made), runs + 1
@@ -169,50 +169,50 @@ def _due(root: Path) -> Site:
     made = apart(root)
     for days in range(270, 916, 60):
         for side in ("hub", "greenbank", "hub", "greenbank"):
-            turn(made, side, NOW + timedelta(days=min(days, 914)))
+            run_of(made, side, NOW + timedelta(days=min(days, 914)))
     return made
 
 
 def test_a_new_exchange_key_is_announced_under_the_one_in_use_then_used(tmp_path: Path) -> None:
     made = due(tmp_path)
     before = exchange_key(made, "hub")
-    found = turn(made, "hub", DUE)
+    found = run_of(made, "hub", DUE)
     assert ("hub", "exchange", "certificate-expires-soon") in changes(found)
     assert ("hub", "exchange-next.pem", "not-published") in changes(found)
     assert ("hub", "exchange", "successor-announced", "the participants") in pending(found)
     assert f"{DUE + ANNOUNCED:%Y-%m-%d}" in next(f.detail for f in found if f.reason == "successor-announced")
     assert exchange_key(made, "hub") == before
     state = marks(made.state)
-    assert changes(turn(made, "hub", DUE + timedelta(days=1))) == []
+    assert changes(run_of(made, "hub", DUE + timedelta(days=1))) == []
     assert marks(made.state) == state
-    turn(made, "greenbank", DUE + timedelta(days=2))
+    run_of(made, "greenbank", DUE + timedelta(days=2))
     contact = read_contact(DiskTree(made.state), "greenbank", "hub")
     assert contact is not None
     assert len(contact.certificates()) == 2
     later = DUE + ANNOUNCED
-    turn(made, "hub", later)
+    run_of(made, "hub", later)
     assert exchange_key(made, "hub") != before
     assert KnownKeys(DiskTree(made.state)).retired(before)
     assert not made.path("store/hub/exchange.next").exists()
     assert not made.path("exchange/greenbank/hub/exchange-next.pem").exists()
-    turn(made, "greenbank", later)
+    run_of(made, "greenbank", later)
     contact = read_contact(DiskTree(made.state), "greenbank", "hub")
     assert contact is not None
     assert len(contact.certificates()) == 1
     assert key_of({"certificate.pem": contact.exchange_certificates[0].encode()}) == exchange_key(made, "hub")
 
 
-def test_who_slept_while_it_was_announced_is_told_what_to_confirm(tmp_path: Path) -> None:
+def test_who_slept_while_it_was_announced_learns_what_to_confirm(tmp_path: Path) -> None:
     made = due(tmp_path)
-    turn(made, "hub", DUE)
+    run_of(made, "hub", DUE)
     late = DUE + ANNOUNCED
-    # The sleeper's own certificates end meanwhile; that is told as well.
+    # The sleeper's own certificates end meanwhile; that is reported as well.
     assert {reason for _side, _artefact, reason in faults(made.run(now=late, sides=["hub"]))} == {"certificate-expired"}
     kept = made.read("store/greenbank/received/hub/exchange.pem")
     found = made.run(now=late, sides=["greenbank"])
     refusal = next(f for f in found if f.reason == "manifest-signature")
     (digest,) = re.findall(r"sha256:[0-9a-f]{64}", refusal.detail)
-    assert "nothing was received here while it announced the new one" in refusal.detail
+    assert "has renewed its key: confirm" in refusal.detail
     assert made.read("store/greenbank/received/hub/exchange.pem") == kept
     made.hub["hub"]["first_publications"]["greenbank"] = digest
     made.describe()
@@ -222,7 +222,7 @@ def test_who_slept_while_it_was_announced_is_told_what_to_confirm(tmp_path: Path
 
 def test_who_slept_through_its_own_renewal_announces_late_and_is_not_refused(tmp_path: Path) -> None:
     made = due(tmp_path)
-    # Nobody runs until the hub's exchange certificate has ended; the participant's own goes the same way.
+    # No one runs until the hub's exchange certificate has ended; the participant's own goes the same way.
     ended = NOW + timedelta(days=1200)
     before = exchange_key(made, "hub")
     made.run(now=ended, sides=["hub"])
@@ -251,13 +251,13 @@ def test_a_side_that_arrives_during_an_announcement_knows_both_keys(tmp_path: Pa
     assert faults(made.run(now=DUE + ANNOUNCED, sides=["bluebank"])) == []
 
 
-def test_a_retired_key_is_certified_for_nobody_again(tmp_path: Path) -> None:
+def test_a_retired_key_is_certified_for_no_one_again(tmp_path: Path) -> None:
     made = apart(tmp_path)
     old = {name: made.read(f"store/greenbank/client/hub/{name}.pem") for name in ("key", "request")}
     server = {name: made.read(f"store/greenbank/server/{name}.pem") for name in ("key", "request", "certificate", "chain")}
     later = NOW + timedelta(days=290)
     for side in ("greenbank", "hub", "greenbank", "hub"):
-        turn(made, side, later)
+        run_of(made, side, later)
     # The hub: the old request once more, as from a restored backup, under a signature that is right.
     for name, content in old.items():
         made.path(f"store/greenbank/client/hub/{name}.pem").write_bytes(content)
@@ -278,19 +278,19 @@ def test_a_retired_key_is_certified_for_nobody_again(tmp_path: Path) -> None:
     assert made.read("store/greenbank/server/key.pem") != server["key"]
     assert made.read("store/greenbank/client/hub/key.pem") != old["key"]
     for side in ("hub", "greenbank"):
-        turn(made, side, later)
+        run_of(made, side, later)
     certificate = x509.load_pem_x509_certificate(made.read("store/greenbank/client/hub/certificate.pem"))
     key = serialization.load_pem_private_key(made.read("store/greenbank/client/hub/key.pem"), None)
     assert certificate.public_key() == key.public_key()
-    assert changes(turn(made, "hub", later)) == changes(turn(made, "greenbank", later)) == []
+    assert changes(run_of(made, "hub", later)) == changes(run_of(made, "greenbank", later)) == []
 
 
-def test_the_end_of_a_ca_is_told_two_years_before(tmp_path: Path) -> None:
+def test_the_end_of_a_ca_is_reported_two_years_before(tmp_path: Path) -> None:
     made = apart(tmp_path)
     early, late = NOW + timedelta(days=3650 - 740), NOW + timedelta(days=3650 - 720)
-    for now, told in ((early, False), (late, True)):
+    for now, reported in ((early, False), (late, True)):
         for side, other in (("hub", "greenbank"), ("greenbank", "hub")):
             found = pending(made.run(now=now, sides=[side], check=True))
             who = "the hub operator" if side == "hub" else side
-            assert ((side, "ca", "authority-expires-soon", who) in found) is told
-            assert ((side, "ca.pem", "authority-expires-soon", other) in found) is told
+            assert ((side, "ca", "authority-expires-soon", who) in found) is reported
+            assert ((side, "ca.pem", "authority-expires-soon", other) in found) is reported

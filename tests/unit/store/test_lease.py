@@ -35,8 +35,8 @@ with lease(root, holder=name, ttl=ttl, wait=20) as held:
         (root / "busy").write_text(name)
         time.sleep(0.05)
         (root / "busy").unlink()
-        with (root / "turns").open("a") as turns:
-            turns.write(name + "\\n")
+        with (root / "order").open("a") as order:
+            order.write(name + "\\n")
 """
 
 
@@ -73,7 +73,7 @@ def test_it_is_held_and_then_free_without_a_trace(tmp_path: Path) -> None:
         held.check()
 
 
-def test_a_second_run_is_told_who_holds_it(tmp_path: Path) -> None:
+def test_a_second_run_learns_who_holds_it(tmp_path: Path) -> None:
     with lease(tmp_path, holder="first run"), pytest.raises(LeaseHeld) as refused, lease(tmp_path, holder="second run", wait=0.3):
         pass
     message = str(refused.value)
@@ -85,10 +85,10 @@ def test_a_second_run_is_told_who_holds_it(tmp_path: Path) -> None:
 
 
 def test_processes_take_turns(tmp_path: Path) -> None:
-    runs = [start(tmp_path, f"run {number}", work="turn") for number in range(6)]
+    runs = [start(tmp_path, f"run {number}", work="append") for number in range(6)]
     outcomes = [(run.communicate(timeout=60)[1], run.returncode) for run in runs]
     assert outcomes == [("", 0)] * 6
-    assert sorted((tmp_path / "turns").read_text().splitlines()) == [f"run {number}" for number in range(6)]
+    assert sorted((tmp_path / "order").read_text().splitlines()) == [f"run {number}" for number in range(6)]
 
 
 def test_a_killed_holder_of_this_machine_is_succeeded_at_once(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_stopped_holder_loses_its_lease_and_writes_nothing_more(tmp_path: Path
     assert (tmp_path / "written-by").read_bytes() == b"successor"
 
 
-def test_a_stopped_holder_loses_its_lease_even_when_nobody_took_it(tmp_path: Path) -> None:
+def test_a_stopped_holder_loses_its_lease_even_when_no_one_took_it(tmp_path: Path) -> None:
     sleeper = start(tmp_path, "sleeper", ttl=1.0)
     sleeper.send_signal(signal.SIGSTOP)
     time.sleep(1.2)

@@ -67,12 +67,12 @@ def test_a_plan_is_private_and_holds_no_key_that_only_moves(planned: Overlay, tm
 def test_tasks_of_many_hosts_add_to_a_plan(disk: DiskTree, planned: Overlay, tmp_path: Path) -> None:
     save_plan(tmp_path / "plan", planned)
     for host in ("one", "two"):
-        add_to_plan(tmp_path / "plan", f"journal/doors/{host}.json", b'{"clients": []}')
+        add_to_plan(tmp_path / "plan", f"journal/listeners/{host}.json", b'{"clients": []}')
     found = load_plan(tmp_path / "plan", disk)
     assert found is not None
-    assert found.names("journal/doors") == ["one.json", "two.json"]
+    assert found.names("journal/listeners") == ["one.json", "two.json"]
     save_plan(tmp_path / "plan", found)
     again = load_plan(tmp_path / "plan", disk)
     assert again is not None
-    assert again.names("journal/doors") == ["one.json", "two.json"]
+    assert again.names("journal/listeners") == ["one.json", "two.json"]
     assert not list((tmp_path / "plan").glob("added-*"))

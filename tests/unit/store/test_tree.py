@@ -130,14 +130,14 @@ def test_killed_at_any_point_the_next_run_recovers(tmp_path: Path, permissive: N
         tree.write_folder("store/hub/ca", OLD)
         died = killed_at(step, lambda tree=tree: work_on(tree, operation))  # type: ignore[misc]
         assert modes(tree.root) <= {("folder", 0o700), ("file", 0o600)}
-        rehearsed = content(Overlay(tree), "store/hub/ca")
+        predicted = content(Overlay(tree), "store/hub/ca")
         # The recovery is killed as well, once at each of its own points, before it may finish.
         for again in range(200):
             if not killed_at(again, lambda tree=tree: tree.recover()):  # type: ignore[misc]
                 break
         between = [OLD | {"key.pem": b"new key"}] if operation == "update" else []
         assert content(tree, "store/hub/ca") in OUTCOMES[operation] + between
-        assert content(tree, "store/hub/ca") == rehearsed
+        assert content(tree, "store/hub/ca") == predicted
         assert tree.unfinished() == []
         assert tree.recover() == []
         assert [path.name for path in tree.root.rglob("*") if path.name.startswith(".")] == []

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the gateways of the hub and the LFI are told: whom to know by which parts of a subject, and which header to demand."""
+"""What the gateways of the hub and the LFI are reported: whom to know by which parts of a subject, and which header to demand."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_callers_are_known_by_their_organisation_and_not_by_a_certificate(oasis:
 
 
 def test_the_lfis_listener_demands_the_provider_but_at_health_checks(oasis: Site, directory: StandInDirectory) -> None:
-    lines = render(model(connected(oasis, directory), "oasis")).files["parts/10-doors.cfg"].decode()
+    lines = render(model(connected(oasis, directory), "oasis")).files["parts/10-listeners.cfg"].decode()
     assert "set-var(txn.health) bool(true) if { method GET } { path -m str /hello-mtls /echo-cert }" in lines
     assert "if { req.fhdr_cnt(o3-provider-id) eq 0 } !{ var(txn.health) -m bool }" in lines
     assert "ssl_c_s_dn(OU,2) -m found" in lines

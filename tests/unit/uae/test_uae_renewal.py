@@ -53,7 +53,7 @@ def test_a_renewal_has_a_new_key(oasis: Site, directory: StandInDirectory) -> No
 
 
 def test_a_side_of_its_own_hands_in_for_the_other(tmp_path: Path, oasis: Site, directory: StandInDirectory) -> None:
-    """The hub alone: what the LFI uploads for it is awaited from the LFI, and not from the directory."""
+    """The hub alone: what the LFI uploads for it is waits for the LFI, and not from the directory."""
     found = oasis.run(sides=("hub",))
     awaited = {(artefact, who) for _side, artefact, _reason, who in pending(found)}
     assert ("signed-server.pem", "oasis") in awaited

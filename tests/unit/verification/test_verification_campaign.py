@@ -44,7 +44,7 @@ def run_of(folder: Path, **states: State) -> Run:
     tree = DiskTree(folder)
     for one in known:
         tree.write(f"store/{one.name}/client/{HUB}/key.pem", b"x")
-    return make_run(replace(LAB, participants=known), tree, sides=["all"], participants=[], now=NOW, rehearsal=True)
+    return make_run(replace(LAB, participants=known), tree, sides=["all"], participants=[], now=NOW, dry_run=True)
 
 
 def shut_out(folder: Path, **states: State) -> list[Case]:
@@ -66,23 +66,23 @@ def test_who_is_shut_out_is_refused_by_firewall_and_gateway_beside_an_active_one
     assert all(case.control and not case.obstacle for case in (dropped, unknown))
 
 
-def test_without_an_active_one_nothing_shows_that_the_door_is_open(tmp_path: Path) -> None:
+def test_without_an_active_one_nothing_shows_that_the_listener_is_open(tmp_path: Path) -> None:
     everybody = dict.fromkeys(("bluebank", "greenbank", "probe_one", "probe_two"), State.SUSPENDED)
     cases = shut_out(tmp_path, **everybody)
     assert len(cases) == 8
     assert {case.obstacle for case in cases} == {
-        "needs an active participant whose material is here, to show that the door is open to others"
+        "needs an active participant whose material is here, to show that the listener is open to others"
     }
 
 
-def test_every_described_address_is_come_from_and_every_address_of_a_door_is_called(tmp_path: Path) -> None:
+def test_every_described_address_is_come_from_and_every_address_of_a_listener_is_called(tmp_path: Path) -> None:
     run = run_of(tmp_path)
     cases = [case for case in all_cases(Material(run, Raised(run.description, tmp_path))) if case.participant == "greenbank"]
-    told = {(case.key, case.direction): case.title for case in cases}
-    assert told["way-2", "to the hub"] == "the same from 203.0.113.22 at 203.0.113.10"
-    assert told["way-3", "to the hub"] == "the same from 2001:db8:6d6f::21 at 2001:db8:6d6f::10"
-    assert told["way-2", "from the hub"] == "the same from 2001:db8:6d6f::11 at 2001:db8:6d6f::20"
-    assert {direction for key, direction in told if key == "stranger-ipv6"} == {"to the hub", "from the hub"}
+    reported = {(case.key, case.direction): case.title for case in cases}
+    assert reported["way-2", "to the hub"] == "the same from 203.0.113.22 at 203.0.113.10"
+    assert reported["way-3", "to the hub"] == "the same from 2001:db8:6d6f::21 at 2001:db8:6d6f::10"
+    assert reported["way-2", "from the hub"] == "the same from 2001:db8:6d6f::11 at 2001:db8:6d6f::20"
+    assert {direction for key, direction in reported if key == "stranger-ipv6"} == {"to the hub", "from the hub"}
 
 
 def test_who_has_ipv6_only_is_met_over_ipv6(tmp_path: Path) -> None:

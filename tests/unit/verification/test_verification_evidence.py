@@ -109,7 +109,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "suspended": {"state": State.SUSPENDED},
     "another role": {"roles": ("quotes",)},
     "another address": {"egress_addresses": (ip_network("203.0.113.29/32"),)},
-    "another door": {"endpoint": None},
+    "another listener": {"endpoint": None},
 }
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.jws import SignatureRefused, sign_request, signature_bytes, verify_request
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import RehearsalKeys
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import offers
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.forgeries import (
     UNADDRESSED,
@@ -24,7 +24,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.f
     forged_tokens,
     signed_by,
 )
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Attempt, Door, Offer
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Attempt, InboundListener, Offer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.wrong_requests import (
     METHOD,
     NO_TOKEN,
@@ -36,10 +36,10 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.w
     with_header,
 )
 
-MAKE = RehearsalKeys().make
+MAKE = DryRunKeys().make
 KEY = MAKE("rsa-2048")
 assert isinstance(KEY, RSAPrivateKey)
-DOOR = Door("127.0.0.1", 1, "door.example", b"")
+LISTENER = InboundListener("127.0.0.1", 1, "listener.example", b"")
 
 
 def b64(data: bytes) -> str:
@@ -73,7 +73,7 @@ def holds(text: str) -> bool:
 def right() -> Attempt:
     plain = {"fspiop-source": "greenbank", "fspiop-destination": "switch", "date": "now", "authorization": f"Bearer {token()}"}
     signed = sign_request(KEY, "POST", "/quotes", plain, {"amount": {"amount": "1"}})
-    return Attempt("", "127.0.0.1", DOOR, None, "POST", "/quotes", tuple(signed.headers.items()), signed.body)
+    return Attempt("", "127.0.0.1", LISTENER, None, "POST", "/quotes", tuple(signed.headers.items()), signed.body)
 
 
 def bearer(attempt: Attempt) -> str:
@@ -141,7 +141,7 @@ def hello(offer: Offer) -> bytes:
     """The first message of a client with this offer."""
     outgoing = ssl.MemoryBIO()
     with pytest.raises(ssl.SSLWantReadError):
-        offers.offering(offer).wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="door.example").do_handshake()
+        offers.offering(offer).wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="listener.example").do_handshake()
     return outgoing.read()
 
 

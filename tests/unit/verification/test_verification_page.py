@@ -103,10 +103,10 @@ def test_transcripts_keep_their_lines_and_lose_control_characters() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "sentence"),
     [
-        ([Verdict.PASSED, Verdict.NOT_PROVABLE], "Everything that could be tried is as it must be: 1 case proved"),
-        ([Verdict.PASSED, Verdict.FAILED, Verdict.ERROR], "2 cases are not as they must be; 1 case proved"),
+        ([Verdict.PASSED, Verdict.NOT_PROVABLE], "Everything that could be tried behaves as described: 1 case proved"),
+        ([Verdict.PASSED, Verdict.FAILED, Verdict.ERROR], "2 cases do not behave as described; 1 case proved"),
         ([Verdict.NOT_PROVABLE], "Nothing was proved: 1 case is not provable from where this run stood."),
-        ([Verdict.ERROR], "1 case is not as it must be"),
+        ([Verdict.ERROR], "1 case does not behave as described"),
     ],
 )
 def test_the_verdict_is_that_of_the_cases(verdicts: list[Verdict], sentence: str) -> None:

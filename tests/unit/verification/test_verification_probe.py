@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import probe
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Answer, Attempt, Door, Identity, Kind
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Answer, Attempt, Identity, InboundListener, Kind
 
 NOW = datetime.now(UTC)
-NAME = "door.example"
+NAME = "listener.example"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.a-token.and-its-signature"
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nx-refused-by: gateway\r\nx-refused-because: role-missing\r\ncontent-length: 3\r\n\r\nno\n"
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["tls-1.2", "tls-1.3"])
@@ -62,8 +62,8 @@ class Here:
 
 
 def attempt(port: int, *, client: Identity | None = None, trust: str = "hub CA", path: str = "/parties/1") -> Attempt:
-    door = Door("127.0.0.1", port, NAME, pem(trust), "/fspiop")
-    return Attempt("", "127.0.0.1", door, client, "GET", path, (("authorization", f"Bearer {TOKEN}"), ("accept", "x/y")))
+    listener = InboundListener("127.0.0.1", port, NAME, pem(trust), "/fspiop")
+    return Attempt("", "127.0.0.1", listener, client, "GET", path, (("authorization", f"Bearer {TOKEN}"), ("accept", "x/y")))
 
 
 def tried(wanted: Attempt) -> Answer:
@@ -154,15 +154,15 @@ def test_who_refused_and_why_is_read(tmp_path: Path, version: ssl.TLSVersion) ->
 @pytest.mark.parametrize(
     ("name", "issuer", "why"), [(NAME, "another CA", "unable to get local issuer"), ("other.example", "hub CA", "mismatch")]
 )
-def test_a_door_with_a_wrong_certificate_has_refused_nobody(tmp_path: Path, name: str, issuer: str, why: str) -> None:
+def test_a_listener_with_a_wrong_certificate_is_no_refusal(tmp_path: Path, name: str, issuer: str, why: str) -> None:
     with serving(secured(tmp_path, answering(REFUSAL), ssl.TLSVersion.TLSv1_3, name=name, issuer=issuer)) as port:
         answer = tried(attempt(port, client=identity("bank", "bank CA")))
     assert answer.kind is Kind.UNREACHABLE
-    assert answer.reason.startswith("the door's own certificate is wrong")
+    assert answer.reason.startswith("the listener's own certificate is wrong")
     assert why in answer.reason
 
 
-def test_a_closed_port_is_nobody(free_port: int) -> None:
+def test_a_closed_port_is_no_server(free_port: int) -> None:
     answer = tried(attempt(free_port))
     assert (answer.kind, answer.reason) == (Kind.UNREACHABLE, "ECONNREFUSED")
 
@@ -178,7 +178,7 @@ def _hold(connection: socket.socket) -> None:
         pass
 
 
-def test_an_answer_that_drips_has_refused_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_drips_is_no_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def drip(channel: socket.socket) -> None:
         answering(b"HTTP/1.1 403 Forbidden\r\nx-refused-by: ")(channel)
         with contextlib.suppress(OSError):
@@ -206,7 +206,7 @@ def test_an_unanswered_connection_request_counts_as_dropped(monkeypatch: pytest.
         assert tried(attempt(listener.getsockname()[1])).kind is Kind.DROPPED
 
 
-def test_what_does_not_speak_tls_has_refused_nobody() -> None:
+def test_what_does_not_speak_tls_is_no_refusal() -> None:
     with serving(lambda connection: connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")) as port:
         assert tried(attempt(port)).kind is Kind.UNREACHABLE
 

@@ -19,7 +19,7 @@ from support.ports import free_port
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import relay
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Attempt, Door, Kind
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Attempt, InboundListener, Kind
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.probe import perform
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.probe_site import HERE, ProbeSite
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.relaying import relayed, way_broken
@@ -103,7 +103,7 @@ def test_a_way_that_fails_is_no_refusal() -> None:
     port = free_port()
     with echoing(port):
         site = ProbeSite(LAB, {"elsewhere": Host(fails="exchange")})
-        attempt = Attempt("elsewhere", "", Door("127.0.0.1", port, "door.example", _any_ca()), None, "GET", "/")
+        attempt = Attempt("elsewhere", "", InboundListener("127.0.0.1", port, "listener.example", _any_ca()), None, "GET", "/")
         answer = perform(site, attempt)
         socket.create_connection(("127.0.0.1", port)).close()
     assert (answer.kind, "cannot be reached" in answer.reason) == (Kind.UNREACHABLE, True)

@@ -28,7 +28,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.site impor
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import running
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.hub_door import HubDoor
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.hub_listener import HubListener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.material import Material
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import (
     ACCEPTED,
@@ -45,13 +45,13 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TAKEN = Answer(Kind.ANSWERED, 202)
 REFUSED = Answer(Kind.ANSWERED, 403, "gateway", "role-missing")
 HANDSHAKE = Answer(Kind.TLS_REFUSED, reason="tlsv1 alert unknown ca")
-NOBODY = Answer(Kind.UNREACHABLE, reason="ECONNREFUSED")
+NO_ONE = Answer(Kind.UNREACHABLE, reason="ECONNREFUSED")
 ROLE_MISSING = Expected(Kind.ANSWERED, (403,), "gateway", ("role-missing",))
 
 
 @dataclass
 class Log:
-    """A witness that is told what it has recorded."""
+    """A witness that is given what it has recorded."""
 
     entries: int = 0
     name: str = "the gateway's log"
@@ -76,7 +76,7 @@ class Deed:
 
 
 def failing() -> Answer:
-    msg = "no token at the hub's door"
+    msg = "no token at the hub's listener"
     raise OnboardingError(msg, where="greenbank", remedy="See the log.")
 
 
@@ -108,7 +108,7 @@ def test_a_refusal_whose_control_is_refused_too_proves_nothing() -> None:
 
 def test_a_refusal_whose_control_cannot_be_made_proves_nothing() -> None:
     result = judged(refusal(Deed(REFUSED), control=failing))
-    assert (result.verdict, result.detail) == (Verdict.ERROR, "greenbank: no token at the hub's door. See the log.")
+    assert (result.verdict, result.detail) == (Verdict.ERROR, "greenbank: no token at the hub's listener. See the log.")
 
 
 def test_a_refusal_without_a_control_proves_nothing() -> None:
@@ -117,9 +117,9 @@ def test_a_refusal_without_a_control_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize("expected", [ROLE_MISSING, Expected(Kind.DROPPED), Expected(Kind.TLS_REFUSED), ACCEPTED])
-def test_nobody_there_is_an_error_whatever_was_expected(expected: Expected) -> None:
-    assert judged(refusal(Deed(NOBODY), expected=expected)).verdict is Verdict.ERROR
-    assert judged(replace(refusal(Deed(NOBODY), expected=expected), control=None)).verdict is Verdict.ERROR
+def test_no_one_there_is_an_error_whatever_was_expected(expected: Expected) -> None:
+    assert judged(refusal(Deed(NO_ONE), expected=expected)).verdict is Verdict.ERROR
+    assert judged(replace(refusal(Deed(NO_ONE), expected=expected), control=None)).verdict is Verdict.ERROR
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_one_case_that_cannot_be_made_does_not_stop_the_others() -> None:
     assert seen == results
 
 
-@pytest.mark.parametrize("error", [OSError("no route"), ValueError("no JSON"), LookupError("no door"), http.client.IncompleteRead(b"")])
+@pytest.mark.parametrize("error", [OSError("no route"), ValueError("no JSON"), LookupError("no listener"), http.client.IncompleteRead(b"")])
 def test_what_goes_wrong_in_preparing_an_attempt_is_the_error_of_its_case(error: Exception) -> None:
     def attempt() -> Answer:
         raise error
@@ -218,8 +218,8 @@ def test_a_participant_with_all_roles_has_all_cases_but_one(tmp_path: Path, role
         hub = Hub("hub", "switch", "Lab", *common)
         own = Participant("greenbank", "greenbank", "Green", *common, roles=tuple(chosen))
         description = Description(str(tmp_path), "lab", EnvironmentKind.LAB, Approval.AUTOMATIC, MOJALOOP, hub, (own,))
-        run = make_run(description, DiskTree(tmp_path), sides=["hub"], participants=[], now=NOW, rehearsal=True)
-        return run_cases(HubDoor(Material(run, LabSite(description, tmp_path)), own, None).cases())
+        run = make_run(description, DiskTree(tmp_path), sides=["hub"], participants=[], now=NOW, dry_run=True)
+        return run_cases(HubListener(Material(run, LabSite(description, tmp_path)), own, None).cases())
 
     # Nothing of theirs is here to act with, so every other case ends as an error of its own.
     found = {result.key: result.verdict for result in run_of(tuple(roles))}

@@ -67,7 +67,7 @@ def test_evidence_of_which_any_byte_is_changed_is_refused(tmp_path: Path) -> Non
     assert refused > 50
 
 
-def test_the_evidence_of_another_signer_is_told_apart(tmp_path: Path) -> None:
+def test_the_evidence_of_another_signer_is_distinguished(tmp_path: Path) -> None:
     signers = set()
     for name in ("one", "two"):
         made = site(tmp_path / name, "greenbank")

@@ -44,8 +44,8 @@ class ActionModule(HostAction):
 
     def result(self, findings: Sequence[Finding], *, changed: bool) -> dict[str, Any]:
         """The result of a task that found this, before any transaction."""
-        told = [finding.as_dict() for finding in findings]
-        return {"changed": changed, "findings": told, "faults": len(faults(findings)), "transactions": 0}
+        reported = [finding.as_dict() for finding in findings]
+        return {"changed": changed, "findings": reported, "faults": len(faults(findings)), "transactions": 0}
 
     def _firewall(self, description: Description) -> Firewall:
         try:

@@ -22,7 +22,7 @@ from ..module_utils.gateway.model import GatewayModel
 from ..module_utils.gateway.release import Release
 from ..module_utils.gateway.token_keys import authorization_facts
 from ..module_utils.host.releases import MEANWHILE
-from ..module_utils.oauth.doors import keep_accepted
+from ..module_utils.oauth.listeners import keep_accepted
 from ..module_utils.store.layout import accepted_path
 from ..module_utils.store.planned import add_to_plan, load_plan
 from ..module_utils.store.tree import DiskTree, Overlay, Tree
@@ -63,7 +63,7 @@ class ActionModule(HostAction):
     def _compare(
         self, model: GatewayModel, release: Release, target: Target, scope: Collection[str] | None, known: Collection[str] | None
     ) -> dict[str, Any]:
-        """Look, and change what differs; an error with ``MEANWHILE`` when somebody else changes it at the same time."""
+        """Look, and change what differs; an error with ``MEANWHILE`` when someone else changes it at the same time."""
         compared = plan_addresses if self._addresses_only() else plan
         observation = target.observe()
         if known is None:
@@ -78,16 +78,16 @@ class ActionModule(HostAction):
             result["reloads"], observation = target.change(made, observation)
             self._expect_nothing_left(compared(model, release, observation, scope))
         if not (made.changes and self._task.check_mode):
-            result.update(self._told((*made.findings, *tried(model, observation))))
+            result.update(self._reported((*made.findings, *tried(model, observation))))
         if model.side == HUB:
             self._keep_accepted(model.host, (made.maps if self._task.check_mode else observation["maps"]).get("clients", {}))
         return result
 
     def result(self, findings: Sequence[Finding], *, changed: bool) -> dict[str, Any]:
         """The result of a task that found this, before any reload."""
-        return {"changed": changed, **self._told(findings), "reloads": 0}
+        return {"changed": changed, **self._reported(findings), "reloads": 0}
 
-    def _told(self, findings: Sequence[Finding]) -> dict[str, Any]:
+    def _reported(self, findings: Sequence[Finding]) -> dict[str, Any]:
         return {"findings": [finding.as_dict() for finding in findings], "faults": len(faults(findings))}
 
     def _addresses_only(self) -> bool:

@@ -120,8 +120,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]  # Ansible has
         sources = [given] if isinstance(given, str) else given
         if source := folder_given_as_source(folder, [str(source) for source in sources]):
             self._stop(
-                f"The folder {source} was given as inventory: Ansible would read the description in it as trusted inventory and evaluate "
-                f"templates in it. Nothing was read. Name the file instead: -i {folder / FILE_NAME}"
+                f"The folder {source} was given as inventory: Ansible would evaluate templates in it. Nothing was read. "
+                f"Name the file: -i {folder / FILE_NAME}"
             )
 
     def _stop(self, message: str) -> NoReturn:

@@ -14,7 +14,7 @@ OPERATOR = "the hub operator"
 
 
 class Disposition(StrEnum):
-    """What becomes of a finding: the run acts, somebody is awaited, or a person must decide."""
+    """What becomes of a finding: the run acts, someone is awaited, or a person must decide."""
 
     CHANGE = "change"
     PENDING = "pending"

@@ -38,7 +38,7 @@ REMEDY = "Compare the sender's published JWS key with the one it signs with."
 
 
 class SignatureRefused(OnboardingError):
-    """A received message is not signed as it must be; ``reason`` is the stable code."""
+    """A received message is not signed as FSPIOP requires; ``reason`` is the stable code."""
 
     def __init__(self, reason: str, what: str) -> None:
         super().__init__(what, where="FSPIOP-Signature", remedy=REMEDY, reason=reason)

@@ -10,10 +10,10 @@ short_description: Keeps the packet filter of one side's gateway host
 version_added: "0.1.0"
 description:
   - Keeps the table C(inet mojaloop_onboarding) of nftables as the description asks for it, and touches no other table.
-  - Only the approved addresses of active counterparts speak with the side's doors, and only their doors are called from the
+  - Only the approved addresses of active counterparts speak with the side's listeners, and only their listeners are called from the
     side's egress addresses. Every packet is judged, so that taking an address away ends its live connections.
   - Compares with what the kernel holds. A change is checked, made in one transaction, read back, and confirmed over a new connection;
-    a change that nobody confirms in time is undone by the host itself.
+    a change that no one confirms in time is undone by the host itself.
   - With O(participants), the addresses of the others stay as the kernel has them.
 options:
   description:
@@ -42,7 +42,7 @@ options:
     type: str
   confirm_within:
     description:
-      - Seconds, 1 to 3600, after which the host undoes a change that nobody has confirmed.
+      - Seconds, 1 to 3600, after which the host undoes a change that no one has confirmed.
       - A run that finds another one's change unconfirmed waits for as long before it looks.
     type: int
     default: 30
@@ -60,7 +60,7 @@ options:
         type: path
         required: true
       ports:
-        description: Guarded ports of the side's doors.
+        description: Guarded ports of the side's inbound listeners.
         type: list
         elements: int
         default: []

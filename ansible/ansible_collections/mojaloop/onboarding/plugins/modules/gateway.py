@@ -9,12 +9,12 @@ module: gateway
 short_description: Keeps one HAProxy gateway of a side
 version_added: "0.1.0"
 description:
-  - Keeps the side's mTLS door and its way out as the description and the store ask for it. Whose certificate, address, token,
+  - Keeps the side's mTLS listener and its way out as the description and the store ask for it. Whose certificate, address, token,
     headers and roles do not all belong to the same active participant is refused, request by request.
-  - Compares with what the running process has in force. Entries of maps change without a reload, and so does the door's
+  - Compares with what the running process has in force. Entries of maps change without a reload, and so does the listener's
     certificate unless it is longer than HAProxy's socket takes. Everything else is checked by HAProxy, switched by one rename,
-    reloaded once without a request lost, proved by a new TLS handshake at each door and confirmed over a new connection.
-  - A change that is refused leaves the old state serving. A change that nobody confirms in time is undone by the host itself.
+    reloaded once without a request lost, proved by a new TLS handshake at each listener and confirmed over a new connection.
+  - A change that is refused leaves the old state serving. A change that no one confirms in time is undone by the host itself.
   - With O(participants), what is in force for the others stays.
   - Keys travel as one file into a folder that only its owner can read, never as parameters. The user of the connection must own the
     gateway's folder; privilege escalation would put keys where another user can read them and is refused.
@@ -55,7 +55,7 @@ options:
     default: false
   confirm_within:
     description:
-      - Seconds, 1 to 3600, after which the host undoes a change that nobody has confirmed.
+      - Seconds, 1 to 3600, after which the host undoes a change that no one has confirmed.
       - A run that finds another one's change unconfirmed waits for as long before it looks.
     type: int
     default: 30
@@ -90,18 +90,18 @@ options:
         description: Digest of each of the release's files.
         type: dict
         default: {}
-      doors:
+      listeners:
         description: Addresses and ports to prove the change at.
         type: list
         elements: list
         default: []
       sources:
-        description: Addresses that calls are bound to; those that the host has not are told.
+        description: Addresses that calls are bound to; those that the host has not are reported.
         type: list
         elements: str
         default: []
       proxy_protocol:
-        description: Whether the doors expect the PROXY protocol.
+        description: Whether the listeners expect the PROXY protocol.
         type: bool
         default: false
       seconds:
@@ -115,7 +115,7 @@ options:
 attributes:
   check_mode:
     description:
-      - Rehearses the steps on the store, reads what is in force, transfers and writes nothing, and reports the findings of the real run.
+      - Runs the steps dry on the store, reads what is in force, transfers and writes nothing, and reports the findings of the real run.
     support: full
   diff_mode:
     description: Shows map entries, and names and digests of files, before and after; never their content.
@@ -177,7 +177,7 @@ ORDER = {
     "installed": {"type": "str"},
     "digest": {"type": "str", "default": ""},
     "files": {"type": "dict", "default": {}},
-    "doors": {"type": "list", "elements": "list", "default": []},
+    "listeners": {"type": "list", "elements": "list", "default": []},
     "sources": {"type": "list", "elements": "str", "default": []},
     "proxy_protocol": {"type": "bool", "default": False},
     "seconds": {"type": "int", "default": 30},
@@ -221,8 +221,8 @@ def carry_out(order: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
         with releases.alone(place.folder):
             return {"changed": True, "staging": releases.stage(place.folder)}
     if order["do"] == "apply":
-        doors = tuple((str(address), int(port)) for address, port in order["doors"])
-        change = Change(order["digest"], order["files"], doors, order["proxy_protocol"], order["seconds"])
+        listeners = tuple((str(address), int(port)) for address, port in order["listeners"])
+        change = Change(order["digest"], order["files"], listeners, order["proxy_protocol"], order["seconds"])
         with releases.alone(place.folder):
             releases.expect(place.folder, order["installed"])
             return {"changed": True, **host.apply(place, order["staging"], change)}

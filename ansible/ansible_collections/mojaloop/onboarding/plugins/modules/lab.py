@@ -17,10 +17,10 @@ options:
   state:
     description:
       - V(present) makes what is missing of the described lab and leaves the rest untouched.
-      - V(turn) also lets the self-hosted participants do what they can of their half of the onboarding, with their own tools.
+      - V(advance) also lets the self-hosted participants do what they can of their half of the onboarding, with their own tools.
       - V(absent) ends the lab and removes its folder.
     type: str
-    choices: [present, turn, absent]
+    choices: [present, advance, absent]
     default: present
   description:
     description: Folder of the environment's description.
@@ -71,8 +71,8 @@ machines:
   returned: success
   type: list
   elements: dict
-turned:
-  description: What self-hosted participants did in their turn.
+advanced:
+  description: What self-hosted participants did of their half.
   returned: success
   type: list
   elements: str
@@ -109,7 +109,7 @@ except ImportError as error:  # pragma: no cover - only on a controller without 
     MISSING = (error.name or "a Python library", traceback.format_exc())
 
 ARGUMENTS = {
-    "state": {"type": "str", "choices": ["present", "turn", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "advance", "absent"], "default": "present"},
     "description": {"type": "path", "required": True},
     "state_folder": {"type": "path", "required": True},
     "tools": {"type": "path", "required": True},

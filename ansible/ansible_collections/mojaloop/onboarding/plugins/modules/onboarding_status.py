@@ -10,7 +10,7 @@ short_description: Shows where the onboarding stands
 version_added: "0.1.0"
 description:
   - Gathers what the roles before it found in this play run, and the latest evidence, and shows participant by document step.
-  - Fails when something failed, so that the exit status of the run says so; waiting for somebody is a result, not a failure.
+  - Fails when something failed, so that the exit status of the run says so; waiting for someone is a result, not a failure.
 options:
   description:
     description: Folder of the environment's description.

@@ -1,12 +1,12 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Proves the doors with real traffic."""
+"""Proves the inbound listeners with real traffic."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: verification
-short_description: Proves the doors with real traffic
+short_description: Proves the inbound listeners with real traffic
 version_added: "0.1.0"
 description:
   - Carries out what must pass and what must be refused, from the places that this run can act from.
@@ -39,7 +39,7 @@ author: [Mojaloop onboarding maintainers (@mojaloop)]
 """
 
 EXAMPLES = r"""
-- name: Prove the doors of one participant
+- name: Prove the inbound listeners of one participant
   mojaloop.onboarding.verification:
     description: "{{ onboarding_description }}"
     state: "{{ onboarding_state }}"

@@ -12,7 +12,7 @@ from ansible.utils.vars import load_extra_vars
 KNOWN = ("participants", "sides", "rekey", "report", "junit", "page", "suites")
 """The short variables of the playbooks; roles have longer ones of their own, with their name in front."""
 LIKENESS = 0.8
-"""As difflib counts it: ``participant`` and ``side`` are like known ones, ``site`` is a variable of somebody's own."""
+"""As difflib counts it: ``participant`` and ``side`` are like known ones, ``site`` is a variable of someone's own."""
 
 
 def refuse_misspelt(loader: DataLoader) -> None:

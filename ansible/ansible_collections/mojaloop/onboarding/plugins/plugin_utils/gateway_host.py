@@ -35,7 +35,7 @@ class HostTarget:
         self._send(archive(made), f"{staging}/{ARCHIVE}")
         inbound = self._model.inbound
         listeners = [[str(listener.address), listener.port] for listener in inbound.listeners] if inbound else []
-        proved = {"doors": listeners, "proxy_protocol": bool(inbound and inbound.proxy_protocol)}
+        proved = {"listeners": listeners, "proxy_protocol": bool(inbound and inbound.proxy_protocol)}
         change = {"staging": staging, "digest": made.digest, "files": dict(made.files), **proved}
         done = self._order({**common, "do": "apply", **change})
         self._renew()

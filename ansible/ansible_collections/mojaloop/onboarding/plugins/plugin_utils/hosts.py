@@ -26,7 +26,7 @@ from .playbook import Kept, PlaybookFolder, result_of
 CONFIRM_WITHIN = 30
 """Seconds until the host undoes a change that was not confirmed."""
 LONGEST = 3600
-"""Seconds after which nobody waits for a confirmation any more: a door that nobody reaches would stay as it is for so long."""
+"""Seconds after which no one waits for a confirmation any more: a listener that no one reaches would stay as it is for so long."""
 
 
 class HostAction(ActionBase):  # type: ignore[misc]

@@ -28,7 +28,7 @@ def export(request: Request, participant: str, target: Path) -> tuple[Bundle, Pa
 
     ``target`` is a folder, or a file that is not there yet. A file that stands there with the same content is left alone.
     """
-    run = make_run(request.load(), DiskTree(Path(request.state)), sides=["all"], participants=[], now=clock(request), rehearsal=True)
+    run = make_run(request.load(), DiskTree(Path(request.state)), sides=["all"], participants=[], now=clock(request), dry_run=True)
     select_participants(run.description, [participant])
     relation = _relation(run, participant)
     address = run.address(relation.side.name, relation.counterpart.name)

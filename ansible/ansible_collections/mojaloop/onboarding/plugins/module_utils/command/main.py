@@ -23,7 +23,7 @@ exit codes:
   0  done: nothing is open, or what was asked for is done
   1  an error, a fault that needs a person, or a description with problems
   2  wrong usage
-  3  open: changes are due, or somebody is awaited
+  3  open: changes are due, or someone is awaited
 
 Runs, which change things, are Ansible's: ansible-playbook playbooks/onboard.yml -i inventories/<env>/hosts.yml
 """

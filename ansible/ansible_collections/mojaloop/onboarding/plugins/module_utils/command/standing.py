@@ -29,7 +29,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
         sides=list(request.sides),
         participants=list(request.participants),
         now=clock(request),
-        rehearsal=True,
+        dry_run=True,
     )
     run = replace(run, online=False)
     findings = carry_out(run, steps_of(CERTIFICATES)).findings

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The way to a server, and who asks: nobody in particular, a client of an OpenID provider, or a login at WSO2 (first era)."""
+"""The way to a server, and who asks: no one in particular, a client of an OpenID provider, or a login at WSO2 (first era)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..remote.http import Body, Http, HttpClient, Route, bearer, form_body
 from ..remote.tokens import read_token
 from .detection import server_at
 from .server import Server
-from .service import told
+from .service import reported
 
 EARLY = 10.0
 """Seconds before its end at which a token is replaced."""
@@ -40,7 +40,9 @@ class Access:
         http = HttpClient(Route(self.server.ca_file, internal=True), timeout=TIMEOUT, longest=TIMEOUT)
         try:
             headers = Session(http, self.server, self.authentication).headers
-            yield server_at(Changes(http, dry_run=self.dry_run, headers=headers, told=told), self.server.url, self.server.environment)
+            yield server_at(
+                Changes(http, dry_run=self.dry_run, headers=headers, reported=reported), self.server.url, self.server.environment
+            )
         finally:
             http.close()
 

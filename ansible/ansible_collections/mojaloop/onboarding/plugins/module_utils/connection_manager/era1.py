@@ -42,7 +42,7 @@ class Era1:
         self._number = ""
 
     def known(self, case: Case, *, by_hub: bool) -> bool:
-        """See Server. Only the hub may list participants; others are told of an unknown one by a page, with 500."""
+        """See Server. Only the hub may list participants; others are reported of an unknown one by a page, with 500."""
         if not self._place(""):
             return False
         if by_hub:
@@ -266,7 +266,7 @@ class Era1:
         return self._place(f"/dfsps/{quote(name, safe='')}/{place}")
 
     def _place(self, below: str) -> str:
-        """A place in the environment; empty for the environment itself while there is none. Two of one name are nobody's to choose from."""
+        """A place in the environment; empty for the environment itself while there is none. Two of one name are no one's to choose from."""
         if not self._number:
             listed = self._service.records("/environments", "listing the environments")
             named = [str(one.get("id")) for one in listed if one.get("name") == self._environment]

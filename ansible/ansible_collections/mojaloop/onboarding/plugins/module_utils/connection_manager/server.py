@@ -58,7 +58,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What somebody else has to do before it goes on."""
+    """What someone else has to do before it goes on."""
 
     artefact: str
     step: str

@@ -70,7 +70,7 @@ class Service:
         return RemoteError(f"{why} was answered with something else than Connection Manager's API", where=self._base, remedy=_REMEDY)
 
 
-def told(answer: Answer) -> str:
+def reported(answer: Answer) -> str:
     """What people may see of an answer of an error: the last part of its message, and nothing of a page."""
     value = answer.json()
     message = value.get("message")

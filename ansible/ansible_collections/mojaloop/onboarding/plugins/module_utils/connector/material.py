@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a connector needs of its side's store; what is not there yet is named, each with whom it is awaited from."""
+"""What a connector needs of its side's store; what is not there yet is named, each with the side that it waits for."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fresh_ilp_secret() -> bytes:
 
 
 def ilp_secret_fault(secret: str) -> Fault | None:
-    """Why nobody should make fulfilments from this secret; None when it is in order."""
+    """Why no one should make fulfilments from this secret; None when it is in order."""
     if not secret or secret in DEFAULT_ILP_SECRETS:
         return Fault("ilp-secret-default", "is the published default: everyone can make its fulfilments", "ILP_SECRET")
     if len(secret) < SHORTEST_ILP_SECRET:

@@ -52,13 +52,13 @@ def check_description(folder: Path, *, state: str = "", participants: Iterable[s
 
 
 def _notes(description: Description) -> Iterator[str]:
-    """A door that nobody keeps is easily taken for one that is kept."""
+    """A listener that no run configures is easily taken for one that a run configures."""
     hub = description.hub
     if not description.for_the_hub:
         return
     file = str(Path(description.folder) / HUB_NAME)
     if not hub.gateways:
-        yield f"{file}: note: the hub has no gateways: no run configures or guards its door, and allowlists take effect nowhere"
+        yield f"{file}: note: the hub has no gateways: no run configures or guards its listener, and allowlists take effect nowhere"
     elif hub.firewall.kind == "none":
         yield f"{file}: note: the hub has no firewall: its gateways alone keep other addresses out"
 

@@ -55,11 +55,11 @@ class _Together:
 
     def problems(self) -> list[Problem]:
         """Every collision."""
-        shared = (*self.shared_hosts(), *self.shared_names(), *self.shared_doors(), *self.shared_addresses())
+        shared = (*self.shared_hosts(), *self.shared_names(), *self.shared_listeners(), *self.shared_addresses())
         return [*self.same_ids(), *shared]
 
     def greedy(self) -> frozenset[str]:
-        """The files with the most collisions, more than one each: they are skipped first, so that they stop nobody else."""
+        """The files with the most collisions, more than one each: they are skipped first, so that they stop no one else."""
         most = max(map(len, self.met.values()), default=0)
         return frozenset(file for file, others in self.met.items() if len(others) == most > 1)
 
@@ -98,12 +98,12 @@ class _Together:
                 found = f"{shown(side.get('endpoint.url').host)}, a host of {others[0].document.file} too"
                 yield side.problem("endpoint.url", found, "a host name that belongs to one side only")
 
-    def shared_doors(self) -> Iterator[Problem]:
-        """What is sent to one side's door must not arrive at another's."""
-        for side, others in self.sharing("door", [self.hub, *self.sides]):
+    def shared_listeners(self) -> Iterator[Problem]:
+        """What is sent to one side's listener must not arrive at another's."""
+        for side, others in self.sharing("listener", [self.hub, *self.sides]):
             if side is not self.hub:
                 found = f"an address and port of {others[0].document.file} too"
-                yield side.problem("endpoint.addresses", found, "doors that belong to one side only")
+                yield side.problem("endpoint.addresses", found, "listeners that belong to one side only")
 
     def sharing(self, kind: str, sides: list[SideText]) -> Iterator[tuple[SideText, list[SideText]]]:
         """Each side that shares a thing of this kind with others that count against it, and those others."""
@@ -154,28 +154,28 @@ def _hosts_of(side: SideText) -> list[str]:
     return sorted({f"host {gateway[part]}" for _, gateway in side.items("gateways") for part in ("name", "host") if part in gateway})
 
 
-def _urls_of_doors(side: SideText) -> list[Url]:
+def _urls_of_listeners(side: SideText) -> list[Url]:
     """The side's own and, for the hub, those of its authorization server; offboarded participants have given theirs back."""
     server = [value for value in (side.get("authorization_server") or {}).values() if isinstance(value, Url)]
     return [url for url in (side.get("endpoint.url"), *server) if url and side.get("state") != "offboarded"]
 
 
-def _names_of_doors(side: SideText) -> list[str]:
-    return sorted({f"name {url.host.lower().rstrip('.')}" for url in _urls_of_doors(side)})
+def _names_of_listeners(side: SideText) -> list[str]:
+    return sorted({f"name {url.host.lower().rstrip('.')}" for url in _urls_of_listeners(side)})
 
 
-def _doors(side: SideText) -> list[str]:
-    urls, own = _urls_of_doors(side), side.get("endpoint.url")
+def _listeners(side: SideText) -> list[str]:
+    urls, own = _urls_of_listeners(side), side.get("endpoint.url")
     addresses = [address for _, address in side.items("endpoint.addresses")] if own in urls else []
     found = {(address, own.port) for address in addresses} | {(url.address, url.port) for url in urls if url.address}
-    return sorted(f"door {address} {port}" for address, port in found)
+    return sorted(f"listener {address} {port}" for address, port in found)
 
 
 _CLAIMED: Mapping[str, Callable[[SideText], Iterable[str]]] = {
     "id": _ids,
     "host": _hosts_of,
-    "name": _names_of_doors,
-    "door": _doors,
+    "name": _names_of_listeners,
+    "listener": _listeners,
     "egress": lambda side: (f"egress {network}" for _key, network in _egress(side)),
 }
 """What belongs to one side only, by kind."""

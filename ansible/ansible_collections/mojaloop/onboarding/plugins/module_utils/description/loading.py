@@ -35,13 +35,13 @@ PARTICIPANTS_NAME = "participants"
 PROFILES_NAME = OWN_PROFILES.rstrip("/")
 INVENTORIES = "inventories"
 """Folder of environments, each in the folder of its name."""
-MOST_TOLD = 100
-"""Problems of one file that are told each: who mends them sees the others then."""
+MOST_REPORTED = 100
+"""Problems of one file that are reported each: whoever mends them sees the others then."""
 _BESIDE = frozenset({"README.md"})
 
 
 def default_state(folder: Path, environment: str) -> str:
-    """The state folder where nobody names one: ``.state/<environment>`` beside the folder of inventories."""
+    """The state folder where no one names one: ``.state/<environment>`` beside the folder of inventories."""
     return os.path.normpath(Path(folder).absolute() / ".." / ".." / ".state" / environment)
 
 
@@ -113,16 +113,16 @@ def _checked(content: bytes, file: str, *, is_hub: bool) -> Checked:
 
 
 def _first(problems: list[Problem]) -> tuple[Problem, ...]:
-    """What is told of these problems of one file: a small file can hold tens of thousands."""
-    if len(problems) <= MOST_TOLD:
+    """What is reported of these problems of one file: a small file can hold tens of thousands."""
+    if len(problems) <= MOST_REPORTED:
         return tuple(problems)
-    next_one = problems[MOST_TOLD]
-    more = f"{len(problems) - MOST_TOLD:,} more problems from here on"
-    return (*problems[:MOST_TOLD], Problem(next_one.file, next_one.line, WHOLE_FILE, more, "none"))
+    next_one = problems[MOST_REPORTED]
+    more = f"{len(problems) - MOST_REPORTED:,} more problems from here on"
+    return (*problems[:MOST_REPORTED], Problem(next_one.file, next_one.line, WHOLE_FILE, more, "none"))
 
 
 def _participant_files(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """The files to read, and a problem for everything that somebody may take for one."""
+    """The files to read, and a problem for everything that someone may take for one."""
     if folder.is_symlink():
         return [], [Problem(str(folder), 1, WHOLE_FILE, "a link", "a folder of its own (links are not followed)")]
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
@@ -153,7 +153,7 @@ def _name_of_folder(folder: Path, hub_file: Checked) -> list[Problem]:
 
 
 def _is_closed(document: Checked) -> bool:
-    """Whether a file shuts its own participant out, whatever else is wrong with it. Another's name shuts nobody out."""
+    """Whether a file shuts its own participant out, whatever else is wrong with it. Another's name shuts no one out."""
     closed = document.values.get("state") in {State.SUSPENDED, State.OFFBOARDED}
     return closed and _of_its_own(document)
 

@@ -34,7 +34,7 @@ class EnvironmentKind(StrEnum):
 
 
 class State(StrEnum):
-    """Whether a participant may pass the doors."""
+    """Whether the inbound listeners accept a participant."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
@@ -50,7 +50,7 @@ class Approval(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a side's door is: an https URL and the addresses approved for its host name (names are never resolved)."""
+    """Where a side's listener is reached: an https URL and the addresses approved for its host name (names are never resolved)."""
 
     host: str
     port: int
@@ -401,7 +401,7 @@ class ClientOrders:
     renew_before: datetime | None = None
     """Clients registered before it are replaced, with an overlap."""
     revoke_before: datetime | None = None
-    """Clients registered before it are replaced at once, and end in the same run: a secret is known to somebody else."""
+    """Clients registered before it are replaced at once, and end in the same run: a secret is known to someone else."""
 
 
 @dataclass(frozen=True)
@@ -411,7 +411,7 @@ class Participant(Side):
     state: State = State.ACTIVE
     currencies: tuple[str, ...] = ()
     hosting: str = "self-hosted"
-    """``managed``: this pack also carries out the participant's half; ``self-hosted``: somebody else does."""
+    """``managed``: this pack also carries out the participant's half; ``self-hosted``: someone else does."""
     connector: Connector = Connector()
     transport: Transport = field(default_factory=Transport)
     manifest: str = "signed"
@@ -432,13 +432,13 @@ class Participant(Side):
     """Customers for tests: they pay and are paid."""
     oauth: ClientOrders = ClientOrders()
     probe: bool = False
-    """A probe participant: proves the hub's doors, holds no ledger position, has no endpoint of its own."""
+    """A probe participant: proves the hub's inbound listeners, holds no ledger position, has no endpoint of its own."""
     here: bool = True
     """Whether this installation acts for it, if it is managed; for probe participants: for the hub."""
 
     @property
     def active(self) -> bool:
-        """Whether the doors are open to it."""
+        """Whether the inbound listeners accept it."""
         return self.state is State.ACTIVE
 
     @property
@@ -507,7 +507,7 @@ class Description:
 
     @cached_property
     def broken_names(self) -> frozenset[str]:
-        """The ids of participants whose file could not be read: they are described, nobody knows how."""
+        """The ids of participants whose file could not be read: they are described, no one knows how."""
         return frozenset(PurePath(file).stem for file, _problems in self.broken)
 
     @cached_property

@@ -201,7 +201,7 @@ class Profile:
         return any(rule.name == name for rule in self.certificates)
 
     def rule(self, name: str, *, hub: bool | None = None) -> CertificateRule:
-        """The rule of this certificate, as the hub or a participant holds it where that is told; KeyError when the profile has none."""
+        """The rule of this certificate, as the hub or a participant holds it where that is reported; KeyError when the profile has none."""
         for rule in self.certificates:
             if rule.name == name and (hub is None or rule.held_by(hub)):
                 return rule

@@ -56,7 +56,7 @@ _FORMAT = Field("format", Whole(1, 1), "Version of the file's format.", required
 _ROLES = Many(RESOURCE, most=50)
 
 _ENDPOINT = Record(
-    "Where the side's door is.",
+    "Where the side's inbound listener is reached.",
     (
         Field("url", ENDPOINT_URL, "URL of the FSPIOP API; its host is the server certificate's name.", required=True),
         Field("addresses", Many(ADDRESS, least=1, most=50), "Approved addresses of the host; names are never resolved.", required=True),
@@ -101,7 +101,7 @@ _DIRECTORY = Record(
 _SIDE: tuple[Field, ...] = (
     Field("organisation", ORGANISATION, "Name of the organisation, as in certificates.", required=True),
     Field("country", COUNTRY, "Country of the organisation (ISO 3166-1, two letters), as in certificates; none where absent."),
-    Field("egress_addresses", Many(NETWORK, most=200), "Where the side's calls come from. An empty list is nobody.", default=[]),
+    Field("egress_addresses", Many(NETWORK, most=200), "Where the side's calls come from. An empty list means no address.", default=[]),
     Field("keys", _KEYS, "Kinds of the side's keys.", default={}),
     Field("registration", _REGISTRATION, "As what it is registered in the scheme's directory, in a profile that has one."),
     Field(
@@ -195,14 +195,16 @@ PARTICIPANT_FILE = Record(
         *_SIDE,
         _gateways(OWN_FILE),
         Field("ca", certificate_authority(OWN_FILE), "The side's certificate authority."),
-        Field("state", choice(*(state.value for state in State)), "Whether the doors are open to it.", default=Participant.state.value),
+        Field(
+            "state", choice(*(state.value for state in State)), "Whether the inbound listeners accept it.", default=Participant.state.value
+        ),
         Field(
             "currencies",
             Many(CURRENCY, most=50),
             "Currencies of its ledger accounts; bounds those of its net debit cap and opening funds.",
             default=[],
         ),
-        Field("hosting", choice("managed", "self-hosted"), "Who carries out its half: this pack, or somebody else (the default)."),
+        Field("hosting", choice("managed", "self-hosted"), "Who carries out its half: this pack, or someone else (the default)."),
         Field("connector", CONNECTOR, "How its services connect.", default=CONNECTOR_DEFAULT),
         Field("transport", TRANSPORT, "How publications travel.", default=TRANSPORT_DEFAULT),
         Field("manifest", choice("signed", "none"), "Whether its publications carry a signed manifest.", default=Participant.manifest),
@@ -230,7 +232,7 @@ PARTICIPANT_FILE = Record(
         Field(
             "probe",
             Flag(),
-            "A probe participant: proves the hub's doors, has neither endpoint nor ledger position.",
+            "A probe participant: proves the hub's inbound listeners, has neither endpoint nor ledger position.",
             default=Participant.probe,
         ),
     ),

@@ -64,7 +64,7 @@ FILE = Text(
     longest=1024,
 )
 OWN_FILE = Text(
-    "a path relative to participants-files/<id>/ beside participants/; of letters, digits and . _ - /, no name beginning with a dot",
+    "a path relative to participants-files/<id>/ beside participants/; letters, digits and . _ - /, no name begins with .",
     r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*",
     longest=255,
 )

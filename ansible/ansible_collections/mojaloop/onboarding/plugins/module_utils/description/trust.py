@@ -64,7 +64,7 @@ def caller_pins(description: Description, side: Side) -> tuple[str, ...]:
 
 
 def artefacts_of(description: Description, side: Side, counterparts: Iterable[Side]) -> Iterator[Artefact]:
-    """The certificates this side must hold: its own ones, then one for each counterpart that has a door to call."""
+    """The certificates this side must hold: its own ones, then one for each counterpart that has a listener to call."""
     for rule in _rules(description, side):
         if rule.per_counterpart:
             for counterpart in counterparts:
@@ -77,7 +77,7 @@ def artefacts_of(description: Description, side: Side, counterparts: Iterable[Si
 
 
 def _rules(description: Description, side: Side) -> Iterator[CertificateRule]:
-    """The rows of what this side holds: not before there is somebody whose tenant it is, where the counterpart must submit it."""
+    """The rows of what this side holds: not before there is someone whose tenant it is, where the counterpart must submit it."""
     for rule in description.profile.certificates:
         needed = rule.when in {"", description.directory.application_auth} and (rule.san != "further" or side.hosts_of(rule.name))
         if rule.held_by(side.name == HUB) and needed and (description.tenant or not _by_counterpart(rule)):
@@ -118,7 +118,7 @@ def requests_between(description: Description, holder: Side, signer: Side) -> li
 
 
 def counterparts_of(description: Description, side: str, chosen: Iterable[Participant]) -> tuple[Side, ...]:
-    """The chosen participants for the hub; the hub for a participant. Offboarded participants are nobody's counterpart."""
+    """The chosen participants for the hub; the hub for a participant. Offboarded participants are no one's counterpart."""
     if side != HUB:
         return (description.hub,)
     return tuple(participant for participant in chosen if participant.state is not State.OFFBOARDED)

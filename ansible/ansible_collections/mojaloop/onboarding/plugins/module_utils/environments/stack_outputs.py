@@ -139,7 +139,7 @@ _EXPORT = "Write it with: pulumi stack output --json"
 
 
 def _wrong(found: object, expected: Mapping[str, Any], place: str) -> list[str]:
-    """The names of the values that lack or break their rule. Further ones are of a later release, and nobody's here."""
+    """The names of the values that lack or break their rule. Further ones are of a later release, and no one's here."""
     if not isinstance(found, dict):
         return [place.rstrip(".")]
     wrong = []

@@ -18,7 +18,7 @@ from .publication import Address, read_publication
 from .published import published_files
 
 SHORT_GROUPS = 5
-"""Groups of four hexadecimal digits in the short form: 80 bits, which nobody meets with another key."""
+"""Groups of four hexadecimal digits in the short form: 80 bits, which no one meets with another key."""
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def receive(tree: Tree, address: Address, trust: Trust) -> Reception | None:
 
 
 def _read(tree: Tree, address: Address, trust: Trust, known: list[x509.Certificate]) -> Publication | None:
-    """As ``read_publication``; of a manifest that another key signed it is told how a person may let that key follow."""
+    """As ``read_publication``; for a manifest that another key signed the error says how a person may let that key follow."""
     try:
         return read_publication(tree, address, plain=trust.unsigned, known=known)
     except PublicationRefused as refusal:
@@ -156,9 +156,8 @@ def _read(tree: Tree, address: Address, trust: Trust, known: list[x509.Certifica
         what = f"is signed by another exchange key of {address.sender} than the one known here, whose certificate ends on {end:%Y-%m-%d}"
         digest = first_publication_digest(published.files, address.files)
         remedy = (
-            f"If {address.sender} has renewed its key, nothing was received here while it announced the new one, or the key was lost: "
-            f"have its digest {digest} confirmed over another channel, then write it into the "
-            "description as its first publication. If it has not, somebody else wrote this."
+            f"If {address.sender} has renewed its key: confirm {digest} over another channel, "
+            "write it into the description as first publication."
         )
         raise PublicationRefused(refusal.reason, what, where=address.manifest_path, remedy=remedy) from refusal
 
@@ -185,7 +184,7 @@ def accept(tree: Tree, address: Address, reception: Reception) -> bool:
 
 
 def _judge(publication: Publication, trust: Trust, contact: Contact | None, address: Address) -> Reception:
-    """First contact, or plain files: what a person confirmed decides, and in labs the run itself where nobody did."""
+    """First contact, or plain files: what a person confirmed decides, and in labs the run itself where no one did."""
     digest = first_publication_digest(publication.files, address.files)
     if trust.channel and (contact is not None or trust.first_publication in {"", digest}):
         return Reception(publication, ContactStatus.ACCEPTED, digest, provenance=CHANNEL)
@@ -214,7 +213,7 @@ def _contact_after(reception: Reception) -> Contact:
 
 
 def _announcing(publication: Publication) -> tuple[str, ...]:
-    """Plain files announce nothing: nobody has signed for the next key."""
+    """Plain files announce nothing: no one has signed for the next key."""
     return (EXCHANGE_CERTIFICATE,) if publication.manifest is None else (EXCHANGE_CERTIFICATE, NEXT_EXCHANGE_CERTIFICATE)
 
 

@@ -40,7 +40,7 @@ class ManagerTransport:
     online: bool = True
     channel: bool = True
     _planned: Counter[Notice] = field(default_factory=Counter)
-    """What a dry run has told in earlier passes: there, nothing of it has been done since."""
+    """What a dry run has reported in earlier passes: there, nothing of it has been done since."""
     _asked: bool = False
 
     def fetch(self, tree: Tree, address: Address) -> Iterator[Notice]:

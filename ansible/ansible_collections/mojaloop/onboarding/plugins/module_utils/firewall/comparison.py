@@ -95,13 +95,13 @@ class _Report:
 
 
 def _vanished(description: Description, observed: FirewallModel) -> tuple[str, ...]:
-    """Counterparts in the kernel that nobody describes; those whose file is broken are reported as that."""
+    """Counterparts in the kernel that no one describes; those whose file is broken are reported as that."""
     return tuple(name for name in observed.counterparts if name not in description.known_names | {HUB})
 
 
 def _address_findings(report: _Report, name: str, desired: FirewallModel, observed: FirewallModel) -> Iterator[Finding]:
-    doors = (("inbound", desired.allowed_in, observed.allowed_in), ("outbound", desired.allowed_out, observed.allowed_out))
-    for part, wanted, found in doors:
+    destinations = (("inbound", desired.allowed_in, observed.allowed_in), ("outbound", desired.allowed_out, observed.allowed_out))
+    for part, wanted, found in destinations:
         missing = [each for each in wanted.get(name, ()) if each not in found.get(name, ())]
         unwanted = [each for each in found.get(name, ()) if each not in wanted.get(name, ())]
         for reason, entries in (("address-missing", missing), ("address-unwanted", unwanted)):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a side's packet filter must let pass: who may come in at its doors, where it may go out to.
+"""What a side's packet filter must let pass: who may connect to its inbound listeners, where it may connect to.
 
-An empty list is nobody. Ports that are no door and lead to no counterpart's door are not guarded: management and the
+An empty list means no address. Ports of no listener, here or at a counterpart, are not guarded: management and the
 authorization server are never cut off.
 """
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..description.model import HUB, Address, AuthorizationServer, Description, Endpoint, Network, Participant, Side
 from ..errors import FirewallError
 
-Door = tuple[Address, int]
+Destination = tuple[Address, int]
 """An address and a TCP port to which connections are opened."""
 
 _MAPPED = ip_network("::ffff:0:0/96")
@@ -25,8 +25,8 @@ _MAPPED = ip_network("::ffff:0:0/96")
 class FirewallModel:
     """One side's packet filter. Keys are counterparts; on the hub's side ``hub`` stands for the hub's own services.
 
-    ``guarded_inbound`` are the ports of the side's doors: only ``allowed_in`` may speak with them. ``guarded_outbound``
-    are the ports of all counterparts' doors, active or not: from the ``egress`` addresses only ``allowed_out`` is called.
+    ``guarded_inbound`` are the ports of the side's listeners: only ``allowed_in`` may speak with them. ``guarded_outbound``
+    are the ports of all counterparts' listeners, active or not: from the ``egress`` addresses only ``allowed_out`` is called.
     """
 
     side: str
@@ -34,7 +34,7 @@ class FirewallModel:
     guarded_outbound: tuple[int, ...]
     egress: tuple[Network, ...]
     allowed_in: Mapping[str, tuple[Network, ...]]
-    allowed_out: Mapping[str, tuple[Door, ...]]
+    allowed_out: Mapping[str, tuple[Destination, ...]]
 
     @property
     def counterparts(self) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def firewall_model(description: Description, side_name: str, host: str = "") -> 
     side = description.side(side_name)
     if any(gateway.source_address != "direct" for gateway in side.gateways):
         msg = "its gateway stands behind a load balancer, so the packet filter sees one address for everybody"
-        remedy = "Filter at the load balancer and set firewall: {kind: none}; the gateway checks the address that it is told."
+        remedy = "Filter at the load balancer and set firewall: {kind: none}; the gateway checks the address that it is given."
         raise FirewallError(msg, where=side_name, remedy=remedy)
     others: tuple[Side, ...] = description.participants if side_name == HUB else (description.hub,)
     active = [other for other in others if _open_between(side, other)]
@@ -61,7 +61,7 @@ def firewall_model(description: Description, side_name: str, host: str = "") -> 
         guarded_outbound=tuple(sorted({other.endpoint.port for other in others if other.endpoint})),
         egress=unmapped(side.egress_at(host)),
         allowed_in={other.name: unmapped(other.egress_addresses) for other in active},
-        allowed_out={**own, **{other.name: _doors(other.endpoint) for other in active}},
+        allowed_out={**own, **{other.name: _destinations(other.endpoint) for other in active}},
     )
 
 
@@ -81,23 +81,23 @@ def _open_between(side: Side, other: Side) -> bool:
     return all(one.active for one in (side, other) if isinstance(one, Participant))
 
 
-def _doors(endpoint: Endpoint | None) -> tuple[Door, ...]:
+def _destinations(endpoint: Endpoint | None) -> tuple[Destination, ...]:
     if endpoint is None:
         return ()
     hosts = unmapped(ip_network(address) for address in endpoint.addresses)
     return tuple((host.network_address, endpoint.port) for host in hosts)
 
 
-def _services(server: AuthorizationServer | None) -> tuple[Door, ...]:
+def _services(server: AuthorizationServer | None) -> tuple[Destination, ...]:
     """Where the hub's gateway asks for keys and tokens: kept open should it share a counterpart's port.
 
     Only addresses in numbers can be: names are never resolved.
     """
-    doors = set()
+    destinations = set()
     for url in server.urls if server else ():
         parts = urlsplit(url)
         try:
-            doors.add((ip_address(parts.hostname or ""), parts.port or (443 if parts.scheme == "https" else 80)))
+            destinations.add((ip_address(parts.hostname or ""), parts.port or (443 if parts.scheme == "https" else 80)))
         except ValueError:
             continue
-    return tuple(sorted(doors, key=lambda door: (door[0].version, int(door[0]), door[1])))
+    return tuple(sorted(destinations, key=lambda destination: (destination[0].version, int(destination[0]), destination[1])))

@@ -23,9 +23,9 @@ from .model import FirewallModel
 PRIORITY = -10
 """Before the usual filter chains (priority 0), after connection tracking (-200)."""
 INBOUND = "in_"
-"""Prefix of the counter of what passes at the side's own doors, in both directions. Ids keep their case: nft names do."""
+"""Prefix of the counter of what passes at the side's own listeners, in both directions. Ids keep their case: nft names do."""
 OUTBOUND = "out_"
-"""Prefix of the counter of what passes between the side and a counterpart's door, in both directions."""
+"""Prefix of the counter of what passes between the side and a counterpart's listener, in both directions."""
 REFUSED_IN = "refused_in"
 REFUSED_OUT = "refused_out"
 
@@ -64,7 +64,7 @@ def _counted_by_network(protocol: str, name: str, found_in: str) -> Clause:
     return Clause(f"counter name {protocol} {name} map @{found_in}", {"counter": {"map": {"key": key, "data": f"@{found_in}"}}})
 
 
-def _counted_by_door(protocol: str, name: str, port: str, found_in: str) -> Clause:
+def _counted_by_listener(protocol: str, name: str, port: str, found_in: str) -> Clause:
     key = {"concat": [_payload(protocol, name), _payload("tcp", port)]}
     text = f"counter name {protocol} {name} . tcp {port} map @{found_in}"
     return Clause(text, {"counter": {"map": {"key": key, "data": f"@{found_in}"}}})
@@ -85,18 +85,18 @@ _REPLY = _is("ct direction", {"ct": {"key": "direction"}}, "reply")
 _FAMILIES = (("ip", "v4"), ("ip6", "v6"))
 
 CHAINS: Mapping[str, tuple[tuple[Clause, ...], ...]] = {
-    # what comes to a door, by who sends it
+    # what comes to a listener, by who sends it
     "inbound": (*((_counted_by_network(ip, "saddr", f"inbound_{v}"), _ACCEPT) for ip, v in _FAMILIES), *_refusal(REFUSED_IN)),
-    # what a door answers, by who gets it
+    # what a listener answers, by who gets it
     "inbound_answers": (*((_counted_by_network(ip, "daddr", f"inbound_{v}"), _ACCEPT) for ip, v in _FAMILIES), *_refusal(REFUSED_IN)),
-    # what calls a counterpart, by its door
-    "outbound": (*((_counted_by_door(ip, "daddr", "dport", f"outbound_{v}"), _ACCEPT) for ip, v in _FAMILIES), *_refusal(REFUSED_OUT)),
-    # what a counterpart's door answers, by that door
+    # what calls a counterpart, by its listener
+    "outbound": (*((_counted_by_listener(ip, "daddr", "dport", f"outbound_{v}"), _ACCEPT) for ip, v in _FAMILIES), *_refusal(REFUSED_OUT)),
+    # what a counterpart's listener answers, by that listener
     "outbound_answers": (
-        *((_counted_by_door(ip, "saddr", "sport", f"outbound_{v}"), _ACCEPT) for ip, v in _FAMILIES),
+        *((_counted_by_listener(ip, "saddr", "sport", f"outbound_{v}"), _ACCEPT) for ip, v in _FAMILIES),
         *_refusal(REFUSED_OUT),
     ),
-    # nobody else's packets arrive on the loopback interface: the host's own probes are no counterpart
+    # no one else's packets arrive on the loopback interface: the host's own probes are no counterpart
     "input": (
         (_is("iif", {"meta": {"key": "iif"}}, "lo"), _ACCEPT),
         (_port("dport", "inbound_ports"), _jump("inbound")),
@@ -105,7 +105,7 @@ CHAINS: Mapping[str, tuple[tuple[Clause, ...], ...]] = {
             for ip, v in _FAMILIES
         ),
     ),
-    # after the doors' answers, an answer belongs to a connection that somebody opened to a port that is not guarded
+    # after the listeners' answers, an answer belongs to a connection that someone opened to a port that is not guarded
     "output": (
         (_is("oif", {"meta": {"key": "oif"}}, "lo"), _ACCEPT),
         (_port("sport", "inbound_ports"), _jump("inbound_answers")),
@@ -162,12 +162,12 @@ def observed_model(side: str, content: Content | None) -> FirewallModel:
         guarded_outbound=tuple(_elements(sets, "outbound_ports")),
         egress=tuple(ip_network(text) for version in _TYPES for text in _elements(sets, f"egress_{version}")),
         allowed_in=_owned(maps, "inbound", INBOUND, ip_network),
-        allowed_out=_owned(maps, "outbound", OUTBOUND, _door),
+        allowed_out=_owned(maps, "outbound", OUTBOUND, _destination),
     )
 
 
 def written_model(side: str, text: str) -> FirewallModel:
-    """The model behind a text that ``render`` made; nobody's addresses where it is another text."""
+    """The model behind a text that ``render`` made; no one's addresses where it is another text."""
     maps: Json = {}
     for name, elements in _WRITTEN_MAP.findall(text):
         owned = maps.setdefault(name, {"elements": {}})["elements"]
@@ -203,11 +203,11 @@ def _maps(model: FirewallModel) -> Json:
         networks = {f"{INBOUND}{name}": _of_version(listed, version) for name, listed in model.allowed_in.items()}
         maps[f"inbound_{version}"] = {"type": [[kind], "counter", ["interval"]], "elements": _filled(networks)}
     for version, kind in _TYPES.items():
-        doors = {
+        destinations = {
             f"{OUTBOUND}{name}": [f"{address} {port}" for address, port in listed if f"v{address.version}" == version]
             for name, listed in model.allowed_out.items()
         }
-        maps[f"outbound_{version}"] = {"type": [[kind, "inet_service"], "counter", []], "elements": _filled(doors)}
+        maps[f"outbound_{version}"] = {"type": [[kind, "inet_service"], "counter", []], "elements": _filled(destinations)}
     return maps
 
 
@@ -254,6 +254,6 @@ def _owned(maps: Json, name: str, prefix: str, parse: Callable[[str], Any]) -> d
     return owned
 
 
-def _door(text: str) -> tuple[Any, int]:
+def _destination(text: str) -> tuple[Any, int]:
     address, port = text.split()
     return ip_address(address), int(port)

@@ -2,7 +2,7 @@
 """Addresses that several counterparts claim, and what a narrowed run leaves as it is.
 
 In the kernel an address belongs to exactly one counterpart: to the first by name of those who claim it (two may have
-their doors at one service provider; an address may have moved to another participant while the run is about one only).
+their inbound listeners at one service provider; an address may have moved to another participant while the run is about one only).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, summarize_address_range
 
 from ..description.model import Network
-from .model import Door, FirewallModel
+from .model import Destination, FirewallModel
 
 Networks = Mapping[str, tuple[Network, ...]]
-Doors = Mapping[str, tuple[Door, ...]]
+Destinations = Mapping[str, tuple[Destination, ...]]
 
 _HELD = ""
 """Stands for no counterpart's name among the claims of a sweep."""
@@ -31,7 +31,7 @@ def assigned(model: FirewallModel) -> FirewallModel:
         model,
         egress=_fewest(model.egress),
         allowed_in={name: _fewest(owned[name]) for name in sorted(owned) if owned[name]},
-        allowed_out=_assign_doors(model.allowed_out),
+        allowed_out=_assign_destinations(model.allowed_out),
     )
 
 
@@ -43,29 +43,29 @@ def narrowed(described: FirewallModel, observed: FirewallModel, chosen: Collecti
     """
     held = tuple(network for name in chosen for network in observed.allowed_in.get(name, ()))
     shared_in = _shared(described.allowed_in, held)
-    called = {door for name in chosen for door in observed.allowed_out.get(name, ())}
+    called = {destination for name in chosen for destination in observed.allowed_out.get(name, ())}
     allowed_in: dict[str, tuple[Network, ...]] = {}
-    allowed_out: dict[str, tuple[Door, ...]] = {}
+    allowed_out: dict[str, tuple[Destination, ...]] = {}
     for name in {*described.counterparts, *observed.counterparts}:
-        networks, doors = described.allowed_in.get(name, ()), described.allowed_out.get(name, ())
+        networks, destinations = described.allowed_in.get(name, ()), described.allowed_out.get(name, ())
         if name not in chosen:
             networks = (*observed.allowed_in.get(name, ()), *shared_in.get(name, ()))
-            doors = (*observed.allowed_out.get(name, ()), *(door for door in doors if door in called))
-        allowed_in[name], allowed_out[name] = networks, doors
-    kept = {port for name, doors in allowed_out.items() if name not in chosen for _, port in doors}
+            destinations = (*observed.allowed_out.get(name, ()), *(destination for destination in destinations if destination in called))
+        allowed_in[name], allowed_out[name] = networks, destinations
+    kept = {port for name, destinations in allowed_out.items() if name not in chosen for _, port in destinations}
     guarded = tuple(sorted({*described.guarded_outbound, *kept}))
     return assigned(replace(described, guarded_outbound=guarded, allowed_in=allowed_in, allowed_out=allowed_out))
 
 
-def _assign_doors(claims: Doors) -> Doors:
-    owner: dict[Door, str] = {}
+def _assign_destinations(claims: Destinations) -> Destinations:
+    owner: dict[Destination, str] = {}
     for name in sorted(claims):
-        for door in claims[name]:
-            owner.setdefault(door, name)
-    by_owner: dict[str, list[Door]] = {name: [] for name in sorted(set(owner.values()))}
-    for door in sorted(owner, key=lambda door: (door[0].version, int(door[0]), door[1])):
-        by_owner[owner[door]].append(door)
-    return {name: tuple(doors) for name, doors in by_owner.items()}
+        for destination in claims[name]:
+            owner.setdefault(destination, name)
+    by_owner: dict[str, list[Destination]] = {name: [] for name in sorted(set(owner.values()))}
+    for destination in sorted(owner, key=lambda destination: (destination[0].version, int(destination[0]), destination[1])):
+        by_owner[owner[destination]].append(destination)
+    return {name: tuple(destinations) for name, destinations in by_owner.items()}
 
 
 def _shared(claims: Networks, held: tuple[Network, ...]) -> dict[str, list[Network]]:

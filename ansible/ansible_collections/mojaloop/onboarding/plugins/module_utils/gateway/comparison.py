@@ -50,7 +50,7 @@ class Plan:
 def plan(model: GatewayModel, release: Release, observed: Mapping[str, Any], participants: Collection[str] | None = None) -> Plan:
     """Compare a release with an observation (see ``driver.Target``); ``participants``: only theirs, None: all.
 
-    GatewayError when files of somebody else are gone, who is called with them.
+    GatewayError when files of someone else are gone, who is called with them.
     """
     there: Mapping[str, str] = observed["files"]
     _expect_kept(model, observed, participants)
@@ -86,7 +86,7 @@ def plan_addresses(model: GatewayModel, release: Release, observed: Mapping[str,
 
 
 def vanished(model: GatewayModel, observed: Mapping[str, Any], known: Collection[str]) -> list[Finding]:
-    """A fault for everyone who is still let in or called and whom nobody describes any more: a lost file closes no door."""
+    """A fault for everyone who is still let in or called and whom no one describes any more: a lost file ends no access."""
     owners = {owner_of(name, key, value) for name, entries in observed["maps"].items() for key, value in entries.items()}
     owners |= {owner_of_file(name) for name in observed["files"]}
     detail = "its file is gone: describe it again with state: offboarded, run onboard.yml, then remove its file"
@@ -99,10 +99,7 @@ def tried(model: GatewayModel, observed: Mapping[str, Any]) -> list[Finding]:
     why = str(observed.get("token_endpoint") or "")
     if not why:
         return []
-    detail = (
-        f"the gateway cannot connect to the authorization server ({why}). Its certificate must hold the host of token_endpoint as a DNS "
-        "name (or as its CN where it has none); correct the certificate, ca_file or token_endpoint"
-    )
+    detail = f"the gateway cannot connect to the authorization server ({why}): its certificate must name the host of token_endpoint"
     return [
         Finding(HUB, Phase.OAUTH, HUB, f"gateway/{model.host}/token-endpoint", "token-endpoint-fails", Disposition.FAULT, detail=detail)
     ]
@@ -185,11 +182,11 @@ def _file_findings(side: str, place: str, files: Mapping[str, str], there: Mappi
 
 def _map_findings(side: str, place: str, maps: Maps, there: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     allowed = set(maps.get("allowed", {})) ^ set(there.get("allowed", {}))
-    told = {entry.partition("|")[2] for entry in allowed}
+    reported = {entry.partition("|")[2] for entry in allowed}
     for name, step in _MAP_STEPS.items():
         wanted, running = set(maps.get(name, {}).items()), set(there.get(name, {}).items())
         for entries, reason in ((wanted - running, "map-entry-missing"), (running - wanted, "map-entry-unwanted")):
-            for owner, keys in _by_owner(name, entries, skipped=told if name in SHARED else set()).items():
+            for owner, keys in _by_owner(name, entries, skipped=reported if name in SHARED else set()).items():
                 yield Finding(owner or side, step, side, f"{place}/{name}", reason, detail=", ".join(keys))
 
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a gateway must do, from the description and the side's own store.
 
-Nobody is let in or called whose artefacts are not complete: he is left out and reported, the others go on.
+No one is let in or called whose artefacts are not complete: he is left out and reported, the others go on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..document_steps import Phase
 from ..errors import GatewayError, OnboardingError, StoreError
 from ..findings import Disposition, Finding
 from ..guarding import OF_EVERYBODY, UNEXPECTED, unexpected
-from ..oauth.doors import accepted_clients
+from ..oauth.listeners import accepted_clients
 from ..oauth.records import Registration
 from ..store import layout
 from ..store.interface import Unavailable
@@ -58,7 +58,7 @@ def gateway_model(
     """
     view = _View(description, description.side(side_name), gateway, tree, now or datetime.now(UTC))
     inbound = _inbound(view, facts or AuthorizationFacts())
-    destinations = tuple(view.complete(Phase.CLIENT_INSTALLED, _destination, _with_doors(view)))
+    destinations = tuple(view.complete(Phase.CLIENT_INSTALLED, _destination, _with_listeners(view)))
     outbound = Outbound(gateway.outbound, destinations, routed=side_name == HUB, header=description.profile.headers.called)
     left = {one.name: _accepted_ids(view, one) for one in description.revoking} if side_name == HUB else {}
     found, kept = tuple(sorted(view.findings)), frozenset(view.kept)
@@ -78,7 +78,7 @@ class _View:
     kept: set[str] = field(default_factory=set)
 
     def open_counterparts(self) -> list[Side]:
-        """Whom this side deals with: nobody that is suspended or offboarded, and nobody while it is so itself."""
+        """Whom this side deals with: no one that is suspended or offboarded, and no one while it is so itself."""
         others: tuple[Side, ...] = self.description.participants if self.side.name == HUB else (self.description.hub,)
         return [other for other in others if all(one.active for one in (self.side, other) if isinstance(one, Participant))]
 
@@ -87,7 +87,7 @@ class _View:
         return other.name if self.side.name == HUB else self.side.name
 
     def complete(self, step: str, make: Callable[[_View, Side], Made | None], others: Iterable[Side]) -> Iterator[Made]:
-        """What can be made; a counterpart whose artefacts are damaged is a fault of its own and stops nobody else.
+        """What can be made; a counterpart whose artefacts are damaged is a fault of its own and stops no one else.
 
         Of what cannot be read at the moment nothing is concluded: whoever is left out is shut out of the running gateway.
         """
@@ -210,7 +210,7 @@ def _pinned(view: _View, other: Side) -> str:
 
 
 def _clients(view: _View, other: Participant) -> tuple[str, ...]:
-    """One, and while a renewal overlaps two: the door accepts the next before it is handed over, the earlier until it has ended.
+    """One, and while a renewal overlaps two: the listener accepts the next before it is handed over, the earlier until it has ended.
 
     None while the present one is revoked and the step before could not replace it.
     """
@@ -230,7 +230,7 @@ def _ids(accepted: Mapping[str, Registration]) -> tuple[str, ...]:
 
 
 def _tokens(view: _View, server: AuthorizationServer, facts: AuthorizationFacts) -> TokenRules:
-    """Without a key every token is refused: the door stays shut rather than open."""
+    """Without a key every token is refused: the listener refuses rather than accepts."""
     if not facts.keys:
         view.awaited(HUB, Phase.OAUTH, "token-keys", HUB)
     return TokenRules(server.issuer, server.audience, facts.keys, server.certificate_bound_tokens)
@@ -262,7 +262,7 @@ def _destination(view: _View, other: Side) -> Destination | None:
     )
 
 
-def _with_doors(view: _View) -> list[Side]:
+def _with_listeners(view: _View) -> list[Side]:
     return [other for other in view.open_counterparts() if other.endpoint is not None]
 
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What one gateway must do, whatever product carries it out.
 
-Inbound it is the side's mTLS door, outbound it originates mTLS to the counterparts. Default is refuse: a caller, an
+Inbound it is the side's mTLS inbound listener, outbound it originates mTLS to the counterparts. Default is refuse: a caller, an
 address, a token client or a role that is not in here does not pass.
 """
 
@@ -26,7 +26,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who may come through the door: its certificates (SHA-256 of the DER, lower-case hex), from where, with what.
+    """Who may come through the listener: its certificates (SHA-256 of the DER, lower-case hex), from where, with what.
 
     ``certificates`` are several while a renewal overlaps; none where ``subject`` counts instead: the pinned parts of a certificate's
     subject, joined by ``|``. ``clients`` are OAuth client ids, ``roles`` resources of the API.
@@ -74,7 +74,7 @@ class HeaderRule(StrEnum):
 
 @dataclass(frozen=True)
 class Inbound:
-    """The side's door. ``trusted`` are the CAs (PEM, up to the root) that sign callers' certificates."""
+    """The side's listener. ``trusted`` are the CAs (PEM, up to the root) that sign callers' certificates."""
 
     listeners: tuple[Listener, ...]
     proxy_protocol: bool
@@ -98,7 +98,7 @@ class Inbound:
 
 @dataclass(frozen=True)
 class Destination:
-    """One counterpart's door, as approved: names are not resolved, ``addresses`` are what is connected to.
+    """One counterpart's listener, as approved: names are not resolved, ``addresses`` are what is connected to.
 
     ``sources``: this gateway's egress addresses, the first of each family is used; none of a family: not reached over it.
     """

@@ -49,10 +49,10 @@ def canonical_networks(values: Iterable[Any]) -> list[str]:
     return [str(network) for network in ipaddress.collapse_addresses(networks)]
 
 
-def canonical_doors(values: Iterable[Any]) -> list[str]:
+def canonical_destinations(values: Iterable[Any]) -> list[str]:
     """Addresses with ports as ``address port``, sorted; ``values`` as nft prints concatenations."""
-    doors = sorted((ipaddress.ip_address(value["concat"][0]), int(value["concat"][1])) for value in values)
-    return [f"{address} {port}" for address, port in doors]
+    destinations = sorted((ipaddress.ip_address(value["concat"][0]), int(value["concat"][1])) for value in values)
+    return [f"{address} {port}" for address, port in destinations]
 
 
 def _networks(value: Element) -> list[Any]:
@@ -89,7 +89,7 @@ def _canonical(elements: list[Any]) -> list[Any]:
         if all(isinstance(element, int) for element in elements):
             return sorted(elements)
         if all(isinstance(element, dict) and "concat" in element for element in elements):
-            return canonical_doors(elements)
+            return canonical_destinations(elements)
         return canonical_networks(elements)
     except (ValueError, KeyError, TypeError):
         return [str(element) for element in elements]

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Other tables on the same host: which may drop guarded traffic, and which may lead it around the guard.
 
-Only what is certain to matter is looked for; these tables are somebody else's and are never touched. A second chain on
+Only what is certain to matter is looked for; these tables are someone else's and are never touched. A second chain on
 a hook cannot accept what this pack drops, so ``accept`` elsewhere is no bypass; and no rule that drops needs
 connection tracking, so ``notrack`` is none either.
 """

@@ -86,7 +86,7 @@ def confirm(token: str, rules: str, expected: Content, persist_file: str) -> Non
     if token not in rollback.fired(folder):
         _compare(expected)
     if not rollback.confirm(folder, token):
-        msg = "the change was rolled back: nobody confirmed it in time"
+        msg = "the change was rolled back: no one confirmed it in time"
         raise FirewallRefused(msg)
     try:
         persist(rules, persist_file)
@@ -151,7 +151,7 @@ def _listing() -> dict[str, Any] | None:
 
 
 def _listing_in_pieces() -> dict[str, Any]:
-    """The listing of a table with flags (``dormant``: somebody switched it off), which nft 1.0.6 cannot print whole."""
+    """The listing of a table with flags (``dormant``: someone switched it off), which nft 1.0.6 cannot print whole."""
     entries: list[dict[str, Any]] = [{"table": {"flags": ["set"]}}]
     for arguments in (("counters", "table", FAMILY, TABLE), ("sets", "table", FAMILY, TABLE), ("maps",), ("chains", FAMILY)):
         entries += _own_objects(*arguments)
@@ -220,10 +220,10 @@ def _nft(*arguments: str, absent: bool = False) -> str | None:
     done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
     if done.returncode == 0:
         return done.stdout.decode("utf-8", "replace")
-    told = done.stderr.decode("utf-8", "replace").strip()
-    if absent and "No such file or directory" in told:
+    reported = done.stderr.decode("utf-8", "replace").strip()
+    if absent and "No such file or directory" in reported:
         return None
-    msg = f"nft {' '.join(arguments)}: {told[:2000]}"
+    msg = f"nft {' '.join(arguments)}: {reported[:2000]}"
     raise FirewallRefused(msg)
 
 
@@ -242,7 +242,7 @@ def _folder_of(persist_file: str) -> str:
 
 
 def _settle(folder: str, seconds: float) -> None:
-    """Let an earlier change that nobody confirmed be undone before the next one begins."""
+    """Let an earlier change that no one confirmed be undone before the next one begins."""
     try:
         rollback.settle(folder, seconds + TIMEOUT)
     except TimeoutError as error:

@@ -18,7 +18,7 @@ POLL = 0.1
 
 @dataclass(frozen=True)
 class Change:
-    """What to switch to. ``files``: digest of each file; ``listeners``: (address, port) to prove the doors at."""
+    """What to switch to. ``files``: digest of each file; ``listeners``: (address, port) to prove the listeners at."""
 
     digest: str
     files: Mapping[str, str]
@@ -28,7 +28,7 @@ class Change:
 
 
 def prove(change: Change, release: Path) -> None:
-    """Every door presents the new certificate in a new handshake; an old process may still answer for a moment."""
+    """Every listener presents the new certificate in a new handshake; an old process may still answer for a moment."""
     deadline = time.monotonic() + SETTLE
     while True:
         fault = next(listener_faults(change, release), "")
@@ -45,4 +45,4 @@ def listener_faults(change: Change, release: Path) -> Iterator[str]:
     for address, port in change.listeners:
         fault = handshake_fault(address, port, expected, proxy_protocol=change.proxy_protocol)
         if fault:
-            yield f"the door at {address} port {port} does not present the new certificate: {fault}"
+            yield f"the listener at {address} port {port} does not present the new certificate: {fault}"

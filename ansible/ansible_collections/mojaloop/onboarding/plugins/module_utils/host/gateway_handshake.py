@@ -20,10 +20,10 @@ def certificates(pem: str) -> list[str]:
 
 
 def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: bool) -> str:
-    """Why the door does not present the first certificate of ``expected`` (PEM); empty when it does."""
+    """Why the listener does not present the first certificate of ``expected`` (PEM); empty when it does."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # the certificate itself is compared, which says more than its name
-    context.minimum_version = ssl.TLSVersion.TLSv1_3  # in TLS 1.2 the door would refuse before our side has seen it
+    context.minimum_version = ssl.TLSVersion.TLSv1_3  # in TLS 1.2 the listener would refuse before our side has seen it
     context.verify_flags |= PARTIAL_CHAIN
     context.load_verify_locations(cadata=certificates(expected)[0])
     try:
@@ -37,12 +37,12 @@ def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: b
 
 
 def absent(addresses: Iterable[str]) -> list[str]:
-    """Which of these the host has not: HAProxy would find no way out from there, and say so to nobody but its callers."""
+    """Which of these the host has not: HAProxy would find no way out from there, and say so to its callers alone."""
     return [address for address in addresses if _bind_error(address, 0) in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}]
 
 
 def taken(address: str, port: int) -> bool:
-    """Whether somebody listens there. Threat: a second HAProxy is let in beside the first (SO_REUSEPORT), and shares its connections."""
+    """Whether someone listens there. Threat: a second HAProxy is let in beside the first (SO_REUSEPORT), and shares its connections."""
     return _bind_error(address, port) == errno.EADDRINUSE
 
 
@@ -51,7 +51,7 @@ def _bind_error(address: str, port: int) -> int:
     wide = ":" in address
     try:
         with socket.socket(socket.AF_INET6 if wide else socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has closed and still lingers is nobody
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has closed and still lingers is no listener
             if wide:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind((address, port))

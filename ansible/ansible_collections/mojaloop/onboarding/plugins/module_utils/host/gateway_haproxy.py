@@ -2,7 +2,7 @@
 """One HAProxy gateway on its host: what is in force, and a change that undoes itself unless it is confirmed.
 
 What is in force is asked of the running process; files alone prove nothing. A change is checked before it is live,
-switched by one rename, reloaded once (not at all when only maps and the door's certificate differ, which the running process
+switched by one rename, reloaded once (not at all when only maps and the inbound listener's certificate differ, which the running process
 takes up over its socket), and proved by new TLS handshakes.
 """
 
@@ -95,7 +95,7 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
         made = releases.unpack(staging, place.folder, change.files, content.digests)
         seen, serving = observe(place), _serving(place)
         if not serving:
-            _expect_nobody(place, change)
+            _expect_no_one(place, change)
         if serving and seen["installed"] == change.digest and _live(seen, change) == []:
             return {"ticket": _switch_maps(place, content.maps(made), change), "reloads": 0}
         return _switch_release(place, made, change, seen, serving=serving)
@@ -273,7 +273,7 @@ def _serving(place: Place) -> bool:
     return True
 
 
-def _expect_nobody(place: Place, change: Change) -> None:
+def _expect_no_one(place: Place, change: Change) -> None:
     """GatewayError when a HAProxy is there although its master socket is not.
 
     Threat: one that is started beside it shares its ports, so that the first goes on to let in whom this change shuts out; and
@@ -282,7 +282,9 @@ def _expect_nobody(place: Place, change: Change) -> None:
     deadline = time.monotonic() + STARTING
     while any(taken(address, port) for address, port in change.listeners):
         if time.monotonic() > deadline:
-            raise GatewayError("something serves the doors, and no HAProxy answers on this socket", where=place.master_socket, remedy=ALONE)
+            raise GatewayError(
+                "something serves the listeners, and no HAProxy answers on this socket", where=place.master_socket, remedy=ALONE
+            )
         time.sleep(POLL)
     if place.service and _systemctl("is-active", place.service).returncode == 0:
         raise GatewayError(f"{place.service} runs, and does not answer on this socket", where=place.master_socket, remedy=ALONE)

@@ -27,7 +27,7 @@ PAYLOAD = 8000
 
 
 def ask(path: str, command: str) -> str:
-    """The answer to one command (a payload's last line ends with a line break); OSError when nobody answers in time.
+    """The answer to one command (a payload's last line ends with a line break); OSError when no one answers in time.
 
     GatewayError for more than ``LIMIT`` bytes: whatever serves this socket is not HAProxy.
     """
@@ -70,7 +70,7 @@ def running_release(stats: str) -> str:
 
 
 def worker(stats: str) -> str:
-    """The process id of the worker that accepts connections; empty when nobody answers."""
+    """The process id of the worker that accepts connections; empty when no one answers."""
     try:
         found = re.search(r"^Pid: (\d+)$", ask(stats, "show info"), re.MULTILINE)
     except OSError:

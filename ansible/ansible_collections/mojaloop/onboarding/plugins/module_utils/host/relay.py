@@ -118,7 +118,7 @@ def _serve(connection: socket.socket, listener: socket.socket, folder: str) -> N
             caller, _ = listener.accept()
             with caller:
                 ended = _answer(connection, caller)
-    except Exception:  # noqa: BLE001, S110 -- nobody is there to tell: the controller sees that the connection is gone
+    except Exception:  # noqa: BLE001, S110 -- no one is there to tell: the controller sees that the connection is gone
         pass
     finally:
         shutil.rmtree(folder, ignore_errors=True)

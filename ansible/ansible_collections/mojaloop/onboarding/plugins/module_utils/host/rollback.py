@@ -2,7 +2,7 @@
 """The roll-back timer: a change undoes itself unless the controller confirms it over a new connection in time.
 
 A change that cuts off the controller cannot be undone by the controller. So the host arms a detached process before it
-switches; the process undoes the change when nobody confirms. Confirming takes the same file away that firing renames:
+switches; the process undoes the change when no one confirms. Confirming takes the same file away that firing renames:
 exactly one of them wins.
 
 Files in ``folder`` (mode 0700): ``pending-<token>`` (locked by the living timer), ``fired-<token>`` (what was undone).
@@ -48,7 +48,7 @@ def arm(folder: str, seconds: float, undo: Callable[[], None]) -> str:
 def guard(folder: str, seconds: float, undo: Callable[[], None], change: Callable[[], None]) -> str:
     """Arm, then ``change``; returns the token to confirm with. Whatever ``change`` raises comes through, after ``undo``.
 
-    A change that takes longer than ``seconds`` (a disk that stalls) may come after the timer has looked at it, and nobody
+    A change that takes longer than ``seconds`` (a disk that stalls) may come after the timer has looked at it, and no one
     would ever undo it: it is undone here, and TimeoutError says so. What failed is undone by the detached process, at
     once: this one may be killed meanwhile, with the connection that it serves.
     """
@@ -103,7 +103,7 @@ def settle(folder: str, limit: float) -> list[str]:
 
 
 def fired(folder: str) -> list[str]:
-    """Tokens of changes that were undone because nobody confirmed them."""
+    """Tokens of changes that were undone because no one confirmed them."""
     return [name.split("-", 1)[1] for name in _names(folder, "fired-")]
 
 
@@ -207,7 +207,7 @@ def _wait(folder: str, token: str, seconds: float, undo: Callable[[], None]) -> 
     outcome = UNDONE
     try:
         undo()
-    except Exception as error:  # noqa: BLE001  the record must be written whatever happened: nobody else is left to tell
+    except Exception as error:  # noqa: BLE001  the record must be written whatever happened: no one else is left to tell
         outcome = f"undoing failed: {error}"
     with open(firing, "w", encoding="utf-8") as record:
         record.write(outcome + "\n")

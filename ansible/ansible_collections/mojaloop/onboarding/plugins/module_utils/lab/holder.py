@@ -4,7 +4,7 @@
 It is process 1 of a PID namespace and owns the lab's mount and network namespaces (and, made by an ordinary user, a user
 namespace). When it ends, however that happens, the kernel ends every process in there and takes down every mount, machine
 and cable with them: nothing of a lab can outlive it. It is a shell that waits for the end of its own record, so that a lab
-whose folder somebody removed ends as well; and as any shell it takes leave of the orphans that become its children.
+whose folder someone removed ends as well; and as any shell it takes leave of the orphans that become its children.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An impostor on the lab's network: it answers for somebody else's addresses, with a certificate of its choice."""
+"""An impostor on the lab's network: it answers for someone else's addresses, with a certificate of its choice."""
 
 from __future__ import annotations
 

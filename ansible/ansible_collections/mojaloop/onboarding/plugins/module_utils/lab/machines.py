@@ -180,7 +180,7 @@ def _plug(machine: str, interface: Interface) -> list[str]:
 
 
 def _address_line(address: str, interface: str) -> str:
-    # Nobody else can have the address, and a tentative one would refuse connections for two seconds (RFC 4862 section 5.4).
+    # No one else can have the address, and a tentative one would refuse connections for two seconds (RFC 4862 section 5.4).
     return f"addr add {address} dev {interface}{' nodad' if ':' in address else ''}"
 
 

@@ -28,7 +28,7 @@ _BACKDATED = timedelta(minutes=5)
 _NO_RELEASE = "releases/none"
 
 _SERVES_NOTHING = """\
-# As a fresh installation: no door is open before the gateway has been configured.
+# As a fresh installation: no listener is open before the gateway has been configured.
 global
     log stdout format raw local0
 

@@ -81,7 +81,7 @@ def bind(source: str, target: str) -> None:
 
 
 def bind_read_only(source: str, target: str) -> None:
-    """As ``bind``, and nobody writes through it. Flags inherited from another user namespace must be named again."""
+    """As ``bind``, and no one writes through it. Flags inherited from another user namespace must be named again."""
     bind(source, target)
     kept = os.statvfs(target).f_flag & (_NO_SUID | _NO_DEVICES | _NO_EXEC)
     _mount("none", target, "", _REMOUNT | _BIND | _READ_ONLY | kept)

@@ -67,14 +67,14 @@ class Outcome:
     running: Running
     plan: Plan | None
     seconds: float
-    turned: tuple[str, ...] = ()
+    advanced: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, object]:
         """The result of a module."""
         return {
-            "changed": bool(self.differences or self.turned),
+            "changed": bool(self.differences or self.advanced),
             "differences": [str(difference) for difference in self.differences],
-            "turned": list(self.turned),
+            "advanced": list(self.advanced),
             "holder": self.running.holder.pid if self.running.holder else 0,
             "machines": _machine_results(self.plan, self.running) if self.plan else [],
             "awaiting": [f"{service.key}: {file}" for service in self.plan.awaiting for file in service.missing] if self.plan else [],
@@ -84,7 +84,7 @@ class Outcome:
 
     def lines(self) -> list[str]:
         """What was, or would be, done: a line each."""
-        return [*self.turned, *(str(difference) for difference in self.differences)]
+        return [*self.advanced, *(str(difference) for difference in self.differences)]
 
     def summary(self) -> list[str]:
         """A line for each machine, for people."""
@@ -93,12 +93,12 @@ class Outcome:
         lines = [f"{result['name']:24} {_state_text(result)}" for result in _machine_results(self.plan, self.running)]
         awaiting = [f"{service.key} awaits {service.missing[0]}" for service in self.plan.awaiting]
         differences = "1 difference" if len(self.differences) == 1 else f"{len(self.differences)} differences"
-        return [*lines, *awaiting, *self.turned, f"{differences}, {self.seconds:.1f} s"]
+        return [*lines, *awaiting, *self.advanced, f"{differences}, {self.seconds:.1f} s"]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What one call asks for: ``state`` is ``present``, ``turn`` or ``absent``; folders as paths on this computer."""
+    """What one call asks for: ``state`` is ``present``, ``advance`` or ``absent``; folders as paths on this computer."""
 
     state: str
     description: str
@@ -117,7 +117,7 @@ def run(request: Request) -> Outcome:
         return remove_lab(folder, check=request.check, purge=request.purge)
     places = find_places(folder, Path(request.tools))
     description = _load(request, folder)
-    return raise_lab(description, places, check=request.check, turn=request.state == "turn")
+    return raise_lab(description, places, check=request.check, advance=request.state == "advance")
 
 
 def _load(request: Request, folder: Path) -> Description:
@@ -140,26 +140,26 @@ def find_places(state: Path, tools: Path) -> Places:
     return Places(state.resolve(), tools.resolve(), found["haproxy"] or "", found["node"] or "")
 
 
-def raise_lab(description: Description, places: Places, *, check: bool = False, turn: bool = False) -> Outcome:
+def raise_lab(description: Description, places: Places, *, check: bool = False, advance: bool = False) -> Outcome:
     """Make what is missing of the lab and leave the rest untouched.
 
-    Self-hosted participants publish first; with ``turn`` they do all of their half that can be done now.
+    Self-hosted participants publish first; with ``advance`` they do all of their half that can be done now.
     """
     began = time.monotonic()
     lab = lab_folder(places.state)
-    if turn and find_holder(places.state) is None:
+    if advance and find_holder(places.state) is None:
         raise LabError("the lab is not up", where=str(places.state), remedy="Run playbooks/lab.yml first.")
-    play = self_hosted.take_turns if turn else self_hosted.publish_first
+    play = self_hosted.advance if advance else self_hosted.publish_first
     if check:
-        turned = play(description, places.state, places.tools, check=True)
-        plan, running = _plan(description, places, published=bool(turned)), _observe(find_holder(places.state))
-        return Outcome(_compare(plan, running), running, plan, time.monotonic() - began, turned)
+        advanced = play(description, places.state, places.tools, check=True)
+        plan, running = _plan(description, places, published=bool(advanced)), _observe(find_holder(places.state))
+        return Outcome(_compare(plan, running), running, plan, time.monotonic() - began, advanced)
     places.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     lab.mkdir(mode=0o700, exist_ok=True)
     with locked(places.state):
-        turned = play(description, places.state, places.tools, check=False)
+        advanced = play(description, places.state, places.tools, check=False)
         differences, plan, running = _raise(description, places)
-    return Outcome(differences, running, plan, time.monotonic() - began, turned)
+    return Outcome(differences, running, plan, time.monotonic() - began, advanced)
 
 
 def remove_lab(state: Path, *, check: bool = False, purge: bool = False) -> Outcome:
@@ -186,7 +186,7 @@ def _end(state: Path) -> None:
 
 
 def _plan(description: Description, places: Places, *, published: bool = False) -> Plan:
-    """What should run; ``published``: a rehearsal in which the participants would have made the files that programs await."""
+    """What should run; ``published``: a dry run in which the participants would have made the files that programs await."""
     machines_described = topology(description)
     wanted = services(description, machines_described, places)
     awaiting = () if published else tuple(service for service in wanted if service.missing)

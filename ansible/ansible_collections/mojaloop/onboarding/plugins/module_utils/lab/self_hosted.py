@@ -58,7 +58,7 @@ class SelfHosted:
 
     @property
     def needed(self) -> tuple[Path, ...]:
-        """The files without which its door cannot open."""
+        """The files without which its listener cannot open."""
         return tuple(self.folder / name for name in _OWN_SERVER)
 
     def file(self, name: str) -> str:
@@ -66,7 +66,7 @@ class SelfHosted:
         return str(self.folder / name)
 
     def inbound_tls(self) -> dict[str, str | list[str]]:
-        """How its door asks for certificates: its own CA signed the hub's, and exactly that one passes."""
+        """How its listener asks for certificates: its own CA signed the hub's, and exactly that one passes."""
         fingerprint = self.folder / "hub-client.sha256"
         allowed = [fingerprint.read_text(encoding="ascii").strip()] if fingerprint.exists() else []
         files = {"certificate_file": "server.pem", "key_file": "server.key", "client_ca_file": "ca.pem"}
@@ -79,7 +79,7 @@ class SelfHosted:
 
 
 def uses_own_tools(participant: Participant) -> bool:
-    """Whether this participant is played by the script: self-hosted, publishing plain files, with a door of its own."""
+    """Whether this participant is played by the script: self-hosted, publishing plain files, with a listener of its own."""
     own = not participant.managed and not participant.probe and participant.manifest == "none"
     return own and participant.endpoint is not None and participant.state is not State.OFFBOARDED
 
@@ -91,7 +91,7 @@ def publish_first(description: Description, state: Path, tools: Path, *, check: 
     )
 
 
-def take_turns(description: Description, state: Path, tools: Path, *, check: bool) -> tuple[str, ...]:
+def advance(description: Description, state: Path, tools: Path, *, check: bool) -> tuple[str, ...]:
     """Let each do all of its half that can be done now; returns a line for each thing that changed."""
     return tuple(line for own in _players(description, state) for line in _act(own, tools, _VERBS, check=check))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..description.model import Description, Participant
 from ..errors import LabError
-from ..verification.model import Door, Identity, Witness
+from ..verification.model import Identity, InboundListener, Witness
 from .holder import NETWORKS
 from .impostor import Impostor, divert
 from .services import CONTROL_PORT, GATEWAY
@@ -111,11 +111,11 @@ class LabSite:
         return CounterWitness(f"{machine}'s firewall counter", machine, _REFUSED_OUT if outward else _REFUSED_IN)
 
     @contextmanager
-    def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> Iterator[None]:
-        """The stranger takes the door's addresses on the wire, as a forged neighbour does, and shows the given certificate."""
-        with divert(victim, STRANGER, addresses), Impostor(STRANGER, addresses, door.port, identity):
+    def impostor(self, victim: str, listener: InboundListener, addresses: tuple[str, ...], identity: Identity) -> Iterator[None]:
+        """The stranger takes the listener's addresses on the wire, as a forged neighbour does, and shows the given certificate."""
+        with divert(victim, STRANGER, addresses), Impostor(STRANGER, addresses, listener.port, identity):
             yield
 
-    def control(self, side: str) -> Door | None:
+    def control(self, side: str) -> InboundListener | None:
         """The backend's control service."""
-        return Door("127.0.0.1", CONTROL_PORT, side, b"") if self.machine_of(side) else None
+        return InboundListener("127.0.0.1", CONTROL_PORT, side, b"") if self.machine_of(side) else None

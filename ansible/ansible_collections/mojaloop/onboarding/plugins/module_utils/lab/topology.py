@@ -42,7 +42,7 @@ class Interface:
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine. ``gateway`` is the gateway it hosts, ``side`` whose machine it is (empty: nobody's)."""
+    """One machine. ``gateway`` is the gateway it hosts, ``side`` whose machine it is (empty: no one's)."""
 
     name: str
     interfaces: tuple[Interface, ...]

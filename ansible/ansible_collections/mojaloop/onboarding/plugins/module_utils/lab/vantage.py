@@ -40,7 +40,7 @@ def enter_command(state: Path, machine: str) -> list[str]:
 
 
 def _as_user(process: int) -> list[str]:
-    """A lab of an ordinary user has a user namespace of its own; root's has none, and nobody can enter the one they are in."""
+    """A lab of an ordinary user has a user namespace of its own; root's has none, and no one can enter the one they are in."""
     own = Path("/proc/self/ns/user").samefile(f"/proc/{process}/ns/user")
     return [] if own else ["--user", "--preserve-credentials"]
 

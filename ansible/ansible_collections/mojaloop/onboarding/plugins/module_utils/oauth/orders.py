@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..description.model import AuthorizationServer, Description, Participant
-from .doors import revoked
+from .listeners import revoked
 from .records import Registration
 
 

@@ -35,12 +35,12 @@ def follow_signing_keys(*, description: Description, tree: Tree, connect: Connec
     if server is None:
         return []
     content, unfit = signing_keys(server, connect)
-    told = [Finding(HUB, STEP, HUB, "signing-keys", "token-key-unfit", Disposition.FAULT, detail=why) for why in unfit]
+    reported = [Finding(HUB, STEP, HUB, "signing-keys", "token-key-unfit", Disposition.FAULT, detail=why) for why in unfit]
     if tree.read(JWKS_PATH) == content:
-        return told
+        return reported
     tree.write(JWKS_PATH, content)
     names = ", ".join(str(key["kid"]) for key in json.loads(content)["keys"])
-    return [*told, Finding(HUB, STEP, HUB, "signing-keys", "token-keys-changed", detail=names)]
+    return [*reported, Finding(HUB, STEP, HUB, "signing-keys", "token-keys-changed", detail=names)]
 
 
 def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) -> tuple[bytes, list[str]]:
@@ -60,12 +60,12 @@ def signing_keys(server: AuthorizationServer, connect: Connect = connect_https) 
     unfit = [_unfit(key) for key in signing]
     keys = [_public(key) for key, why in zip(signing, unfit, strict=True) if not why]
     names = [str(key["kid"]) for key in keys]
-    told = [why for why in unfit if why]
+    reported = [why for why in unfit if why]
     if not keys:
-        raise _unusable(server, "; ".join(["has no key that signs with RS256 or ES256", *told])[:2000])
+        raise _unusable(server, "; ".join(["has no key that signs with RS256 or ES256", *reported])[:2000])
     if len(set(names)) != len(names):
         raise _unusable(server, "has two keys with one kid")
-    return canonical({"keys": sorted(keys, key=lambda key: str(key["kid"]))}), told
+    return canonical({"keys": sorted(keys, key=lambda key: str(key["kid"]))}), reported
 
 
 def _unfit(key: dict[str, object]) -> str:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Asking for an access token as a participant's connector does: with its client certificate, at the hub's door."""
+"""Asking for an access token as a participant's connector does: with its client certificate, at the hub's inbound listener."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from .model import credentials
 from .records import Registration, canonical, read_clients, read_object, write_registration
 
 STEP = Phase.OAUTH
-REHEARSED = "rehearsal-"
+DRY_RUN = "dry-run-"
 """Prefix of the client ids that a dry run puts into its overlay."""
 
 Connect = Callable[[AuthorizationServer], Http]
@@ -110,7 +110,7 @@ class Workplace:
         return self.finding(participant, "exchange", "awaiting-counterpart", detail, pending_on=participant.name)
 
     def finding(self, participant: Participant, artefact: str, reason: str, detail: str = "", pending_on: str = "") -> Finding:
-        """A finding on this participant; with somebody it is ``pending_on``, one that waits."""
+        """A finding on this participant; with someone it is ``pending_on``, one that waits."""
         disposition = Disposition.PENDING if pending_on else Disposition.CHANGE
         return Finding(participant.name, STEP, HUB, artefact, reason, disposition, pending_on, detail)
 

@@ -60,7 +60,7 @@ def artefact_faults(
 
     ``issuer_chain`` is the CA that should have signed, issuing CA first; empty for self-signed artefacts and where the
     counterpart's CA is not known yet (a certificate is then ``issuer-is-not-ours``). What a counterpart signed is held to
-    ``received_certificate_faults``, the rest to ``certificate_faults``. An artefact that somebody else signs is in order
+    ``received_certificate_faults``, the rest to ``certificate_faults``. An artefact that someone else signs is in order
     with its key and request alone: what is awaited is no fault of this side. ``prepared``: so is this one, whoever signs.
     """
     expected = FILES.get(rule.name, FILES[EXCHANGE] if rule.signer is Signer.SELF else _TLS)
@@ -85,14 +85,14 @@ def form_faults(seen: dict[str, Status | None]) -> Iterator[Fault]:
         elif not status.regular:
             yield Fault("not-a-file", "is not a plain file", name)
         elif status.mode & (0o077 if name in SECRET_FILES else 0o022):
-            yield Fault("mode", f"has mode {status.mode:04o}; allowed: 0600 (set it when nobody else can have read or written it)", name)
+            yield Fault("mode", f"has mode {status.mode:04o}; allowed: 0600 (set it when no one else can have read or written it)", name)
 
 
 def folder_faults(tree: Tree, folder: str) -> Iterator[Fault]:
     """``mode`` of a folder that is not the owner's alone: who may write there can put other files in the place of these."""
     status = tree.status(folder)
     if status is not None and status.folder and status.mode & 0o077:
-        yield Fault("mode", f"{folder} has mode {status.mode:04o}; allowed: 0700 (set it when nobody else can have changed what is in it)")
+        yield Fault("mode", f"{folder} has mode {status.mode:04o}; allowed: 0700 (set it when no one else can have changed what is in it)")
 
 
 def look(tree: Tree, folder: str, names: Iterable[str]) -> tuple[dict[str, Status | None], dict[str, bytes], list[Fault]]:

@@ -165,13 +165,13 @@ def permitted_key_usage(seen: Examined) -> str | None:
     return None if fit else f"lacks the key usage {', '.join(seen.rule.key_usage)}, or has keyCertSign"
 
 
-def names_the_door(seen: Examined) -> str | None:
+def names_the_host(seen: Examined) -> str | None:
     """The approved host is among the names, exactly or by a wildcard for its first label (RFC 9525 section 6.3)."""
-    door, names = host(seen.holder).lower(), extension(seen.certificate, x509.SubjectAlternativeName)
+    wanted, names = host(seen.holder).lower(), extension(seen.certificate, x509.SubjectAlternativeName)
     stated = {name.lower() for name in names.get_values_for_type(x509.DNSName)} if names else set()
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)} if names else set()
-    fit = _as_address(door) in addresses if _as_address(door) else bool({door, f"*.{door.partition('.')[2]}"} & stated)
-    return None if door and fit else f"does not name the host {door}"
+    fit = _as_address(wanted) in addresses if _as_address(wanted) else bool({wanted, f"*.{wanted.partition('.')[2]}"} & stated)
+    return None if wanted and fit else f"does not name the host {wanted}"
 
 
 def exact_subject(seen: Examined) -> str | None:
@@ -180,7 +180,7 @@ def exact_subject(seen: Examined) -> str | None:
     return None if seen.certificate.subject == wanted else f"has another subject than {wanted.rfc4514_string()}"
 
 
-def names_nobody_else(seen: Examined) -> str | None:
+def names_no_one_else(seen: Examined) -> str | None:
     """An FSPIOP identity in the names is the holder's."""
     names = extension(seen.certificate, x509.SubjectAlternativeName)
     stated = names.get_values_for_type(x509.UniformResourceIdentifier) if names else []
@@ -221,7 +221,7 @@ RECEIVED: tuple[Check, ...] = (
     *_ISSUED,
     ("key-usage", sufficient_key_usage),
     ("extended-key-usage", sufficient_extended_usage),
-    ("subject", names_nobody_else),
+    ("subject", names_no_one_else),
 )
 DIRECTORY: tuple[Check, ...] = (
     *_ISSUED,
@@ -235,7 +235,7 @@ DIRECTORY: tuple[Check, ...] = (
 DUE: tuple[Check, ...] = (("certificate-expires-soon", not_due),)
 SERVER: tuple[Check, ...] = (
     *(check for check in RECEIVED if check[0] not in {"certificate-expires-soon", "key-does-not-match"}),
-    ("san", names_the_door),
+    ("san", names_the_host),
 )
 """Neither a reason to use it no longer, nor is its key known from elsewhere."""
 

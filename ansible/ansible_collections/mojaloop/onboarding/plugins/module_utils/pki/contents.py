@@ -31,7 +31,7 @@ def id_uri(side: Side) -> str:
 
 
 def host(side: Side) -> str:
-    """The host of a side's door, brackets of an IPv6 address removed; empty for a side without a door."""
+    """The host of a side's listener, brackets of an IPv6 address removed; empty for a side without a listener."""
     return side.endpoint.host.strip("[]") if side.endpoint else ""
 
 
@@ -67,7 +67,7 @@ def _subject(country: str, organisation: str, name: str, unit: str = "") -> x509
 
 
 def alternative_names(rule: CertificateRule, side: Side) -> x509.SubjectAlternativeName | None:
-    """DNS names or IP address of the door for a ``host`` rule, the identity URI for an ``id`` rule (RFC 5280 section 4.2.1.6).
+    """DNS names or IP address of the listener for a ``host`` rule, the identity URI for an ``id`` rule (RFC 5280 section 4.2.1.6).
 
     None for a rule without names; ``further`` has the further hosts alone.
     """

@@ -70,7 +70,7 @@ def issue_out_of_time(  # noqa: PLR0913 - as ``issue``
     serials: SerialJournal,
     why: str,
 ) -> x509.Certificate:
-    """As ``issue``, but valid in ``period`` only, and inspected by nobody: what a door must refuse, for proofs.
+    """As ``issue``, but valid in ``period`` only, and not inspected: what a listener must refuse, for proofs.
 
     SigningRefused ``in-time`` when the period holds the present: this is no second way to a certificate that works.
     """

@@ -66,7 +66,7 @@ class FreshKeys:
         return rsa.generate_private_key(EXPONENT, _rsa_bits(kind))
 
 
-class RehearsalKeys:
+class DryRunKeys:
     """Cheap, pairwise distinct keys for check mode: kept in memory and thrown away, never written to a disk.
 
     RSA keys are pairs from a pool of real primes, so k primes give k(k-1)/2 moduli of the right length. Whoever saw two

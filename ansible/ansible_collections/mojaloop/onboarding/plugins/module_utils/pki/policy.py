@@ -164,7 +164,7 @@ def no_any_usage_wanted(case: SigningCase) -> str | None:
 
 
 def no_wildcards(case: SigningCase) -> str | None:
-    """One certificate, one door."""
+    """One certificate, one listener."""
     wide = [name for name in _names(case) if "*" in name]
     return f"asked: {_shown(wide)}; allowed: {_shown(case.own_names)}, no wildcard" if wide else None
 
@@ -175,7 +175,7 @@ def names_are_own(case: SigningCase) -> str | None:
     return f"asked: the name {_shown(foreign)}; allowed: {_shown(case.own_names)}" if foreign else None
 
 
-def names_are_nobody_elses(case: SigningCase) -> str | None:
+def names_are_no_one_elses(case: SigningCase) -> str | None:
     """Described as one's own, another side's name is still that side's: its certificate would pass for the other's."""
     taken = case.own_names & case.names_of_others
     return f"to be certified: {_shown(taken)}, a name of another side; allowed: names of {case.holder.name} alone" if taken else None
@@ -193,7 +193,7 @@ Objection = Callable[[SigningCase], "str | None"]
 POLICY: tuple[tuple[str, Objection], ...] = (
     ("holder-offboarded", holder_state),
     ("issuer-not-allowed", issuer_allowed),
-    ("name-of-another-side", names_are_nobody_elses),
+    ("name-of-another-side", names_are_no_one_elses),
     ("key-not-of-request", key_is_request_key),
     ("key-kind", key_kind_allowed),
     ("rsa-exponent", rsa_exponent),

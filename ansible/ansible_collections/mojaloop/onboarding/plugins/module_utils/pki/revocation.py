@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Certificate revocation lists (X.509 version 2, RFC 5280 section 5): made by a side's own CA, judged when a counterpart's.
 
-A list is always the complete one of one CA. The doors do not read it: they judge by fingerprint at every request. It is
+A list is always the complete one of one CA. The inbound listeners do not read it: they judge by fingerprint at every request. It is
 for whoever else meets these certificates.
 """
 

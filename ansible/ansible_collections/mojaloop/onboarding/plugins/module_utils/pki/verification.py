@@ -65,7 +65,7 @@ def received_server_faults(
 
 
 def expiry_notice(certificate: x509.Certificate, *, rule: CertificateRule, holder: Side, chain: Chain, now: datetime) -> list[Fault]:
-    """``certificate-expires-soon`` for somebody else's certificate that is usable and due for renewal by its holder."""
+    """``certificate-expires-soon`` for someone else's certificate that is usable and due for renewal by its holder."""
     return examine(DUE, Examined(certificate, rule, holder, chain, now, ""))
 
 
@@ -73,7 +73,7 @@ def received_authority_faults(chain: Chain, *, profile: Profile, others: Mapping
     """What is wrong with a counterpart's CA chain (see ``authority.read_chain``).
 
     ``others`` maps the ``authority_marks`` of every other side's chain to that side's name: a CA that carries another's
-    name or key could speak for the other. That it ends soon is told by ``authority_expiry``.
+    name or key could speak for the other. That it ends soon is reported by ``authority_expiry``.
     """
     faults = list(chain_faults(chain, now))
     faults += [

@@ -19,7 +19,7 @@ from .http import Answer, Body, Http, origin
 
 _SECRETS = re.compile(r"[\w.~+/=%-]{8,}")
 Headers = Callable[[], Mapping[str, str]]
-Told = Callable[[Answer], str]
+Reported = Callable[[Answer], str]
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Change:
 class Changes:
     """Requests to one system; ``changes`` holds those that change something, in their order, sent or (dry run) only noted."""
 
-    def __init__(self, http: Http, *, dry_run: bool, headers: Headers = dict, told: Told | None = None) -> None:
-        """``headers`` is asked before every request: tokens end while a run goes on. ``told``: what errors may quote of an answer."""
+    def __init__(self, http: Http, *, dry_run: bool, headers: Headers = dict, reported: Reported | None = None) -> None:
+        """``headers`` is asked before every request: tokens end while a run goes on. ``reported``: what errors may quote of an answer."""
         self._http = http
         self._headers = headers
-        self._told = told or _text
+        self._reported = reported or _text
         self.dry_run = dry_run
         self.changes: list[Change] = []
 
@@ -70,7 +70,7 @@ class Changes:
         if method != "GET" and answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             remedy = "Look into its log, and run again: what the system has is read before anything is repeated."
             raise Unknown(f"{why} was answered with {answer.status}", answer.status, where=where, remedy=remedy)
-        raise Refused(why, answer.status, _quotable(self._told(answer), headers), where=where, remedy=_remedy(answer.status))
+        raise Refused(why, answer.status, _quotable(self._reported(answer), headers), where=where, remedy=_remedy(answer.status))
 
 
 def _text(answer: Answer) -> str:

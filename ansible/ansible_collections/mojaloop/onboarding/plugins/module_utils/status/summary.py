@@ -16,7 +16,7 @@ from ..findings import Disposition, Finding
 TESTING = Phase.TESTING
 TO_SEND = "bundle-written"
 """The reason of what a person has to carry to the counterpart."""
-_WITHOUT_DOOR = frozenset({Phase.SERVER_MADE, Phase.SERVER_SHARED, Phase.URLS})
+_WITHOUT_LISTENER = frozenset({Phase.SERVER_MADE, Phase.SERVER_SHARED, Phase.URLS})
 HOST_STEPS = frozenset({*Phase.AUTHORITY_INSTALLED, Phase.CLIENT_INSTALLED, Phase.ADDRESSES, Phase.URLS})
 """Steps that end in gateways and firewalls: the state folder alone cannot show that they are done."""
 LEDGER_STEPS = frozenset({Phase.LEDGER_HUB, Phase.LEDGER_PARTICIPANT})
@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The whole picture. ``unreached`` are hosts whose state nobody could read in this run, ``refusals`` what hosts that failed said."""
+    """The whole picture. ``unreached`` are hosts whose state no one could read in this run, ``refusals`` what hosts that failed said."""
 
     rows: tuple[Row, ...]
     changes: int
@@ -93,7 +93,7 @@ class Summary:
     def outcome(self) -> str:
         """``failed``, ``pending``, ``changed`` or ``done``: what a pipeline wants to know first.
 
-        Findings decide, whatever the table has room for: those about a door of the hub, or about somebody who was suspended, too.
+        Findings decide, whatever the table has room for: those about a listener of the hub, or about someone who was suspended, too.
         A verification that failed has failed its own run, and stays in the table; it is no failure of a run that comes later.
         """
         if self.failed or self.unreached or self.refusals or self.broken:
@@ -151,7 +151,10 @@ def summarise(
         if (wanted and participant.name not in wanted) or not {HUB, participant.name} & own:
             continue
         absent = (
-            (_WITHOUT_DOOR if participant.endpoint is None else frozenset[str]()) | (LEDGER_STEPS - ledger) | {Phase.LEDGER_HUB} | unused
+            (_WITHOUT_LISTENER if participant.endpoint is None else frozenset[str]())
+            | (LEDGER_STEPS - ledger)
+            | {Phase.LEDGER_HUB}
+            | unused
         )
         if participant.probe:
             absent |= LEDGER_STEPS

@@ -15,9 +15,7 @@ from .summary import LEDGER_STEPS, Row, Standing, Summary
 WIDE = 8
 """Up to so many participants stand side by side; more are listed one to a line."""
 
-_NOT_ASKED = (
-    "Gateways, firewalls and the authorization server were not asked: playbooks/status.yml asks them, playbooks/verify.yml sends traffic."
-)
+_NOT_ASKED = "Gateways, firewalls and the authorization server were not asked: run playbooks/status.yml, or verify.yml for traffic."
 
 _WORDS = {
     Standing.NOT_APPLICABLE: "-",
@@ -38,7 +36,7 @@ _MARKS = {
 
 
 def render(summary: Summary) -> str:
-    """The table, then what is awaited from whom, then what failed, then the outcome in one line."""
+    """The table, then what waits for whom, then what failed, then the outcome in one line."""
     lines = list(_table(summary) if len(summary.rows) <= WIDE else _list(summary))
     lines += _section("Awaited", [_awaited(finding) for finding in summary.pending])
     lines += _section("Sent, to be compared over another channel", [_sent(digest) for digest in summary.sent])
@@ -112,7 +110,7 @@ def _marks(row: Row, steps: Iterable[DocumentStep]) -> str:
 
 def _awaited(finding: Finding) -> str:
     detail = f" ({finding.detail})" if finding.detail else ""
-    return f"{finding.participant} {finding.step}: {finding.artefact} {finding.reason}, awaited from {finding.pending_on}{detail}"
+    return f"{finding.participant} {finding.step}: {finding.artefact} {finding.reason}, waits for {finding.pending_on}{detail}"
 
 
 def _sent(sent: ExchangedDigest) -> str:

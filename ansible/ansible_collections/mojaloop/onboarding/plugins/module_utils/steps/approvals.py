@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a counterpart published and nobody has approved: reported with both values, never taken over by itself."""
+"""What a counterpart published and no one has approved: reported with both values, never taken over by itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .run import Relation, Run
 ENDPOINTS = {
     "fspiop_id": (Phase.ADDRESSES, "FSPIOP id"),
     "egress_addresses": (Phase.ADDRESSES, "egress addresses"),
-    "addresses": (Phase.URLS, "addresses of the door"),
+    "addresses": (Phase.URLS, "addresses of the listener"),
     "url": (Phase.URLS, "url"),
 }
 """The fields of ``endpoints.json``: the document step that each is for, and what it is called."""
@@ -93,7 +93,7 @@ def compare_endpoints(run: Run, relation: Relation, content: bytes) -> None:
 
 
 def _stated(name: str, value: object) -> set[str]:
-    """The texts of one field; ValueError for another type, for what is no address, and for a URL that is not that of a door."""
+    """The texts of one field; ValueError for another type, for what is no address, and for a URL that is not that of a listener."""
     if name in {"addresses", "egress_addresses"}:
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise ValueError(f"{name} is not a list of texts")

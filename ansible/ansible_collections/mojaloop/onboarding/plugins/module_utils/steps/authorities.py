@@ -66,8 +66,7 @@ def restore_or_replace(artefact: str, fault: Fault) -> str:
     """What a person may do about an artefact (``<side>/<label>``) with this fault, in words."""
     if fault.reason in NOT_BEGUN:
         return (
-            "Check this machine's clock: if it is behind, set it, and nothing is wrong. If the clock that made this was ahead, "
-            f"permit a new one: {rekey_switch(artefact)}."
+            f"If this machine's clock is behind, set it. If the clock that made this was ahead, permit a new one: {rekey_switch(artefact)}."
         )
     return f"Restore it from the backup, or permit a new one: {rekey_switch(artefact)}."
 

@@ -106,7 +106,7 @@ class Desk:
             self._run.tree.remove(replaced)
 
     def compare_serials(self) -> None:
-        """Two certificates of one CA with one serial number cannot be told apart in a revocation list."""
+        """Two certificates of one CA with one serial number cannot be distinguished in a revocation list."""
         folder = layout.store_folder(self._side.name, "server")
         pem = self._run.tree.read(f"{folder}/certificate.pem")
         with suppress(CertificateUnreadable):
@@ -198,7 +198,7 @@ class Desk:
         )
 
     def _withdraw(self, relation: Relation, artefact: Artefact, request: Request) -> None:
-        """Ahead of another signature, which may be long in coming: no door lets in again with what is revoked for good."""
+        """Ahead of another signature, which may be long in coming: no listener lets in again with what is revoked for good."""
         holder, name = relation.counterpart.name, artefact.rule.name
         path = layout.issued_path(self._side.name, holder, name)
         before = key_of({"certificate.pem": self._run.tree.read(path) or b""})
@@ -207,7 +207,7 @@ class Desk:
             self._run.tree.remove(each)
 
     def _keep(self, relation: Relation, artefact: Artefact, certificate: x509.Certificate) -> None:
-        """Keep the certificate; the one it replaces stays known, so that the doors accept both for a while.
+        """Keep the certificate; the one it replaces stays known, so that the listeners accept both for a while.
 
         Unless that one came back from a backup after this side's list had named it.
         """

@@ -130,7 +130,7 @@ class Errand:
             run.tree.write(path, pem)
 
     def _report_strays(self, delivery: Delivery) -> None:
-        """A certificate for a key that nobody here has ever had was not asked for from here."""
+        """A certificate for a key that no one here has ever had was not asked for from here."""
         known = {upload.key for upload in self._uploads()}
         for digest, (file, _certificate) in delivery.certificates.items():
             if digest not in known and self._run.known_keys.owner(digest) is None:

@@ -51,7 +51,7 @@ class JwsKeys:
         if contact is None:
             return {}
         if not contact.exchange_certificates:
-            # Of the channel, which authenticates the hub: nobody has signed a list.
+            # Of the channel, which authenticates the hub: no one has signed a list.
             return {name.removesuffix(".pem"): key for name, key in contents(self._run.tree, layout.listed_keys_folder(side.name)).items()}
         if self._listing is None:
             self._listing = JwsListing(self._run.tree)
@@ -63,8 +63,8 @@ class JwsKeys:
 def hub_keys(run: Run) -> dict[str, bytes]:
     """The JWS public keys that the hub vouches for, by FSPIOP id: its own and every active participant's.
 
-    A participant whose file is broken keeps the entry it has: a slip of the pen withdraws nobody's key. So do those whom a
-    narrowed run is not about: their keys come and go with their doors.
+    A participant whose file is broken keeps the entry it has: a slip of the pen withdraws no one's key. So do those whom a
+    narrowed run is not about: their keys come and go with their listeners.
     """
     found = {run.description.hub.fspiop_id: run.tree.read(f"{layout.store_folder(HUB, 'jws')}/public.pem")}
     for participant in run.chosen:

@@ -40,12 +40,12 @@ def keep_ledger_hub(run: Run) -> None:
     if ledger and _is_asked(run):
         with ledger_access(run, ledger) as changes:
             client = LedgerClient(changes, ledger.url)
-            _noted(run, HUB, HUB_STEP, lambda: hub_in_ledger(desired_hub(ledger), client, dry_run=run.rehearsal))
+            _noted(run, HUB, HUB_STEP, lambda: hub_in_ledger(desired_hub(ledger), client, dry_run=run.dry_run))
     if lookup and _is_asked(run):
         with ledger_access(run, lookup) as changes:
             directory = AccountLookupClient(changes, lookup.url)
             oracles = lookup.oracles
-            _noted(run, HUB, HUB_STEP, lambda: oracles_in_lookup(oracles, directory, dry_run=run.rehearsal), system="account-lookup")
+            _noted(run, HUB, HUB_STEP, lambda: oracles_in_lookup(oracles, directory, dry_run=run.dry_run), system="account-lookup")
 
 
 def keep_ledger_participants(run: Run) -> None:
@@ -64,13 +64,13 @@ def keep_ledger_participants(run: Run) -> None:
 
 
 def _ended(run: Run, client: LedgerClient, name: str) -> Iterator[Difference]:
-    there = ParticipantInLedger(DesiredParticipant(name, active=False), client, Openings(run.tree, name), run.rehearsal)
+    there = ParticipantInLedger(DesiredParticipant(name, active=False), client, Openings(run.tree, name), run.dry_run)
     return there.ensure()
 
 
 def _kept(run: Run, client: LedgerClient, ledger: Ledger, participant: Participant) -> Iterator[Difference]:
     desired = desired_participant(ledger, participant)
-    there = ParticipantInLedger(desired, client, Openings(run.tree, participant.name), run.rehearsal)
+    there = ParticipantInLedger(desired, client, Openings(run.tree, participant.name), run.dry_run)
     return chain(there.ensure(), there.remaining() if participant.state is State.OFFBOARDED else ())
 
 
@@ -95,7 +95,7 @@ def ledger_access(run: Run, system: Ledger | AccountLookup) -> Iterator[Changes]
     """The way to the administration API of the ledger or of account lookup, with its CA and token."""
     http = HttpClient(Route(system.ca_file, internal=True), timeout=TIMEOUT)
     try:
-        yield Changes(http, dry_run=run.rehearsal, headers=lambda: bearer(read_token(system.token_file)) if system.token_file else {})
+        yield Changes(http, dry_run=run.dry_run, headers=lambda: bearer(read_token(system.token_file)) if system.token_file else {})
     finally:
         http.close()
 

@@ -18,7 +18,7 @@ def register_clients(run: Run) -> None:
         return
     revoking = run.description.revoking if len(run.chosen) == len(run.description.participants) else ()
     everybody = (*run.chosen, *revoking)
-    asked = onboard_clients(description=run.description, participants=everybody, tree=run.tree, now=run.now, check=run.rehearsal)
+    asked = onboard_clients(description=run.description, participants=everybody, tree=run.tree, now=run.now, check=run.dry_run)
     for finding in asked:
         run.note(finding)
     _report_forgotten(run)
@@ -28,9 +28,9 @@ def register_clients(run: Run) -> None:
 
 
 def _report_forgotten(run: Run) -> None:
-    """A client whose participant nobody describes any more: a lost file takes no client away, and the next run would say nothing."""
+    """A client whose participant no one describes any more: a lost file takes no client away, and the next run would say nothing."""
     names = run.tree.names(layout.registrations_folder())
     known = {name.partition(".")[0] for name in names if name.endswith(".json") and not name.endswith(".intent.json")}
-    detail = "its file is gone, and its client at the authorization server is not; restore it, or set its state to offboarded and run again"
+    detail = "its file is gone, its client at the authorization server is not; restore it, or set state: offboarded and run again"
     for name in sorted(known - run.description.known_names):
         run.note(Finding(name, STEP, HUB, "client", "participant-unknown", Disposition.FAULT, detail=detail))

@@ -72,7 +72,7 @@ def _checked(content: bytes) -> bytes:
     except ValueError:
         found = None
     if not isinstance(found, dict) or set(found) != _FIELDS or not all(isinstance(value, str) for value in found.values()):
-        # Nothing of it is told: it may hold the secret.
+        # Nothing of it is reported: it may hold the secret.
         what = f"does not hold the credentials of a client; allowed: {', '.join(sorted(_FIELDS))}"
         raise PublicationRefused("credentials-unreadable", what, where=SEALED, remedy="The hub publishes them again.")
     return canonical(found)

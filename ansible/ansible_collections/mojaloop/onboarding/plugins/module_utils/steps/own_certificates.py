@@ -56,7 +56,7 @@ class Piece:
     files: Mapping[str, bytes]
     faults: tuple[Fault, ...]
     elsewhere: bool
-    """Whether somebody else signs."""
+    """Whether someone else signs."""
 
     @property
     def in_use(self) -> bool:
@@ -138,7 +138,7 @@ class Workshop:
             found = [lost_key()]
         if elsewhere:
             found = [fault for fault in found if not self._of_the_signer(artefact, fault)]
-        # Nobody signs a retired key, whether it waits for its certificate or came back into use from a backup.
+        # No one signs a retired key, whether it waits for its certificate or came back into use from a backup.
         certificate = None if found else run.tree.read(f"{folder}/certificate.pem")
         files = self._contents(folder) if certificate is None else {"certificate.pem": certificate}
         if files and run.known_keys.retired(key_of(files)):
@@ -193,11 +193,11 @@ class Workshop:
         The counterparts have half of the time before the end to receive once. None: it comes into use now.
         """
         run, artefact, rule = self._run, piece.artefact, piece.artefact.rule
-        told = rule.name == "exchange" or (artefact.counterpart and artefact.counterpart not in run.sides)
+        reported = rule.name == "exchange" or (artefact.counterpart and artefact.counterpart not in run.sides)
         too_late = rule.name != "exchange" and any(fault.reason == "certificate-expired" for fault in piece.faults)
         until = certificate.not_valid_before_utc + timedelta(days=rule.renew_before_days / 2)
         lost = any(remedy(fault) == "person" for fault in piece.faults)
-        return until if told and not too_late and not lost and run.now < until else None
+        return until if reported and not too_late and not lost and run.now < until else None
 
     def _announce(self, piece: Piece, files: dict[str, bytes], until: datetime) -> None:
         side, artefact = self._side.name, piece.artefact
@@ -211,7 +211,7 @@ class Workshop:
         run, rule = self._run, piece.artefact.rule
         found = contents(run.tree, piece.upcoming) if waiting == piece.upcoming else {}
         # The key in use, where a run was killed after it had put a prepared one in its place, is not prepared any more.
-        # So is one that was retired since: it came back from a backup, and nobody would sign it.
+        # So is one that was retired since: it came back from a backup, and no one would sign it.
         replaced = found.get("key.pem") == piece.files.get("key.pem") or run.known_keys.retired(key_of(found))
         if found and not replaced and not self._unusable(piece, waiting):
             return read_own_key(found["key.pem"], where=f"{waiting}/key.pem"), found
@@ -278,8 +278,8 @@ class Workshop:
         side = self._side.name
         if fault.reason in OF_ANOTHER_CA and artefact.issuer == side:
             return (
-                f"If the CA of {side} was replaced on purpose, confirm it with {rekey_switch(f'{side}/ca')}: whatever the CA before signed "
-                "is then signed again, with the same keys. If not, restore the CA from the backup."
+                f"If the CA of {side} was replaced on purpose, confirm with {rekey_switch(f'{side}/ca')}: all is signed again. "
+                "If not, restore it from the backup."
             )
         return restore_or_replace(f"{side}/{artefact.label}", fault)
 

@@ -27,8 +27,8 @@ def kept_elsewhere(tree: Tree, side: str, rekey: Collection[str], switch: str) -
     except OnboardingError as error:
         return Finding(side, Phase.EXCHANGE_KEY, side, KEY, error.reason or "error", Disposition.FAULT, detail=str(error))
     detail = (
-        f"{published} is of an exchange key that this state folder never had: another installation acts for {side}. "
-        f"Name the sides of this one in hosts.yml (installation). If the other one is gone, restore its backup, or: {switch}."
+        f"{published} is of an exchange key never held here: another installation has {side}. "
+        f"Name yours in hosts.yml, restore its backup, or: {switch}."
     )
     return Finding(side, Phase.EXCHANGE_KEY, side, KEY, REASON, Disposition.FAULT, detail=detail) if published else None
 

@@ -54,7 +54,7 @@ def not_given(side: str) -> StoreError:
 
 def _read(path: str) -> bytes:
     try:
-        # A pipe that nobody writes to must not stop the run.
+        # A pipe that no one writes to must not stop the run.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise StoreError(f"cannot be read ({error.strerror})", where=path, remedy=f"{FILE_VARIABLE} names it.") from error

@@ -39,7 +39,7 @@ def publish_all(run: Run) -> None:
     """Publish the hub's list of JWS keys, then for every side of this run what its counterparts need.
 
     The list first: where the hub has changed its exchange key, readers know both keys until they receive a manifest that the
-    new one signed. A run that is killed in between leaves nobody with a list that a key of before signed.
+    new one signed. A run that is killed in between leaves no one with a list that a key of before signed.
     """
     if HUB in run.sides:
         with run.guarded(HUB, Phase.JWS_SHARED, HUB, "jws-list"):
@@ -53,7 +53,7 @@ def publish_all(run: Run) -> None:
 def publication_files(run: Run, side: Side, counterpart: Side) -> dict[str, bytes]:
     """The files that ``side`` has for ``counterpart`` now, by their names in the exchange."""
     store = layout.store_folder
-    # What is left of a CA that the description does not give to this side any more is nobody's business.
+    # What is left of a CA that the description does not give to this side any more is no one's business.
     authority = has_authority(run.description, side.name)
     own_server = (
         issuer_of(run.description, run.description.profile.rule("server", hub=side.name == HUB), side.name, HUB) != counterpart.name

@@ -169,7 +169,7 @@ class Reader:
         return received_server_faults(certificate, rule=rule, counterpart=counterpart, chain=chain, now=run.now)
 
     def _jws_key(self, relation: Relation, files: Mapping[str, bytes]) -> list[Fault]:
-        """Two holders of one key could each pass for the other, so it is this counterpart's for signatures, or nobody's yet."""
+        """Two holders of one key could each pass for the other, so it is this counterpart's for signatures, or no one's yet."""
         public = read_public_key(files["jws.pem"], where="jws.pem", kinds=self._run.description.profile.rule("jws").key_kinds)
         name, owner = relation.counterpart.name, self._run.known_keys.owner(public_digest(public))
         if owner in {None, ownership(name, "jws")}:
@@ -246,7 +246,7 @@ class Reader:
                 step = STEP if name == "ca.pem" else self._run.files[name].step
                 self._note(relation, step, f"received/{name}", "replaced" if name in kept else "not-installed")
         if kept != {**kept, **files}:
-            # As where this side signs: the one before stays known, so that its door accepts both for a while.
+            # As where this side signs: the one before stays known, so that its listener accepts both for a while.
             replaced = layout.OWN_CLIENT in files and layout.OWN_CLIENT in kept and files[layout.OWN_CLIENT] != kept[layout.OWN_CLIENT]
             before = {layout.PREVIOUS_OWN_CLIENT: kept[layout.OWN_CLIENT]} if replaced else {}
             self._run.tree.write_folder(folder, {**kept, **files, **before})
@@ -339,7 +339,7 @@ def _expected(run: Run, relation: Relation) -> set[str]:
         names.add(layout.OWN_CLIENT)
     by_pack = counterpart.ca.kind not in {"none", "offline"}
     if by_pack and run.tree.status(f"{layout.received_folder(side.name, counterpart.name)}/{LIST}") is not None:
-        # Nobody must publish one. Who has, goes on: else the last one would be believed for ever. Who has no CA any more, or one
+        # No one must publish one. Who has, goes on: else the last one would be believed for ever. Who has no CA any more, or one
         # that is offline now, has none to publish.
         names.add(LIST)
     names |= {f"{artefact.rule.name}.csr" for artefact in run.requests_between(counterpart, side)}

@@ -22,7 +22,7 @@ class KnownKeys:
     tree: Tree
 
     def owner(self, public_digest: str) -> str | None:
-        """``<side> <artefact>``, ``retired``, or None for a key nobody has shown before."""
+        """``<side> <artefact>``, ``retired``, or None for a key no one has shown before."""
         entry = KeyRegister(self.tree).owner(public_digest)
         return None if entry is None else str(entry)
 
@@ -34,7 +34,7 @@ class KnownKeys:
             raise SigningRefused("key-of-someone-else", what, where=f"{side} {artefact}", remedy=f"{side} makes a key of its own.")
 
     def claimed_by_another(self, side: str, artefact: str, public_digest: str) -> str:
-        """Who else, or what else of this side, is known to hold or to have held this key; empty when nobody."""
+        """Who else, or what else of this side, is known to hold or to have held this key; empty when no one."""
         entry = KeyRegister(self.tree).owner(public_digest)
         return "" if entry is None or (entry.owner, entry.purpose) == (side, artefact) else f"{entry.owner} {entry.purpose}"
 

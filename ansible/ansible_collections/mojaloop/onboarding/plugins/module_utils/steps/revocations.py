@@ -2,9 +2,9 @@
 """Revocation lists: each CA whose key is here keeps one of what it has signed, and each side reads its counterparts'.
 
 Who is suspended is on hold; who was offboarded has ceased operation, for good: when it comes back it gets another
-certificate. What a later certificate replaced is superseded a week after, once its key is retired and no door accepts it.
+certificate. What a later certificate replaced is superseded a week after, once its key is retired and no inbound listener accepts it.
 
-No gateway reads these lists. The doors judge by fingerprint at every request, which ends live and resumed sessions as
+No gateway reads these lists. The listeners judge by fingerprint at every request, which ends live and resumed sessions as
 well, as no list does; and HAProxy refuses everybody by a list (``crl-file``) that has expired.
 An offline CA is not asked for lists: whoever keeps its key publishes them. What it has to revoke is journalled all the same.
 A CA without the right to sign lists (keyUsage cRLSign) is not taken over in the first place (``authority-not-crl-signer``).
@@ -136,7 +136,7 @@ def _issued(run: Run, side: str, since: datetime) -> dict[int, Issuance]:
     An entry stays until a list that was made after the certificate's end has shown it (RFC 5280 section 3.3). The journal
     names sides, not CAs. So what a CA before this one signed is here as well: that may have been the same key under a
     certificate since renewed, and no number is taken twice in a journal, so an entry too many revokes nothing else. What
-    was signed for proofs alone (``verification``) has a key that the register has never seen, and goes to nobody.
+    was signed for proofs alone (``verification``) has a key that the register has never seen, and goes to no one.
     """
     return {
         serial: record
@@ -161,7 +161,7 @@ def _revoked(run: Run, side: str, issued: Mapping[int, Issuance]) -> dict[int, R
 
 
 def _wanted(run: Run, side: str, holder: str, before: Revocation | None) -> str:
-    """The reason that the holder's state calls for. Of whom the run does not judge, a hold stays; to itself, nobody is suspended."""
+    """The reason that the holder's state calls for. Of whom the run does not judge, a hold stays; to itself, no one is suspended."""
     description = run.description
     if holder in {HUB, side}:
         return ""
@@ -194,7 +194,7 @@ def _replaced(run: Run, side: str, issued: Mapping[int, Issuance]) -> set[int]:
 
 
 def _in_use(run: Run, side: str, record: Issuance) -> bool:
-    """Whether the doors accept it still, beside the one that replaced it; or it serves again, as it came back from a backup."""
+    """Whether the listeners accept it still, beside the one that replaced it; or it serves again, as it came back from a backup."""
     paths = [layout.issued_path(side, record.holder, f"{record.artefact}{which}") for which in ("", ".previous")]
     if record.holder == side:
         paths.append(f"{layout.store_folder(side, record.artefact)}/certificate.pem")

@@ -21,7 +21,7 @@ from ..exchange.transport import Transport
 from ..findings import Disposition, Finding
 from ..guarding import guarded
 from ..pki.certificates import Chain
-from ..pki.keys import KDF_ROUNDS, KDF_ROUNDS_FOR_PEOPLE, FreshKeys, KeyFactory, RehearsalKeys
+from ..pki.keys import KDF_ROUNDS, KDF_ROUNDS_FOR_PEOPLE, DryRunKeys, FreshKeys, KeyFactory
 from ..store import layout
 from ..store.journal import Issuance
 from ..store.tree import DiskTree, Overlay, Tree
@@ -48,7 +48,7 @@ class Run:
     """One run over some sides and some participants.
 
     ``sides`` are those whose half is carried out here; ``chosen`` the participants of this run, sorted by id.
-    ``rehearsal``: nothing is written, ``tree`` is an overlay. ``rekey`` names artefacts (``<side>/<label>``) whose loss
+    ``dry_run``: nothing is written, ``tree`` is an overlay. ``rekey`` names artefacts (``<side>/<label>``) whose loss
     a person has accepted: only these are replaced when they are damaged or lost.
     """
 
@@ -58,7 +58,7 @@ class Run:
     chosen: tuple[Participant, ...]
     now: datetime
     keys: KeyFactory
-    rehearsal: bool = False
+    dry_run: bool = False
     rekey: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     online: bool = True
@@ -78,7 +78,7 @@ class Run:
         top = str(root if place.is_relative_to(root / OWN_FILES) else place.parent)
         if top not in self._elsewhere:
             disk = DiskTree(Path(top))
-            self._elsewhere[top] = Overlay(disk) if self.rehearsal else disk
+            self._elsewhere[top] = Overlay(disk) if self.dry_run else disk
         return self._elsewhere[top], str(place.relative_to(top))
 
     def certificates(self, path: str, parse: Callable[[bytes], Chain]) -> Chain:
@@ -142,9 +142,9 @@ class Run:
         kept = self.tree.read(path)
         if kept is not None:
             return kept
-        # A rehearsal needs none for the CA that it makes itself, so that a first run can be planned by who does not know it.
+        # A dry run needs none for the CA that it makes itself, so that a first run can be planned by who does not know it.
         to_open = self.tree.status(f"{layout.store_folder(side, 'ca')}/key.pem") is not None
-        if self.description.kind is not EnvironmentKind.LAB and (to_open or not self.rehearsal):
+        if self.description.kind is not EnvironmentKind.LAB and (to_open or not self.dry_run):
             raise not_given(side)
         made = secrets.token_urlsafe(32).encode()
         self.tree.write(path, made)
@@ -191,8 +191,8 @@ def select_participants(description: Description, wanted: list[str]) -> tuple[Pa
 
 
 def _not_known(description: Description, name: str, known: str) -> Problem:
-    told = [problems[0] for file, problems in description.broken if PurePath(file).stem == name]
-    found = f"a participant whose file is not in order ({told[0]})" if told else "no such participant"
+    reported = [problems[0] for file, problems in description.broken if PurePath(file).stem == name]
+    found = f"a participant whose file is not in order ({reported[0]})" if reported else "no such participant"
     return Problem("participants", 0, name, found, known)
 
 
@@ -203,7 +203,7 @@ def make_run(
     sides: list[str],
     participants: list[str],
     now: datetime,
-    rehearsal: bool,
+    dry_run: bool,
     rekey: list[str] | None = None,
 ) -> Run:
     """A run over the named sides and participants; a dry run gets an overlay (one that is given goes on) and throw-away keys."""
@@ -212,12 +212,12 @@ def make_run(
     foreign = {side: fault for side in wanted if (fault := kept_elsewhere(tree, side, permitted, rekey_switch(f"{side}/exchange")))}
     return Run(
         description=description,
-        tree=Overlay(tree) if rehearsal and not isinstance(tree, Overlay) else tree,
+        tree=Overlay(tree) if dry_run and not isinstance(tree, Overlay) else tree,
         sides=tuple(side for side in wanted if side not in foreign),
         chosen=select_participants(description, participants),
         now=now,
-        keys=RehearsalKeys() if rehearsal else FreshKeys(),
-        rehearsal=rehearsal,
+        keys=DryRunKeys() if dry_run else FreshKeys(),
+        dry_run=dry_run,
         rekey=permitted,
         findings=list(foreign.values()),
     )

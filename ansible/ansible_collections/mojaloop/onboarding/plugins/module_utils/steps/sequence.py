@@ -173,6 +173,6 @@ def _run(request: Request, description: Description, tree: Tree) -> Run:
         sides=list(request.sides),
         participants=list(request.participants),
         now=clock(request),
-        rehearsal=request.check,
+        dry_run=request.check,
         rekey=list(request.rekey),
     )

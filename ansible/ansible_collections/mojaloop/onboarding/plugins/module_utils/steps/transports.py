@@ -120,7 +120,7 @@ def _connection_manager(run: Run, participant: Participant) -> Transport:
     by_hub = run.description.for_the_hub
     own = server.authentication if by_hub else getattr(participant.transport, "authentication", server.authentication)
     case = Case(run.description.hub, participant, run.now)
-    return ManagerTransport(case, Access(server, own, dry_run=run.rehearsal), online=run.online)
+    return ManagerTransport(case, Access(server, own, dry_run=run.dry_run), online=run.online)
 
 
 TRANSPORTS: Mapping[str, Callable[[Run, Participant], Transport]] = MappingProxyType(
@@ -130,7 +130,7 @@ TRANSPORTS: Mapping[str, Callable[[Run, Participant], Transport]] = MappingProxy
 
 
 def _report_strangers(run: Run) -> None:
-    """Files of the inbox that are no bundle, or for nobody here: said once, whoever may have sent them."""
+    """Files of the inbox that are no bundle, or for no one here: said once, whoever may have sent them."""
     if not any(participant.transport.kind == "bundle" for participant in run.chosen):
         return
     own = [side.name for side in run.description.own_sides]

@@ -23,7 +23,7 @@ from .layout import is_input
 CONTENTS = "backup.json"
 """The last member: what the archive is of, and the SHA-256 of every file in it."""
 _LARGEST_CONTENTS = 1 << 30
-_MOST_TOLD = 20
+_MOST_REPORTED = 20
 _REMEDY = "Use another copy; nothing was changed."
 
 
@@ -71,7 +71,7 @@ class Inputs:
         try:
             with os.scandir(root / folder) as entries:
                 others = (entry.name for entry in entries if entry.name not in self.largest)
-                self.left_out.extend(f"{folder}/{name}" for name in sorted(islice(others, _MOST_TOLD)))
+                self.left_out.extend(f"{folder}/{name}" for name in sorted(islice(others, _MOST_REPORTED)))
         except OSError:
             self.left_out.append(folder)
 

@@ -69,7 +69,7 @@ class Tree(Protocol):
     def folder(self, path: str, *, largest: int = LARGEST, most: int = MOST) -> dict[str, Entry]:
         """Everything in a folder, sorted by name: one look where ``names``, ``status`` and ``read`` would be many. Empty when none.
 
-        Files of more than ``largest`` bytes are not read. Of a folder of more than ``most`` names, ``most`` + 1 are told and none is read.
+        Files of more than ``largest`` bytes are not read. Of a folder of more than ``most`` names, ``most`` + 1 are named and none is read.
         """
 
     def update_folder(self, path: str, files: Mapping[str, bytes | None]) -> None:

@@ -95,7 +95,7 @@ def registration_path(participant: str, which: str = "") -> str:
 
 
 def credentials_path(participant: str, which: str = "") -> str:
-    """The participant's own OAuth credentials: what its connector reads; those of ``NEXT`` are for nobody yet."""
+    """The participant's own OAuth credentials: what its connector reads; those of ``NEXT`` are for no one yet."""
     return f"store/{participant}/oauth/credentials{which}.json"
 
 
@@ -111,11 +111,11 @@ def sealed_credentials_path(participant: str, which: str = "") -> str:
 
 def accepted_path(host: str) -> str:
     """Which prepared OAuth clients the hub's gateway on a host was seen to accept."""
-    return f"journal/doors/{host}.json"
+    return f"journal/listeners/{host}.json"
 
 
 def listed_keys_folder(participant: str) -> str:
-    """The JWS keys of all sides as the channel to the hub lists them for this participant, where nobody signs the hub's list."""
+    """The JWS keys of all sides as the channel to the hub lists them for this participant, where no one signs the hub's list."""
     return f"exchange/{participant}/jws"
 
 
@@ -125,7 +125,7 @@ def exchange_folder(participant: str, *, from_hub: bool) -> str:
 
 
 def is_input(folder: str) -> bool:
-    """Whether participants write in this folder. Nobody else does: what is published here for them is staged beside it."""
+    """Whether participants write in this folder. No one else does: what is published here for them is staged beside it."""
     top, _, below = folder.partition("/")
     name, _, last = below.partition("/")
     return bool(name) and (top, last) == ("exchange", "participant")

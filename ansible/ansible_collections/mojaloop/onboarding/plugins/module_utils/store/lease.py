@@ -52,7 +52,7 @@ class _Record:
     heartbeat: float = 0.0
 
     def stale(self, now: float) -> bool:
-        """Whether nobody can be holding it any more."""
+        """Whether no one can be holding it any more."""
         return now >= self.heartbeat + self.ttl or (self.boot == _boot() != "" and self.host == socket.gethostname() and _dead(self))
 
 
@@ -137,7 +137,7 @@ def _acquire(root: Path, record: _Record, now: Callable[[], float], wait: float)
 
 
 def _take(folder: Path, stale: dict[Path, _Record], record: _Record, now: Callable[[], float]) -> Lease | None:
-    """Make the next generation; None when somebody else was faster."""
+    """Make the next generation; None when someone else was faster."""
     path = folder / f"{max((int(file.stem) for file in stale), default=0) + 1}.json"
     if not _link(path, record, now()):
         return None
@@ -178,7 +178,7 @@ def _leases(folder: Path) -> dict[Path, _Record]:
 
 
 def _read(path: Path) -> _Record | None:
-    """The lease in this file; one of nobody in particular when it is damaged or of another format; None when it is gone."""
+    """The lease in this file; one of no one in particular when it is damaged or of another format; None when it is gone."""
     try:
         heartbeat = path.stat().st_mtime
         content = path.read_text("utf-8", "replace")

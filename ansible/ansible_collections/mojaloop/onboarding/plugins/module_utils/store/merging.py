@@ -47,7 +47,7 @@ def merge(old: DiskTree, present: DiskTree) -> Merged:
 
 
 def _merge_journal(old: DiskTree, present: DiskTree) -> Iterator[str]:
-    """What is raised is told."""
+    """What is raised is reported."""
     for path in _files(old, _SEEN):
         _merge_seen(old, present, path)
     for path in _files(old, "journal"):

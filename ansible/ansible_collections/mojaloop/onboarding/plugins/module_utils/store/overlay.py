@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A tree whose changes stay in memory: what check mode rehearses on."""
+"""A tree whose changes stay in memory: check mode runs on it."""
 
 from __future__ import annotations
 

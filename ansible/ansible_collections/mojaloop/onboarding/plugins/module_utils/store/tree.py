@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The state folder as a tree of small files: on disk for a real run, overlaid in memory for a rehearsal.
+"""The state folder as a tree of small files: on disk for a real run, overlaid in memory for a dry run.
 
 Check mode runs the same steps as a real run, on an ``Overlay``: what an earlier step would make is there for the later
 ones, nothing reaches the disk, and the findings of both are equal by construction.
@@ -62,7 +62,7 @@ class DiskTree:
     def read(self, path: str) -> bytes | None:
         """See ``Tree``."""
         try:
-            # Not to block on a named pipe that somebody put there.
+            # Not to block on a named pipe that someone put there.
             handle = os.open(self._path(path), _READ)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -183,7 +183,7 @@ class DiskTree:
     def recover(self, failed: Callable[[StoreError], None] | None = None) -> list[str]:
         """Finish committed folders and sweep staged files (call under the lease); returns what was found and is no more.
 
-        What goes wrong in the exchange is told to ``failed``, where one is given: nothing there is worth stopping everybody.
+        What goes wrong in the exchange is passed to ``failed``, where one is given: nothing there is worth stopping everybody.
         """
         return [relative for relative in self.unfinished() if self._recovered(relative, failed)]
 
@@ -274,7 +274,7 @@ class DiskTree:
         try:
             yield
         except OSError as error:
-            # A run that was stopped beyond its lease finds what it has staged swept: that is what is to be told then.
+            # A run that was stopped beyond its lease finds what it has staged swept: that is what is to be reported then.
             self._guard()
             remedy = "Nothing is half-written: remove the cause and run again."
             raise StoreError(f"cannot be changed ({error.strerror})", where=path, remedy=remedy) from error

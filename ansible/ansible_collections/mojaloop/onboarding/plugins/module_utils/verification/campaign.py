@@ -10,11 +10,11 @@ from ..description.model import HUB, Participant
 from ..steps.run import Run
 from .flows import ring
 from .handshakes import Handshakes
-from .hub_door import HubDoor
+from .hub_listener import HubListener
 from .impostors import Impostors
 from .material import Material
 from .model import Case, Result, Site
-from .participant_door import ParticipantDoor
+from .participant_listener import ParticipantListener
 from .running import run_cases
 from .shut_out import ShutOut
 
@@ -27,7 +27,7 @@ def verify(run: Run, site: Site, *, progress: Callable[[Result], None] = lambda 
 
 
 def all_cases(material: Material) -> Iterator[Case]:
-    """Every case, door by door; where nothing can be tried, each with the reason."""
+    """Every case, listener by listener; where nothing can be tried, each with the reason."""
     obstacle = material.site.obstacle
     yield from (replace(case, obstacle=obstacle) if obstacle else case for case in _cases(material))
 
@@ -51,17 +51,19 @@ def _fspiop(material: Material) -> Iterator[Case]:
     yield from _shut_out(material, held)
     for participant in active:
         if participant in held:
-            yield from HubDoor(material, participant, _other(held, participant)).cases()
+            yield from HubListener(material, participant, _other(held, participant)).cases()
         elif _keys_here(run, participant):
-            yield from _open(HubDoor(material, participant, None).cases(), NO_PLACE)
-    doors = [participant for participant in active if participant.endpoint is not None]
-    for participant in doors:
-        yield from _open(ParticipantDoor(material, participant).cases(), _from_the_hub(material, participant))
+            yield from _open(HubListener(material, participant, None).cases(), NO_PLACE)
+    listeners = [participant for participant in active if participant.endpoint is not None]
+    for participant in listeners:
+        yield from _open(ParticipantListener(material, participant).cases(), _from_the_hub(material, participant))
         if participant.managed:
             yield from Impostors(material, participant, run.description.hub, participant.name).cases()
         yield from Impostors(material, run.description.hub, participant, participant.name).cases()
-    every_door = [participant for participant in run.description.participants if participant.active and participant.endpoint is not None]
-    yield from (case for case in ring(material, every_door) if case.participant in {participant.name for participant in active})
+    every_listener = [
+        participant for participant in run.description.participants if participant.active and participant.endpoint is not None
+    ]
+    yield from (case for case in ring(material, every_listener) if case.participant in {participant.name for participant in active})
 
 
 def _open(cases: Iterator[Case], obstacle: str) -> Iterator[Case]:

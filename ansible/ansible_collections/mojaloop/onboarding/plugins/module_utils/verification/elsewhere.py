@@ -7,7 +7,7 @@ import socket
 from contextlib import AbstractContextManager
 
 from ..errors import OnboardingError
-from .model import Door, Identity, Witness
+from .model import Identity, InboundListener, Witness
 
 WHY = "this run stands at none of the sides' machines"
 
@@ -23,7 +23,7 @@ class Elsewhere:
         return None
 
     def strangers(self, version: int = 4) -> tuple[str, str] | None:  # noqa: ARG002
-        """Nobody."""
+        """No one."""
         return None
 
     def connect(self, machine: str, source: str, address: str, port: int, timeout: float) -> socket.socket:  # noqa: ARG002
@@ -38,10 +38,16 @@ class Elsewhere:
         """None."""
         return None
 
-    def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> AbstractContextManager[None]:  # noqa: ARG002
+    def impostor(
+        self,
+        victim: str,
+        listener: InboundListener,  # noqa: ARG002
+        addresses: tuple[str, ...],  # noqa: ARG002
+        identity: Identity,  # noqa: ARG002
+    ) -> AbstractContextManager[None]:
         """OnboardingError: nothing is diverted from here."""
         raise OnboardingError(WHY, where=victim)
 
-    def control(self, side: str) -> Door | None:  # noqa: ARG002
+    def control(self, side: str) -> InboundListener | None:  # noqa: ARG002
         """None."""
         return None

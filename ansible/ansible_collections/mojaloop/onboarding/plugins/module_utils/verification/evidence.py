@@ -87,7 +87,7 @@ def verdicts(results: Iterable[Result]) -> dict[str, bool | None]:
 def material_digest(tree: Tree, participant: Participant, hub: Hub) -> str:
     """SHA-256 (hex) over what a participant and the hub have published for each other, and over what is described of them.
 
-    Evidence holds for this alone: for these keys, this state, these roles, doors and addresses.
+    Evidence holds for this alone: for these keys, this state, these roles, listeners and addresses.
     """
     own = (participant.state.value, participant.fspiop_id, sorted(participant.roles), participant.egress_addresses, participant.endpoint)
     hashed = hashlib.sha256(repr((own, hub.fspiop_id, hub.egress_addresses, hub.endpoint)).encode())

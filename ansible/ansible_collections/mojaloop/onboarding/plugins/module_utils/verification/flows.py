@@ -34,7 +34,9 @@ class Flow:
         """The conversation, once as the payer's case and once as the payee's."""
         site = self.material.site
         obstacle = (
-            "" if site.control(self.payer.name) and site.control(self.payee.name) else "the services behind the doors are not ours to ask"
+            ""
+            if site.control(self.payer.name) and site.control(self.payee.name)
+            else "the services behind the listeners are not ours to ask"
         )
         title = f"quote to {self.payee.name}, its callback received"
         yield Case(f"payer-to-{self.payee.name}", title, DIRECTION, self.payer.name, COMPLETED, self._run, obstacle=obstacle)
@@ -66,12 +68,12 @@ class Flow:
         return [entry for entry in entries if entry.get("kind") == kind]
 
     def _ask(self, side: Participant, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 -- the service's JSON
-        door = self.material.site.control(side.name)
-        if door is None:
+        listener = self.material.site.control(side.name)
+        if listener is None:
             msg = f"no control service of {side.name}"
             raise LookupError(msg)
         machine = self.material.site.machine_of(side.name) or ""
-        return json.loads(exchange(self.material.site, machine, door, method, path, body).body)
+        return json.loads(exchange(self.material.site, machine, listener, method, path, body).body)
 
 
 def ring(material: Material, participants: Sequence[Participant]) -> Iterator[Case]:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tokens and signatures that somebody without the right key can make out of right ones."""
+"""Tokens and signatures that someone without the right key can make out of right ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def forged_tokens(make: KeyMaker) -> tuple[Wrong, ...]:
     cases: tuple[tuple[str, str, str, Callable[[str], str]], ...] = (
         ("unsigned", "without signature (alg none)", "token-algorithm", lambda token: _rehead(token, alg="none").rpartition(".")[0] + "."),
         ("symmetric", "whose header says HS256", "token-algorithm", lambda token: _rehead(token, alg="HS256")),
-        ("unknown-key", "of a key nobody knows (kid)", "token-key-unknown", lambda token: _rehead(token, kid="nobody")),
+        ("unknown-key", "of a key no one knows (kid)", "token-key-unknown", lambda token: _rehead(token, kid="no-one")),
         ("foreign-key", "signed again with another key", "token-signature", foreign),
         ("changed", "with one more scope written in", "token-signature", _with_more_scope),
     )
@@ -57,7 +57,7 @@ def forged_signatures(make: KeyMaker, signer: Callable[[], PrivateKey]) -> tuple
 
     cases: tuple[tuple[str, str, Change], ...] = (
         ("missing", "no signature", without_header(_SIGNATURE)),
-        ("foreign-key", "signature by a key nobody knows", lambda attempt: signed_by(make("rsa-2048"), attempt)),
+        ("foreign-key", "signature by a key no one knows", lambda attempt: signed_by(make("rsa-2048"), attempt)),
         ("none", "signature with algorithm none", with_header(_SIGNATURE, lambda value: _resigned(value, "none", lambda _: b""))),
         ("symmetric", "signature with the public key as a shared secret (HS256)", symmetric),
         ("other-date", "date changed after signing", with_header("date", lambda _: "Thu, 01 Jan 1970 00:00:00 GMT")),

@@ -15,9 +15,9 @@ from cryptography import x509
 from ..description.model import HUB, Side
 from ..errors import OnboardingError
 from ..formats import read_json
-from .hub_door import TLS_REFUSED
+from .hub_listener import TLS_REFUSED
 from .material import Material
-from .model import ACCEPTED, Answer, Attempt, Case, Door, Expected, Identity, Kind, Witness
+from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, InboundListener, Kind, Witness
 from .plain_http import exchange
 from .probe import perform
 from .wrong_requests import by_gateway
@@ -138,11 +138,11 @@ class Handshakes:
         """As the caller's own services call: plain HTTP to the gateway, which makes the connection with its certificate."""
         if not self.caller.gateways:
             raise OnboardingError("has no gateway to call through", where=self.caller.name)
-        listener, site = self.caller.gateways[0].outbound, self.material.site
+        outbound, site = self.caller.gateways[0].outbound, self.material.site
         headers = {self.material.run.description.profile.headers.called: self.target.fspiop_id} if self.caller.name == HUB else {}
-        door = Door(str(listener.address), listener.port, "", b"")
+        listener = InboundListener(str(outbound.address), outbound.port, "", b"")
         machine = site.machine_of(self.caller.name) or ""
-        return self._compared(exchange(site, machine, door, "GET", _ECHO.get(self.target.name, "/echo-cert"), headers=headers))
+        return self._compared(exchange(site, machine, listener, "GET", _ECHO.get(self.target.name, "/echo-cert"), headers=headers))
 
     def _compared(self, answer: Answer) -> Answer:
         """The answer itself; a refusal of the verification's own where another certificate than the one in use arrived."""

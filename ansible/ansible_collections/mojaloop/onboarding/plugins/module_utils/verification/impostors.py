@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Impostors on the outbound side: traffic is diverted to somebody with a wrong certificate, and must not be sent."""
+"""Impostors on the outbound side: traffic is diverted to someone with a wrong certificate, and must not be sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..description.model import HUB, Gateway, Participant, Side
 from .material import Material
-from .model import Answer, Case, Door, Expected, Identity, Kind
+from .model import Answer, Case, Expected, Identity, InboundListener, Kind
 from .plain_http import exchange
 
 NOT_SENT = Expected(Kind.ANSWERED, (502, 503))
@@ -18,7 +18,7 @@ TAKEN = 200
 
 @dataclass(frozen=True)
 class Impostors:
-    """Cases of ``caller``'s outbound gateway when ``target``'s address is somebody else's."""
+    """Cases of ``caller``'s outbound gateway when ``target``'s address is someone else's."""
 
     material: Material
     caller: Side
@@ -65,7 +65,7 @@ class Impostors:
     def _call(self, identity: Identity) -> Answer:
         """A call while the target's address is the impostor's."""
         addresses = tuple(str(address) for address in self.target.endpoint.addresses) if self.target.endpoint else ()
-        with self.material.site.impostor(self.caller.gateways[0].name, self.material.door(self.target), addresses, identity):
+        with self.material.site.impostor(self.caller.gateways[0].name, self.material.listener(self.target), addresses, identity):
             return self._call_out()
 
     def _call_out(self) -> Answer:
@@ -77,5 +77,5 @@ class Impostors:
         return exchange(site, gateway.name, _outbound(gateway), "GET", path, headers=headers)
 
 
-def _outbound(gateway: Gateway) -> Door:
-    return Door(str(gateway.outbound.address), gateway.outbound.port, "outbound", b"")
+def _outbound(gateway: Gateway) -> InboundListener:
+    return InboundListener(str(gateway.outbound.address), gateway.outbound.port, "outbound", b"")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keys, certificates, tokens and doors that a verification uses: right ones from the store, wrong ones made for it."""
+"""Keys, certificates, tokens and inbound listeners that a verification uses: right ones from the store, wrong ones made for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..pki.signers import LocalSigner
 from ..steps.authorities import pem_of, signer_of
 from ..steps.run import Run
 from ..store import layout
-from .model import Attempt, Door, Identity, Kind, Site
+from .model import Attempt, Identity, InboundListener, Kind, Site
 from .probe import perform
 
 WHY = "verification of a refusal"
@@ -35,32 +35,35 @@ class MissingMaterial(OnboardingError):
 
 @dataclass(frozen=True)
 class Material:
-    """What this verification can use. Tokens are fetched once a run, through the hub's door."""
+    """What this verification can use. Tokens are fetched once a run, through the hub's listener."""
 
     run: Run
     site: Site
 
     def routes(self, caller: Side, target: Side) -> list[tuple[str, str]]:
-        """Each egress address of the caller and each address of the door at least once, IPv4 first; none without a common version."""
+        """Each egress address of the caller and each address of the listener at least once, IPv4 first; none without a common version."""
         found = []
         for version in (4, 6):
             sources = [egress_address(network) for network in caller.egress_addresses if network.version == version]
-            doors = [str(address) for address in (target.endpoint.addresses if target.endpoint else ()) if address.version == version]
-            if sources and doors:
-                found += [(sources[turn % len(sources)], doors[turn % len(doors)]) for turn in range(max(len(sources), len(doors)))]
+            listeners = [str(address) for address in (target.endpoint.addresses if target.endpoint else ()) if address.version == version]
+            if sources and listeners:
+                found += [
+                    (sources[number % len(sources)], listeners[number % len(listeners)])
+                    for number in range(max(len(sources), len(listeners)))
+                ]
         return found
 
-    def way(self, caller: Side, target: Side) -> tuple[str, str, Door]:
-        """Machine, source address and door of every case that is not about other ones: the first of the ``routes``."""
+    def way(self, caller: Side, target: Side) -> tuple[str, str, InboundListener]:
+        """Machine, source address and listener of every case that is not about other ones: the first of the ``routes``."""
         routes = self.routes(caller, target)
         if not routes:
-            msg = f"has no egress address of an IP version that the door of {target.name} has"
+            msg = f"has no egress address of an IP version that the listener of {target.name} has"
             raise MissingMaterial(msg, where=caller.name)
         source, address = routes[0]
-        return self.site.machine_of(caller.name, source) or "", source, self.door(target, address)
+        return self.site.machine_of(caller.name, source) or "", source, self.listener(target, address)
 
-    def door(self, side: Side, address: str = "") -> Door:
-        """A side's door (at its first address unless one is named), with the CA that its counterparts verify it against."""
+    def listener(self, side: Side, address: str = "") -> InboundListener:
+        """A side's listener (at its first address unless one is named), with the CA that its counterparts verify it against."""
         if side.endpoint is None:
             msg = "has no endpoint"
             raise MissingMaterial(msg, where=side.name)
@@ -70,7 +73,7 @@ class Material:
         found = (self.run.tree.read(path) for path in ([own, *received] if side.name == HUB else received))
         trust = self._directory(side) or next((pem for pem in found if pem), None) or self._read(own)
         address = address or str(side.endpoint.addresses[0])
-        return Door(address, side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
+        return InboundListener(address, side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
 
     def _directory(self, side: Side) -> bytes | None:
         """The CAs of a scheme's directory, as the side that calls has pinned them."""
@@ -119,7 +122,7 @@ class Material:
         return self._out_of_time(side, issuer, "a certificate that is not valid yet", self.run.now + timedelta(days=1))
 
     def token(self, participant: Participant) -> str:
-        """An access token of this participant, fetched through the hub's door with its own certificate and secret."""
+        """An access token of this participant, fetched through the hub's listener with its own certificate and secret."""
         return self._tokens(participant)
 
     @cached_property
@@ -206,7 +209,7 @@ class _Tokens:
         answer = perform(material.site, attempt)
         token = _token_of(answer.body) if answer.kind is Kind.ANSWERED else ""
         if not token:
-            msg = f"got no token at the hub's door: {answer}"
+            msg = f"got no token at the hub's listener: {answer}"
             raise StoreError(msg, where=participant.name, remedy="See the log of the hub's gateway and of the authorization server.")
         return token
 

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     TLS_REFUSED = "tls-refused"
     DROPPED = "dropped"
     UNREACHABLE = "unreachable"
-    """Nobody was there to refuse: an error of the verification, never a pass."""
+    """No one was there to refuse: an error of the verification, never a pass."""
 
 
 class Verdict(StrEnum):
@@ -41,7 +41,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Door:
+class InboundListener:
     """Where to knock: address and port, the name the certificate must carry, the CA it must chain to (PEM)."""
 
     address: str
@@ -66,7 +66,7 @@ class Attempt:
 
     machine: str
     source: str
-    door: Door
+    listener: InboundListener
     identity: Identity | None
     method: str
     path: str
@@ -124,7 +124,7 @@ class Expected:
 
 
 ACCEPTED = Expected(Kind.ANSWERED, (200, 202))
-"""A request that passed the doors and was taken by the service behind them."""
+"""A request that passed the listeners and was taken by the service behind them."""
 
 
 class Witness(Protocol):
@@ -212,19 +212,21 @@ class Site(Protocol):
         """The machine a side's traffic starts from, that with the address ``source`` if one has it; None when this run cannot act there."""
 
     def strangers(self, version: int = 4) -> tuple[str, str] | None:
-        """A machine and address of this IP version that nobody has allowed; None when there is none."""
+        """A machine and address of this IP version that no one has allowed; None when there is none."""
 
     def connect(self, machine: str, source: str, address: str, port: int, timeout: float) -> socket.socket:
         """A TCP connection from this machine and source address; OSError as the network answers."""
 
     def handshake_witness(self, side: str) -> Witness | None:
-        """The log of a side's door, counting handshakes it ended; None when it cannot be read from here."""
+        """The log of a side's listener, counting handshakes it ended; None when it cannot be read from here."""
 
     def packet_witness(self, side: str, *, outward: bool = False) -> Witness | None:
-        """The counter of what a side's firewall dropped on its way in (``outward``: out); None when nobody here can read it."""
+        """The counter of what a side's firewall dropped on its way in (``outward``: out); None when no one here can read it."""
 
-    def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> AbstractContextManager[None]:
-        """While it lasts, ``victim``'s traffic to these addresses of a door reaches a server that shows this identity and answers 200."""
+    def impostor(
+        self, victim: str, listener: InboundListener, addresses: tuple[str, ...], identity: Identity
+    ) -> AbstractContextManager[None]:
+        """While it lasts, ``victim``'s traffic to these addresses reaches a server that shows this identity and answers 200."""
 
-    def control(self, side: str) -> Door | None:
+    def control(self, side: str) -> InboundListener | None:
         """The control service of a side's backend on its machine's loopback (labs only)."""

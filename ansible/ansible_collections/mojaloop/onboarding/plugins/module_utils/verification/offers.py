@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""TLS clients that offer what a door must not take, and the proof that they really offer it."""
+"""TLS clients that offer what an inbound listener must not take, and the proof that they really offer it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OUTDATED = (
 
 
 def offering(offer: Offer) -> ssl.SSLContext:
-    """A TLS client with this offer that trusts nobody yet; ValueError when this machine's OpenSSL cannot make it."""
+    """A TLS client with this offer that trusts no one yet; ValueError when this machine's OpenSSL cannot make it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # outdated versions are what is to be offered
@@ -46,7 +46,7 @@ def obstacle(offer: Offer) -> str:
     """Why this machine cannot make the offer (a hardened OpenSSL refuses before anything is sent); empty when it can."""
     outgoing = ssl.MemoryBIO()
     try:
-        offering(offer).wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="door.invalid").do_handshake()
+        offering(offer).wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="listener.invalid").do_handshake()
     except ssl.SSLWantReadError:
         return "" if outgoing.read()[9:11] == _hello_version(offer) else "this machine's OpenSSL offers another version instead"
     except (ssl.SSLError, ValueError) as error:

@@ -96,11 +96,11 @@ def _sentence(numbers: Mapping[str, Any]) -> str:
     proved = f"{counted(numbers['passed'], 'case')} proved with real traffic"
     remainder = f", {numbers['open']} not provable from where this run stood" if numbers["open"] else ""
     if wrong:
-        return f"{counted(wrong, 'case')} {'is not as it' if wrong == 1 else 'are not as they'} must be; {proved}{remainder}."
+        return f"{counted(wrong, 'case')} {'does not behave' if wrong == 1 else 'do not behave'} as described; {proved}{remainder}."
     if not numbers["passed"]:
         is_open = f"{counted(numbers['open'], 'case')} {'is' if numbers['open'] == 1 else 'are'}"
         return f"Nothing was proved: {is_open} not provable from where this run stood."
-    return f"Everything that could be tried is as it must be: {proved}{remainder}."
+    return f"Everything that could be tried behaves as described: {proved}{remainder}."
 
 
 def _tables(cases: Sequence[Shown]) -> list[Table]:

@@ -116,8 +116,8 @@ A refusal counts only beside its control: the same attempt with the one wrong fa
 <dt>Description</dt><dd>SHA-256 <code>{{ kept.description }}</code></dd>
 {% for name, good in kept.verdicts|dictsort if name in kept.participants %}
 <dt>{{ name }}</dt><dd>{{ kept.participants[name] }} &middot;
-{{ {true: "every door that could be tried is as it must be" if open[name] else "every door as it must be",
-    none: "nothing could be tried"}.get(good, "not everything is as it must be") }}
+{{ {true: "every listener that could be tried behaves as described" if open[name] else "every listener behaves as described",
+    none: "nothing could be tried"}.get(good, "not everything behaves as described") }}
 {%- if open[name] %}, {{ open[name] }} not provable from here{% endif %} &middot; material and description
 SHA-256 <code>{{ kept.material.get(name, "") }}</code></dd>
 {% endfor %}
@@ -125,8 +125,8 @@ SHA-256 <code>{{ kept.material.get(name, "") }}</code></dd>
 
 <h2>Matrix <small>a row for each case, a column for each participant; every mark leads to its transcript</small></h2>
 <p class="legend"><span class="mark passed">&#10003; accepted</span> or
-<span class="mark passed">&#10003; refused <small>by whom</small></span> as it must be &middot;
-<span class="mark failed">&#10007; failed</span> the door did something else &middot;
+<span class="mark passed">&#10003; refused <small>by whom</small></span> as described &middot;
+<span class="mark failed">&#10007; failed</span> the listener did something else &middot;
 <span class="mark error">! error</span> nothing was proved &middot;
 <span class="mark open">not provable</span> from where this run stood</p>
 {% for table in tables %}

@@ -22,7 +22,7 @@ from ..ledger.convergence import Order
 from ..ledger.model import POSITION
 from ..steps.ledger import ledger_access
 from .material import Material, MissingMaterial
-from .model import Answer, Door
+from .model import Answer, InboundListener
 from .plain_http import exchange
 
 SECONDS = 45.0
@@ -96,8 +96,8 @@ class Pair:
         sdk, machine = self.payer.sdk, self.material.site.machine_of(self.payer.name)
         if sdk is None or machine is None:
             raise MissingMaterial(self.obstacle, where=self.payer.name)
-        door = Door("127.0.0.1", sdk.outbound_port, self.payer.name, b"")
-        return exchange(self.material.site, machine, door, method, path, body, seconds=SECONDS)
+        listener = InboundListener("127.0.0.1", sdk.outbound_port, self.payer.name, b"")
+        return exchange(self.material.site, machine, listener, method, path, body, seconds=SECONDS)
 
 
 @dataclass(frozen=True)

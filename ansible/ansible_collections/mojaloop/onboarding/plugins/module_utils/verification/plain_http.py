@@ -6,17 +6,17 @@ from __future__ import annotations
 import http.client
 import json
 
-from .model import Answer, Door, Kind, Site, printable
+from .model import Answer, InboundListener, Kind, Site, printable
 
 SECONDS = 20.0
 LIMIT = 1_000_000
-"""Bytes of an answer that are read: what came through an outbound door was written by a counterpart."""
+"""Bytes of an answer that are read: what came through an outbound listener was written by a counterpart."""
 
 
 def exchange(  # noqa: PLR0913 -- place and request
     site: Site,
     machine: str,
-    door: Door,
+    listener: InboundListener,
     method: str,
     path: str,
     body: object = None,
@@ -24,11 +24,11 @@ def exchange(  # noqa: PLR0913 -- place and request
     *,
     seconds: float = SECONDS,
 ) -> Answer:
-    """One request on a machine's loopback; OSError when nobody listens there, or the answer takes longer than ``seconds``."""
-    connection = site.connect(machine, "", door.address, door.port, seconds)
+    """One request on a machine's loopback; OSError when no one listens there, or the answer takes longer than ``seconds``."""
+    connection = site.connect(machine, "", listener.address, listener.port, seconds)
     with connection:
         connection.settimeout(seconds)
-        stream = http.client.HTTPConnection(door.address, door.port)
+        stream = http.client.HTTPConnection(listener.address, listener.port)
         stream.sock = connection
         content = None if body is None else json.dumps(body).encode()
         stream.request(method, path, body=content, headers={"content-type": "application/json", **(headers or {}), "connection": "close"})

@@ -36,9 +36,9 @@ def perform(site: Site, attempt: Attempt) -> Answer:
 
 
 def _attempted(site: Site, attempt: Attempt) -> Answer:
-    door = attempt.door
+    listener = attempt.listener
     try:
-        connection = site.connect(attempt.machine, attempt.source, door.address, door.port, CONNECT_SECONDS)
+        connection = site.connect(attempt.machine, attempt.source, listener.address, listener.port, CONNECT_SECONDS)
     except TimeoutError:
         return Answer(Kind.DROPPED, reason="no answer to the connection request")
     except OSError as error:
@@ -54,7 +54,7 @@ def _converse(connection: socket.socket, attempt: Attempt) -> Answer:
     try:
         return _talk(connection, attempt)
     except ssl.SSLCertVerificationError as error:
-        return Answer(Kind.UNREACHABLE, reason=f"the door's own certificate is wrong: {error.verify_message}")
+        return Answer(Kind.UNREACHABLE, reason=f"the listener's own certificate is wrong: {error.verify_message}")
     except ssl.SSLError as error:
         return _handshake_ended(error)
     except TimeoutError as error:
@@ -80,16 +80,16 @@ def _handshake_ended(error: ssl.SSLError) -> Answer:
 
 
 def _talk(connection: socket.socket, attempt: Attempt) -> Answer:
-    with client_context(attempt.door.trust, attempt.identity, attempt.offer) as context:
-        secured = context.wrap_socket(connection, server_hostname=attempt.door.name)
+    with client_context(attempt.listener.trust, attempt.identity, attempt.offer) as context:
+        secured = context.wrap_socket(connection, server_hostname=attempt.listener.name)
     with secured:
         spoken = f"* {secured.version()}, {(secured.cipher() or ('unknown suite',))[0]}"
         if isinstance(secured, BoundedSocket):
             secured.until = time.monotonic() + LONGEST_SECONDS
-        stream = http.client.HTTPConnection(attempt.door.name)
+        stream = http.client.HTTPConnection(attempt.listener.name)
         stream.sock = secured
         headers = request_headers(attempt)
-        stream.putrequest(attempt.method, attempt.door.base_path + attempt.path, skip_host=True, skip_accept_encoding=True)
+        stream.putrequest(attempt.method, attempt.listener.base_path + attempt.path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers:
             stream.putheader(name, value)
         stream.endheaders(attempt.body or None)

@@ -15,7 +15,7 @@ from ..description.model import Description, Side
 from ..errors import OnboardingError
 from ..host.relay import addresses
 from .material import egress_address
-from .model import Door, Identity, Witness
+from .model import Identity, InboundListener, Witness
 from .relaying import Place, relayed
 
 HERE = ""
@@ -68,7 +68,7 @@ class ProbeSite:
         return next((name for name, (own, _calls) in self._found.items() if wanted & own), None)
 
     def strangers(self, version: int = 4) -> tuple[str, str] | None:
-        """A probe host that calls a door from an address which no side has."""
+        """A probe host that calls a listener from an address which no side has."""
         sides = (self.description.hub, *self.description.participants)
         allowed = [network for side in sides for network in side.egress_addresses]
         for name in sorted(self.outside & self._found.keys()):
@@ -94,17 +94,23 @@ class ProbeSite:
         place = next((self.places[host] for host in firewall.hosts if host in self.places and host not in self.unreached), None)
         return None if place is None or firewall.kind == "none" else Counter(place, _COUNTERS[outward])
 
-    def impostor(self, victim: str, door: Door, addresses: tuple[str, ...], identity: Identity) -> AbstractContextManager[None]:  # noqa: ARG002
-        """OnboardingError: nobody's network is diverted outside labs."""
+    def impostor(
+        self,
+        victim: str,
+        listener: InboundListener,  # noqa: ARG002
+        addresses: tuple[str, ...],  # noqa: ARG002
+        identity: Identity,  # noqa: ARG002
+    ) -> AbstractContextManager[None]:
+        """OnboardingError: no one's network is diverted outside labs."""
         raise OnboardingError("its network is not this run's to divert", where=victim)
 
-    def control(self, side: str) -> Door | None:  # noqa: ARG002
+    def control(self, side: str) -> InboundListener | None:  # noqa: ARG002
         """None: the services behind the gateways are their sides' own."""
         return None
 
     @cached_property
     def _found(self) -> dict[str, tuple[frozenset[str], tuple[str, ...]]]:
-        """Of each host, here last: the addresses of sides that it owns, and those with which it calls the sides' doors."""
+        """Of each host, here last: the addresses of sides that it owns, and those with which it calls the sides' listeners."""
         sides = (self.description.hub, *self.description.participants)
         candidates = sorted({source for side in sides for source in _sources(side)})
         targets = sorted({str(address) for side in sides if side.endpoint for address in side.endpoint.addresses})

@@ -36,7 +36,7 @@ def prove(
     root, now = Path(request.state), clock(request)
     with lease(root, holder=f"verification on {socket.gethostname()}") as held:
         tree = DiskTree(root, guard=held.check)
-        run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=now, rehearsal=False)
+        run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=now, dry_run=False)
         results = carry_out(run, site_of(description, root), chosen)
         digest = digest_of_description(Path(request.description))
         page = write_evidence(tree, results, now=now, description=description, description_digest=digest)

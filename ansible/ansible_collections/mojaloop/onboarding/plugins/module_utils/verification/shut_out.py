@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Cases of a participant that is suspended or offboarded: all that it has is still right, and the hub's door refuses it."""
+"""Cases of a participant that is suspended or offboarded: all that it has is still right, and the hub's inbound listener refuses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..description.model import HUB, Participant
 from ..store import layout
-from .hub_door import DIRECTION, HubDoor
+from .hub_listener import DIRECTION, HubListener
 from .material import Material
 from .model import Answer, Attempt, Case, Expected, Witness
 from .probe import perform
@@ -37,7 +37,7 @@ class Firewalls:
 
 @dataclass(frozen=True)
 class ShutOut:
-    """One participant that is not active; ``other`` is an active one whose right call shows that the door is open to others."""
+    """One participant that is not active; ``other`` is an active one whose right call shows that the listener is open to others."""
 
     material: Material
     participant: Participant
@@ -56,7 +56,7 @@ class ShutOut:
         yield self._case("shut-out-certificate", title, UNKNOWN, lambda: self._attempt(self.other or own))
 
     def _attempt(self, place: Participant) -> Attempt:
-        """From the place's machine and address; without token, which nobody who is shut out can fetch: an earlier check refuses."""
+        """From the place's machine and address; without token, which no one who is shut out can fetch: an earlier check refuses."""
         own, material = self.participant, self.material
         headers = (("fspiop-source", own.fspiop_id), ("fspiop-destination", material.run.description.hub.fspiop_id))
         return Attempt(
@@ -74,11 +74,11 @@ class ShutOut:
         case = Case(key, title, DIRECTION, self.participant.name, expected, action, witness=witness, obstacle=self._obstacle())
         if self.other is None:
             return case
-        right = HubDoor(self.material, self.other, None)
+        right = HubListener(self.material, self.other, None)
         return replace(case, control=right.right, control_key=f"{self.other.name} right")
 
     def _obstacle(self) -> str:
         key = f"{layout.store_folder(self.participant.name, 'client', HUB)}/key.pem"
         if self.material.run.tree.read(key) is None:
             return "its certificate is not here to try"
-        return "" if self.other else "needs an active participant whose material is here, to show that the door is open to others"
+        return "" if self.other else "needs an active participant whose material is here, to show that the listener is open to others"

@@ -47,7 +47,7 @@ class Evidence:
 
     @property
     def passed(self) -> frozenset[str]:
-        """The suites of which everything that could be tried was as it must be, and something was."""
+        """The suites of which everything that could be tried was as described, and something was."""
         return frozenset(name for name, found in self.content["suites"].items() if found["passed"] is True)
 
 

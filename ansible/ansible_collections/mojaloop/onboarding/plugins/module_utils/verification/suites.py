@@ -51,7 +51,7 @@ def _with_counterpart(material: Material, participant: Participant, kind: type[B
 
 
 def counterpart_of(material: Material, participant: Participant) -> Participant | None:
-    """Who plays the other part: the described one, else the next active participant; None when there is nobody else."""
+    """Who plays the other part: the described one, else the next active participant; None when there is no one else."""
     others = [each for each in material.run.description.participants if _takes_part(each) and each.name != participant.name]
     named = material.run.description.hub.testing.counterpart
     later = [each for each in others if each.name > participant.name]

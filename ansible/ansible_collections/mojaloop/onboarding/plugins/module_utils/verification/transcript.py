@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What was said between an attempt and a door, line by line: ``*`` the connection, ``>`` sent, ``<`` received."""
+"""What was said between an attempt and an inbound listener, line by line: ``*`` the connection, ``>`` sent, ``<`` received."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ Headers = Sequence[tuple[str, str]]
 
 def beginning(attempt: Attempt) -> str:
     """Who knocks where, with which certificate."""
-    door, place = attempt.door, f" on {attempt.machine}" if attempt.machine else ""
-    return f"* from {attempt.source}{place} to {door.address} port {door.port}, as {door.name}\n{_certificate(attempt.identity)}\n"
+    listener, place = attempt.listener, f" on {attempt.machine}" if attempt.machine else ""
+    return (
+        f"* from {attempt.source}{place} to {listener.address} port {listener.port}, as {listener.name}\n{_certificate(attempt.identity)}\n"
+    )
 
 
 def request_headers(attempt: Attempt) -> list[tuple[str, str]]:
     """All headers that are sent, in their order."""
-    headers = [("host", attempt.door.name), *attempt.headers, ("connection", "close")]
+    headers = [("host", attempt.listener.name), *attempt.headers, ("connection", "close")]
     if attempt.body or attempt.method in {"POST", "PUT"}:
         headers.append(("content-length", str(len(attempt.body))))
     return headers
 
 
 def conversation(spoken: str, attempt: Attempt, headers: Headers, response: HTTPResponse, content: bytes) -> str:
-    """Request and answer after ``spoken``, without the attempt's credentials, which a service behind the door may echo.
+    """Request and answer after ``spoken``, without the attempt's credentials, which a service behind the listener may echo.
 
     Bodies of token requests and of their answers are secrets and are never shown.
     """
     secret = "/oauth2/" in attempt.path
-    request = [f"{attempt.method} {attempt.door.base_path}{attempt.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    request = [f"{attempt.method} {attempt.listener.base_path}{attempt.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     answered = [f"{response.status} {response.reason}", *(f"{name}: {value}" for name, value in response.headers.items())]
     lines = [
         spoken,

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every described way to a door: an allowlist, a listener or a rule may be wrong for one address or IP version only."""
+"""Every described way to an inbound listener: an allowlist, a listener or a rule may be wrong for one address or IP version only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Refusal = Callable[[str, str, Expected, Callable[[], Attempt], Witness | None], 
 
 @dataclass(frozen=True)
 class Ways:
-    """The ways from a caller to a target's door; ``right`` makes the attempt that is right in every fact, by the first way."""
+    """The ways from a caller to a target's listener; ``right`` makes the attempt that is right in every fact, by the first way."""
 
     material: Material
     caller: Side
@@ -36,11 +36,11 @@ class Ways:
     def strangers(self, refusal: Refusal, obstacle: str) -> Iterator[Case]:
         """A stranger's address, once over each IP version; without its address or the firewall's counter: the obstacle."""
         site, witness = self.material.site, self.material.site.packet_witness(self.target.name)
-        doors = {":" in address: address for _source, address in reversed(self.material.routes(self.caller, self.target))}
-        for number, wide in enumerate(sorted(doors) or [False]):
+        listeners = {":" in address: address for _source, address in reversed(self.material.routes(self.caller, self.target))}
+        for number, wide in enumerate(sorted(listeners) or [False]):
             place = site.strangers(6 if wide else 4)
 
-            def attempt(place: tuple[str, str] | None = place, address: str = doors.get(wide, "")) -> Attempt:
+            def attempt(place: tuple[str, str] | None = place, address: str = listeners.get(wide, "")) -> Attempt:
                 machine, source = place or ("", "")
                 return replace(self._by(source, address), machine=machine)
 
@@ -52,4 +52,4 @@ class Ways:
 
     def _by(self, source: str, address: str) -> Attempt:
         machine = self.material.site.machine_of(self.caller.name, source) or ""
-        return replace(self.right(), machine=machine, source=source, door=self.material.door(self.target, address))
+        return replace(self.right(), machine=machine, source=source, listener=self.material.listener(self.target, address))

@@ -27,7 +27,7 @@ def by_gateway(status: int, *reasons: str) -> Expected:
 
 
 BY_BACKEND = Expected(Kind.ANSWERED, (400,), "backend")
-"""A refusal by the service behind the door: FSPIOP error 3105, invalid signature."""
+"""A refusal by the service behind the listener: FSPIOP error 3105, invalid signature."""
 
 
 def with_header(name: str, change: Callable[[str], str]) -> Change:

@@ -28,17 +28,17 @@ WHOLE_REQUEST = f"    http-request wait-for-body time {REQUEST_SECONDS}s"
 """Threat: a body that comes byte by byte is never silent for long. What is longer than a buffer counts by its connection alone."""
 
 
-def arrival(door: Inbound, socket: str) -> list[str]:
+def arrival(inbound: Inbound, socket: str) -> list[str]:
     """The sections from the listeners to where requests are read: the head of that frontend comes last.
 
     ``socket``: names this gateway among those of its host. Connections that came with a PROXY header are handed over at an
     abstract socket: the process has given up the account that could reach a file.
     """
-    if not door.proxy_protocol:
+    if not inbound.proxy_protocol:
         most = CONNECTIONS - SPARED
         return [
             "frontend inbound",
-            *(f"    bind {_place(listener)} {_tls()}" for listener in door.listeners),
+            *(f"    bind {_place(listener)} {_tls()}" for listener in inbound.listeners),
             *_shares("connection", most),
             f"    timeout client {HANDSHAKE_SECONDS}s",
         ]
@@ -49,7 +49,7 @@ def arrival(door: Inbound, socket: str) -> list[str]:
         "    mode tcp",
         "    no log",
         "    option tcplog",
-        *(f"    bind {_place(listener)} accept-proxy" for listener in door.listeners),
+        *(f"    bind {_place(listener)} accept-proxy" for listener in inbound.listeners),
         *_shares("session", most),
         "    timeout client 1m",
         "    default_backend arrived",

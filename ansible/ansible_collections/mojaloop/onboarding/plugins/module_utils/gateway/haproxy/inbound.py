@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The door, as HAProxy 2.6 configuration: who passes is decided here, per request, in this order; the first reason wins.
+"""The inbound listener, as HAProxy 2.6 configuration: who passes is decided here, per request, in this order; the first reason wins.
 
 Every check is written so that a value that cannot be read refuses. Each refusal is two lines: one names the reason for
 the log, one answers. All identity comes from the certificate's fingerprint; everything else must agree with it.
@@ -23,25 +23,25 @@ from .tokens import token_lines
 _ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 
 
-def inbound_sections(door: Inbound, fspiop_id: str, socket: str) -> list[str]:
+def inbound_sections(inbound: Inbound, fspiop_id: str, socket: str) -> list[str]:
     """The inbound frontend and the backends behind it; GatewayError when a value may not enter. ``socket``: see ``arrival``."""
-    endpoint = door.token_endpoint
-    backend = f"{host(str(door.backend.address))}:{door.backend.port}"
+    endpoint = inbound.token_endpoint
+    backend = f"{host(str(inbound.backend.address))}:{inbound.backend.port}"
     return [
-        *arrival(door, socket),
+        *arrival(inbound, socket),
         log_format("participant=%[var(txn.participant)] refused=%[var(txn.refused)] %HM resource=%[var(txn.resource)]"),
         PARTING,
         *NO_TUNNEL,
-        *_identity(door.pins),
-        *_path(door.base_path),
-        *_own_headers(shown=bool(door.pins)),
-        *_health(door),
+        *_identity(inbound.pins),
+        *_path(inbound.base_path),
+        *_own_headers(shown=bool(inbound.pins)),
+        *_health(inbound),
         WHOLE_REQUEST,
-        *([f"    http-request allow if {_token_condition(door.base_path)}"] if endpoint else []),
-        *(_source(door) if door.header_rule is HeaderRule.SOURCE else _named(door, fspiop_id)),
-        *(token_lines(door.tokens) if door.tokens else []),
-        *(_roles(door) if door.resources else []),
-        *([f"    use_backend authorization-server if {_token_condition(door.base_path)}"] if endpoint else []),
+        *([f"    http-request allow if {_token_condition(inbound.base_path)}"] if endpoint else []),
+        *(_source(inbound) if inbound.header_rule is HeaderRule.SOURCE else _named(inbound, fspiop_id)),
+        *(token_lines(inbound.tokens) if inbound.tokens else []),
+        *(_roles(inbound) if inbound.resources else []),
+        *([f"    use_backend authorization-server if {_token_condition(inbound.base_path)}"] if endpoint else []),
         "    default_backend services",
         "",
         "backend services",
@@ -92,7 +92,7 @@ def _path(base_path: str) -> list[str]:
 
 
 def _own_headers(*, shown: bool) -> list[str]:
-    """Headers in which a gateway speaks: copies from outside are removed, and nobody behind it refuses in its name.
+    """Headers in which a gateway speaks: copies from outside are removed, and no one behind it refuses in its name.
 
     ``shown``: what is behind it sees the caller's certificate (RFC 9440 section 2.2).
     """
@@ -104,11 +104,11 @@ def _own_headers(*, shown: bool) -> list[str]:
     ]
 
 
-def _health(door: Inbound) -> list[str]:
+def _health(inbound: Inbound) -> list[str]:
     """Health checks name no participant and need no role."""
-    if not door.health:
+    if not inbound.health:
         return []
-    paths = " ".join(rules.checked(rules.BASE_PATH, f"{door.base_path}{path}", what="path of a health check") for path in door.health)
+    paths = " ".join(rules.checked(rules.BASE_PATH, f"{inbound.base_path}{path}", what="path of a health check") for path in inbound.health)
     return [f"    http-request set-var(txn.health) bool(true) if {{ method GET }} {{ path -m str {paths} }}"]
 
 
@@ -122,41 +122,41 @@ def _there(header: HeaderRule, reason: str, unless: str = "") -> list[str]:
     return refusal(reason, f"if {{ req.fhdr_cnt({header.value}) eq 0 }}{unless}")
 
 
-def _source(door: Inbound) -> list[str]:
+def _source(inbound: Inbound) -> list[str]:
     optional = [("uri-header", "fspiop-uri", "txn.uri"), ("method-header", "fspiop-http-method", "txn.method")]
-    base = door.base_path
+    base = inbound.base_path
     lines = [
         f"    http-request set-var(txn.uri) pathq{f',bytes({len(base)})' if base else ''}",
         "    http-request set-var(txn.method) method",
         f'    http-request set-var(txn.fspiop) "var(txn.participant),map_str({map_file("sources")})"',
-        *_there(door.header_rule, "source-missing"),
-        *refusal("source-header", f"unless {_header_once(door.header_rule.value, 'txn.fspiop')}"),
+        *_there(inbound.header_rule, "source-missing"),
+        *refusal("source-header", f"unless {_header_once(inbound.header_rule.value, 'txn.fspiop')}"),
     ]
     for reason, name, variable in optional:
         lines += refusal(reason, f"unless {{ req.fhdr_cnt({name}) eq 0 }} || {_header_once(name, variable)}")
     return lines
 
 
-def _named(door: Inbound, fspiop_id: str) -> list[str]:
+def _named(inbound: Inbound, fspiop_id: str) -> list[str]:
     """The header that names the called side, but for health checks where the profile has any."""
-    if door.header_rule is HeaderRule.NONE:
+    if inbound.header_rule is HeaderRule.NONE:
         return []
     own = rules.checked(rules.FSPIOP_ID, fspiop_id, what="FSPIOP id")
-    but, either = (" !{ var(txn.health) -m bool }", "{ var(txn.health) -m bool } || ") if door.health else ("", "")
+    but, either = (" !{ var(txn.health) -m bool }", "{ var(txn.health) -m bool } || ") if inbound.health else ("", "")
     return [
         f"    http-request set-var(txn.fspiop) str({own})",
-        *_there(door.header_rule, "destination-missing", but),
-        *refusal("destination-header", f"unless {either}{_header_once(door.header_rule.value, 'txn.fspiop')}"),
+        *_there(inbound.header_rule, "destination-missing", but),
+        *refusal("destination-header", f"unless {either}{_header_once(inbound.header_rule.value, 'txn.fspiop')}"),
     ]
 
 
-def _roles(door: Inbound) -> list[str]:
+def _roles(inbound: Inbound) -> list[str]:
     lines = [f'    http-request set-var(txn.role) "var(txn.participant),concat(|,txn.resource),map_str({map_file("roles")})"']
-    if door.tokens is None:
-        health = " || { var(txn.health) -m bool }" if door.health else ""
+    if inbound.tokens is None:
+        health = " || { var(txn.health) -m bool }" if inbound.health else ""
         return [*lines, *refusal("role-missing", f"unless {{ var(txn.role) -m found }}{health}")]
     lines.append("    http-request set-var(txn.scope) var(txn.bearer),jwt_payload_query('$.scope')")
-    for resource in door.resources:
+    for resource in inbound.resources:
         word = rules.checked(rules.RESOURCE, resource, what="resource")
         lines.append(
             f"    http-request set-var(txn.scoped) bool(true) if {{ var(txn.resource) -m str {word} }} "

@@ -32,21 +32,21 @@ RULES = (
 
 
 def render(model: GatewayModel) -> Release:
-    """The release of a model whose inbound door is complete; GatewayError when a value may not enter."""
+    """The release of a model whose inbound listener is complete; GatewayError when a value may not enter."""
     if model.inbound is None:
         msg = f"{model.host}: a gateway without a server certificate cannot be rendered"
         raise ValueError(msg)
     own = _described(model)
     destinations = [destination for destination in model.outbound.destinations if destination.reachable]
-    door = [*inbound_sections(model.inbound, model.fspiop_id, own.stats_socket), *outbound_sections(model.outbound)]
+    sections = [*inbound_sections(model.inbound, model.fspiop_id, own.stats_socket), *outbound_sections(model.outbound)]
     files = {
         "parts/00-process.cfg": _process(own),
-        "parts/10-doors.cfg": "\n".join(door).encode(),
-        **_door_files(model.inbound),
+        "parts/10-listeners.cfg": "\n".join(sections).encode(),
+        **_inbound_files(model.inbound),
         **_destination_files(destinations),
     }
     made = maps(model.inbound.callers, destinations, routed=model.outbound.routed)
-    used = {name: entries for name, entries in made.items() if map_file(name) in files["parts/10-doors.cfg"].decode()}
+    used = {name: entries for name, entries in made.items() if map_file(name) in files["parts/10-listeners.cfg"].decode()}
     return Release(files, used, RULES)
 
 
@@ -93,13 +93,13 @@ def _process(gateway: HaproxyGateway) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _door_files(door: Inbound) -> dict[str, bytes]:
-    tokens = door.tokens.keys if door.tokens else ()
+def _inbound_files(inbound: Inbound) -> dict[str, bytes]:
+    tokens = inbound.tokens.keys if inbound.tokens else ()
     return {
-        "server.pem": _identity(door.identity),
-        "callers-ca.pem": rules.bundle(door.trusted),
+        "server.pem": _identity(inbound.identity),
+        "callers-ca.pem": rules.bundle(inbound.trusted),
         **{f"tokens/{rules.checked(rules.KEY_ID, name, what='key id')}.pem": key for name, key in tokens},
-        **({"token-ca.pem": rules.bundle(door.token_endpoint.ca)} if door.token_endpoint else {}),
+        **({"token-ca.pem": rules.bundle(inbound.token_endpoint.ca)} if inbound.token_endpoint else {}),
     }
 
 

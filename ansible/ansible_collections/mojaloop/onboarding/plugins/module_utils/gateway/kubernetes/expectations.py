@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What must be on the cluster before anybody is let in: without it, a participant's policy would allow more than it says.
 
-The Pulumi program makes it, and makes it anew where somebody changed it; here it is only read.
+The Pulumi program makes it, and makes it anew where someone changed it; here it is only read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A gateway on a cluster as a ``driver.Target``: what is in force is read from the API, and a change is written in a safe order.
 
-Whoever is shut out is shut out first, whatever else is wrong. Nobody is let in before the environment is as it must be, and nothing
+Whoever is shut out is shut out first, whatever else is wrong. No one is let in before the environment is as described, and nothing
 is written before the server and Istio's webhook have judged all of it. What a run that was killed left half-done, the next one sees
 as a difference and completes.
 """

@@ -2,7 +2,7 @@
 """What is left at an authorization server that the description does not name any more.
 
 A server is its issuer and its registration URL together: whoever changes one of them in the description has every participant
-registered there as for the first time. The doors judge by the issuer: under another one, clients and tokens from before are
+registered there as for the first time. The inbound listeners judge by the issuer: under another one, clients and tokens from before are
 refused at once; under the same one the client from before works on for ``client_overlap_days``.
 """
 
@@ -15,7 +15,7 @@ from ...errors import RemoteError
 from ...findings import OPERATOR, Finding
 from ...remote.errors import Unknown, Unreachable
 from ...store.layout import PREVIOUS
-from ..doors import accepted_clients, revoked
+from ..listeners import accepted_clients, revoked
 from ..records import Registration
 from .work import RegistrationWork
 
@@ -43,7 +43,7 @@ def _kept(work: RegistrationWork, participant: Participant, client: Registration
 
 
 def _end(work: RegistrationWork, participant: Participant, client: Registration, which: str) -> Finding:
-    """A server that is gone for good must not be a fault for ever: a person is told, and the record is forgotten."""
+    """A server that is gone for good must not be a fault for ever: it is reported to a person, and the record is forgotten."""
     server = client.issuer or "the server before"
     problem = _problem(work, participant, client, which)
     if problem:

@@ -37,7 +37,7 @@ class DynamicRegistrar(RegistrationWork):
         try:
             yield from self._onboard(participant, renewal)
         except Exception:
-            # Threat: whoever has a leaked secret must be out, whatever it was that failed. That first error is told.
+            # Threat: whoever has a leaked secret must be out, whatever it was that failed. That first error is reported.
             with suppress(OnboardingError):
                 yield from renewal.end_revoked()
             raise
@@ -58,7 +58,7 @@ class DynamicRegistrar(RegistrationWork):
         elif participant.state is not State.SUSPENDED:
             yield from self._onboard_anew(participant, registration, intent)
             yield from renewal.retire()
-        else:  # its doors are closed: nothing new is made for it
+        else:  # it may not call: nothing new is made for it
             yield from renewal.carry_on()
 
     def _onboard_anew(self, participant: Participant, registration: Registration | None, intent: Intent | None) -> list[Finding]:
@@ -146,7 +146,7 @@ class DynamicRegistrar(RegistrationWork):
             self.tree.remove(intent_path(participant.name))
 
     def _orphans(self, participant: Participant, intent: Intent | None) -> list[Finding]:
-        """A request whose answer was lost may have left a client that nobody can manage (RFC 7591 has no list)."""
+        """A request whose answer was lost may have left a client that no one can manage (RFC 7591 has no list)."""
         kept = {"create": "", "renew": NEXT}.get(intent.action) if intent else None
         found = self.clients(participant).get(kept) if kept is not None else None
         answered = found is not None and not found.elsewhere(self.server)

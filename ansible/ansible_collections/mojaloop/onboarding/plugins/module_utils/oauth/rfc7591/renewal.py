@@ -3,16 +3,16 @@
 
 A server need not keep two secrets of one client (RFC 7592 section 2.2), so the successor is a client of its own:
 
-1. It is registered, and its credentials are kept where nobody reads them (``NEXT``). The gateways, configured later in
+1. It is registered, and its credentials are kept where no one reads them (``NEXT``). The gateways, configured later in
    that run, accept both clients.
 2. In the first run after *every* gateway of the hub was seen to accept it, its credentials are handed over. Not earlier:
-   the server gives out tokens for it at once, and a door that does not know the client yet would refuse them. The earlier
+   the server gives out tokens for it at once, and an inbound listener that does not know the client yet would refuse them. The earlier
    client is kept (``PREVIOUS``) and still works.
-3. After ``client_overlap_days`` the earlier client is deleted at the server, and the doors forget it.
+3. After ``client_overlap_days`` the earlier client is deleted at the server, and the listeners forget it.
 
-``revoke_before`` does all of it in one run and waits for nobody: whoever has the secret must be out, and requests with the
+``revoke_before`` does all of it in one run and waits for no one: whoever has the secret must be out, and requests with the
 old token are refused until the participant has its new credentials and the gateways are configured. Where no successor can be
-had, the old ones are deleted nevertheless; where the server does not do that, the doors refuse them (``doors.accepted_clients``).
+had, the old ones are deleted nevertheless; where the server does not do that, the listeners refuse them (``listeners.accepted_clients``).
 
 The record of the earlier client, written first, is the mark of a hand-over that has begun: a killed one is finished by the next run.
 """
@@ -26,7 +26,7 @@ from ...description.model import Participant
 from ...errors import OnboardingError
 from ...findings import OPERATOR, Finding
 from ...store.layout import NEXT, PREVIOUS, sealed_credentials_path
-from ..doors import doors_without
+from ..listeners import listeners_without
 from ..model import desired_registration, differences
 from ..orders import Orders
 from ..records import Registration, intent_path, read_intent, write_registration
@@ -113,7 +113,9 @@ class Renewal:
             secret = self._prepare()
             yield self._finding("client", "oauth-client-renewed", self._orders.why(present))
         without = (
-            [] if self._orders.revoked(present) else doors_without(self.work.description, self.work.tree, self._clients()[NEXT].client_id)
+            []
+            if self._orders.revoked(present)
+            else listeners_without(self.work.description, self.work.tree, self._clients()[NEXT].client_id)
         )
         if without:
             detail = f"handed over by the next run, once the new client is accepted by {', '.join(without)}"
@@ -122,7 +124,7 @@ class Renewal:
             yield from self._hand_over(secret)
 
     def _waiting(self, present: Registration, earlier: Registration | None) -> list[Finding] | None:
-        """Why no successor is made now, if so: it is not due (nothing to tell), or somebody is waited for."""
+        """Why no successor is made now, if so: it is not due (nothing to tell), or someone is waited for."""
         if not self._orders.due(present):
             return [self._finding("client", "order-to-come", detail, OPERATOR) for detail in self._orders.to_come()]
         if earlier and not self._orders.revoked(present):

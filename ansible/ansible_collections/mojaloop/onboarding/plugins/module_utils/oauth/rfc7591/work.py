@@ -16,7 +16,7 @@ from ...store.layout import NEXT, PREVIOUS, registration_path
 from ...store.tree import Overlay
 from ..model import desired_registration
 from ..records import Intent, Registration, intent_path, read_registration, write_intent, write_registration
-from ..workplace import REHEARSED, Workplace
+from ..workplace import DRY_RUN, Workplace
 from .client import RegistrationClient, RegistrationRefused
 
 PERMISSION_REMEDY = "Put the server's initial access token there (mode 0600)."
@@ -41,7 +41,7 @@ class RegistrationWork(Workplace):
 
     @cached_property
     def client(self) -> RegistrationClient:
-        """Connected at the first need: a rehearsal of the first run finds no server yet."""
+        """Connected at the first need: a dry run of the first run finds no server yet."""
         http = self.connect(self.server)
         self.closing.callback(http.close)
         return RegistrationClient(http, self.server.registration_url)
@@ -50,9 +50,9 @@ class RegistrationWork(Workplace):
         """Register a client after writing down that it will be; returns it with its secret. A kill from here on leaves the intent."""
         desired = desired_registration(self.description, participant)
         if self.check:
-            found: dict[str, object] = {"client_id": REHEARSED + participant.name, "client_secret": "rehearsal"}
+            found: dict[str, object] = {"client_id": DRY_RUN + participant.name, "client_secret": "dry-run"}
         else:
-            # Whatever fails before there is a connection to be had has registered nobody.
+            # Whatever fails before there is a connection to be had has registered no client.
             client, token = self.client, read_token(self.server.initial_access_token_file, PERMISSION_REMEDY)
             write_intent(self.tree, participant.name, Intent.of(action, str(desired["client_name"]), self.now))
             try:
@@ -83,7 +83,7 @@ class RegistrationWork(Workplace):
         self.forget(participant, which)
 
     def refuse_another(self, participant: Participant, observed: dict[str, object]) -> None:
-        """Threat: a record that was restored or copied to the wrong name would delete or change the client of somebody else."""
+        """Threat: a record that was restored or copied to the wrong name would delete or change the client of someone else."""
         own = desired_registration(self.description, participant)["client_name"]
         if observed.get("client_name", own) != own:
             where = registration_path(participant.name)
@@ -92,12 +92,12 @@ class RegistrationWork(Workplace):
     def follow(self, participant: Participant, registration: Registration, observed: dict[str, object], which: str = "") -> Registration:
         """Keep the management token that the server gave last.
 
-        Some servers rotate it on reading as well: losing it in a rehearsal would lose the client, so it passes the overlay.
+        Some servers rotate it on reading as well: losing it in a dry run would lose the client, so it passes the overlay.
         """
         names = ("registration_client_uri", "registration_access_token")
         given = {name: value for name in names if isinstance(value := observed.get(name), str) and value}
         if isinstance(self.tree, Overlay):
-            # There, its record may still have the place that a rehearsed hand-over has taken from it.
+            # There, its record may still have the place that a hand-over in a dry run has taken from it.
             for place in ("", NEXT, PREVIOUS):
                 kept = read_registration(self.tree.below, participant.name, place)
                 if kept and kept.same_client(registration):

@@ -30,7 +30,7 @@ def resource_role(resource: str) -> str:
 
 
 def mark_role(environment: str) -> str:
-    """The role of the accounts that this pack made for an environment; nobody else's account is touched."""
+    """The role of the accounts that this pack made for an environment; no one else's account is touched."""
     return f"Internal/mojaloop-onboarding-{environment}"
 
 

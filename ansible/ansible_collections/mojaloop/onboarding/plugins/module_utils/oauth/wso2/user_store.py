@@ -44,7 +44,7 @@ class UserStore:
         return self._asked("isExistingRole", "looking for a role", [("roleName", name)]) == ["true"]
 
     def add_role(self, name: str) -> None:
-        """Make a role that nobody has, without permissions."""
+        """Make a role that no one has, without permissions."""
         self._changed("addRole", "making a role", [("roleName", name)])
 
     def add_user(self, name: str, password: str, roles: Iterable[str]) -> None:

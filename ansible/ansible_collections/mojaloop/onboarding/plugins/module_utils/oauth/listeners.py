@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the hub's doors are known to accept: a new client is handed over only after all of them have learned of it."""
+"""What the hub's inbound listeners are known to accept: a new client is handed over only after all of them have learned of it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .records import Registration, canonical, read_clients, read_object, read_re
 
 
 def accepted_clients(description: Description, tree: Tree, participant: Participant, now: datetime) -> dict[str, Registration]:
-    """Every client of a participant that the hub's doors must accept: see ``read_clients``.
+    """Every client of a participant that the hub's listeners must accept: see ``read_clients``.
 
-    Threat: a server that is down or refuses would keep a leaked client usable. So the door takes no notice of what became
+    Threat: a server that is down or refuses would keep a leaked client usable. So the listener takes no notice of what became
     of it there: what is revoked, or was replaced and whose overlap is over, is out. So is what another issuer than the one
-    described has registered: there, the same id may be somebody else's.
+    described has registered: there, the same id may be someone else's.
     """
     server = description.hub.authorization_server
     if server is None:
@@ -45,7 +45,7 @@ def keep_accepted(tree: Tree, host: str, running: Collection[str]) -> None:
     names = [name.removesuffix(f"{NEXT}.json") for name in tree.names(registrations_folder()) if name.endswith(f"{NEXT}.json")]
     prepared = set()
     for name in names:
-        with suppress(OnboardingError):  # a damaged record is a finding of its participant, and hinders no door
+        with suppress(OnboardingError):  # a damaged record is a finding of its participant, and hinders no listener
             found = read_registration(tree, name, NEXT)
             prepared |= {found.client_id} if found else set()
     accepted = sorted(prepared.intersection(running))
@@ -53,7 +53,7 @@ def keep_accepted(tree: Tree, host: str, running: Collection[str]) -> None:
         tree.write(accepted_path(host), canonical({"format": FORMAT, "clients": accepted}))
 
 
-def doors_without(description: Description, tree: Tree, client: str) -> list[str]:
+def listeners_without(description: Description, tree: Tree, client: str) -> list[str]:
     """The names of the hub's gateways that were not seen to accept this client yet."""
     names = [gateway.name for gateway in description.hub.gateways]
     return [name for name in names if client not in _accepted(tree, name)]

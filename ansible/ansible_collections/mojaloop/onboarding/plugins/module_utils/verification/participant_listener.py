@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Cases at a participant's door, acted from the hub's side: only the hub's certificate from the hub's addresses passes."""
+"""Cases at a participant's inbound listener, acted from the hub's side: only the hub's certificate from the hub's addresses passes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from email.utils import formatdate
 from ..description.model import Participant
 from ..jws import sign_request
 from .forgeries import forged_signatures
-from .hub_door import NOT_ASKED, TLS_REFUSED, after, outdated
+from .hub_listener import NOT_ASKED, TLS_REFUSED, after, outdated
 from .material import Material
 from .model import ACCEPTED, Answer, Attempt, Case, Expected, Identity, Witness
 from .probe import perform
@@ -22,8 +22,8 @@ DIRECTION = "from the hub"
 
 
 @dataclass(frozen=True)
-class ParticipantDoor:
-    """The cases of one participant's door."""
+class ParticipantListener:
+    """The cases of one participant's listener."""
 
     material: Material
     participant: Participant
@@ -95,5 +95,5 @@ class ParticipantDoor:
 
         return Case(
             key, title, DIRECTION, self.participant.name, expected, action,
-            control=self._right, control_key=f"{self.participant.name} door", witness=witness,
+            control=self._right, control_key=f"{self.participant.name} listener", witness=witness,
         )  # fmt: skip

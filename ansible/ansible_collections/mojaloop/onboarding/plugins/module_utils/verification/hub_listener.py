@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Cases at the hub's door: what a participant may do, and each single fact that must agree (design: identity is bound)."""
+"""Cases at the hub's inbound listener: what a participant may do, and each single fact that must agree (design: identity is bound)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ NOT_ASKED = "the service behind the gateway is not this run's to ask who refused
 
 
 @dataclass(frozen=True)
-class HubDoor:
-    """The cases of one participant at the hub's door; ``other`` is another one whose material is here too."""
+class HubListener:
+    """The cases of one participant at the hub's listener; ``other`` is another one whose material is here too."""
 
     material: Material
     participant: Participant
@@ -77,8 +77,8 @@ class HubDoor:
             return with_header("fspiop-source", lambda _: other.fspiop_id)(self._base())
 
         def from_address() -> Attempt:
-            machine, source, door = material.way(other, material.run.description.hub)
-            return replace(self._base(), machine=machine, source=source, door=door)
+            machine, source, listener = material.way(other, material.run.description.hub)
+            return replace(self._base(), machine=machine, source=source, listener=listener)
 
         for key, what, expected, attempt in (
             ("other-certificate", "certificate", by_gateway(403, "address-mismatch"), with_certificate),
@@ -146,7 +146,7 @@ class HubDoor:
         return signed_by(self.material.jws_key(other), self._signed_attempt())
 
     def _of_message(self, key: str, title: str, attempt: Callable[[], Attempt]) -> Case:
-        """A refusal by the service behind the door, whose control is the signed message."""
+        """A refusal by the service behind the listener, whose control is the signed message."""
         case = self._refusal(key, title, BY_BACKEND, attempt)
         obstacle = "" if self.material.site.control(HUB) else NOT_ASKED
         return replace(case, control=self._signed, control_key=f"{self.participant.name} signed", obstacle=obstacle)
