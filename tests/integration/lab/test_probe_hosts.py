@@ -101,8 +101,9 @@ def test_3_two_probe_participants_prove_the_listener(lab: Lab, openssh: OpenSsh)
 def test_4_a_probe_host_that_is_not_reached_is_named(lab: Lab, openssh: OpenSsh) -> None:
     reached(lab, openssh, "probes", controller="local")
     written = yaml.safe_load((lab.description / "hosts.yml").read_text(encoding="utf-8"))
-    written["probe_hosts"]["probes"]["ansible_ssh_common_args"] = "-F none -o ProxyCommand=false"
-    written["hosts"]["hub-gateway"]["ansible_ssh_common_args"] = "-F none -o ProxyCommand=false"
+    for variables in (written["probe_hosts"]["probes"], written["hosts"]["hub-gateway"]):
+        # Another name: the client still holds a connection to the one before.
+        variables |= {"ansible_host": "gone", "ansible_ssh_common_args": "-F none -o ProxyCommand=false"}
     (lab.description / "hosts.yml").write_text(yaml.safe_dump(written), encoding="utf-8")
     played = lab.play(str(lab.folder / "verify.yml"))
     assert played.status == NOTHING_SENT, played.output

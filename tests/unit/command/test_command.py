@@ -81,7 +81,7 @@ def test_status_names_what_is_pending_and_changes_nothing(settled: Place, capsys
     assert settled.snapshot() == before
     assert "Outcome: pending, as far as the state folder shows." in shown
     assert "Gateways, firewalls and the authorization server were not asked" in shown
-    assert "redbank tls-4: client.csr awaiting-counterpart, waits for redbank" in shown
+    assert "redbank has to send for hub: " in shown
     assert len(max(shown.splitlines(), key=len)) < 200
 
 

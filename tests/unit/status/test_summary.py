@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description, Ledger, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.summary import Standing, summarise
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.summary import Standing, summarise, with_calls
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.status.text import WIDE, render
 
 LAB = Path(__file__).parents[3] / "inventories" / "lab"
@@ -31,7 +31,7 @@ def test_without_findings_and_with_evidence_everything_is_done(lab: Description)
     summary = summarise(lab, [], PROVED)
     assert summary.outcome == "done"
     assert all(row.complete for row in summary.rows)
-    assert "5 of 5 participants with every step done" in render(summary)
+    assert "3 of 3 participants with every step done" in render(summary)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_failed_evidence_fails_testing(lab: Description) -> None:
     )
     assert f"Failed:\n  {reported}" in render(summary)
     assert (summary.outcome, summary.as_dict()["disproved"]) == ("done", ["bluebank"]), "it failed its own run, and not this one"
-    assert "4 of 5 participants with every step done" in render(summary)
+    assert "2 of 3 participants with every step done" in render(summary)
 
 
-@pytest.mark.parametrize(("evidence", "standing"), [({}, 0), ({"bluebank": True}, 1), ({"bluebank": False}, 5)])
+@pytest.mark.parametrize(("evidence", "standing"), [({}, 0), ({"bluebank": True}, 1), ({"bluebank": False}, 6)])
 def test_of_who_is_suspended_the_refusal_can_be_shown(lab: Description, evidence: dict[str, bool], standing: int) -> None:
     asleep = replace(lab, participants=(replace(lab.participant("bluebank"), state=State.SUSPENDED),))
     summary = summarise(asleep, [], evidence)
@@ -128,7 +128,7 @@ def test_who_is_not_active_is_named_and_not_counted(lab: Description, *, wide: b
     known = [replace(one, state=states.get(one.name, one.state)) for one in lab.participants]
     more = [] if wide else [replace(known[0], name=f"bank{number}", state=State.ACTIVE) for number in range(WIDE)]
     text = render(summarise(replace(lab, participants=(*known, *more)), [], {**PROVED, **{one.name: True for one in more}}))
-    count = 3 + len(more)
+    count = 1 + len(more)
     assert f"{count} of {count} active participants with every step done; 1 suspended (bluebank); 1 offboarded (redbank)." in text
     assert next(line for line in text.splitlines() if line.startswith("state" if wide else "redbank")).split()[-1] == "offboarded"
 
@@ -178,3 +178,36 @@ def test_the_result_for_pipelines_tells_change_from_failure(lab: Description) ->
     data = summarise(lab, [finding(Disposition.CHANGE)], PROVED).as_dict()
     assert data["outcome"] == "changed"
     assert data["participants"]["greenbank"]["steps"]["tls-5"] == "changed"  # type: ignore[index]
+
+
+def test_an_oauth_client_without_a_call_is_installed_and_who_must_call_is_named(lab: Description) -> None:
+    summary = with_calls(summarise(lab, [], {"bluebank": True}), lab, {"greenbank"})
+    standings = {row.name: row.steps["oauth"] for row in summary.rows}
+    assert (standings["greenbank"], standings["bluebank"]) == (Standing.DONE, Standing.DONE)
+    assert (standings["redbank"], standings["probe-one"]) == (Standing.INSTALLED, Standing.INSTALLED)
+    text = render(summary)
+    assert "Installed, not tried: probe-one, probe-two, redbank must call and be called." in text
+    assert "One right call passed: greenbank." in text
+    assert "0 of 3 participants with every step done" in render(with_calls(summarise(lab, [], {}), lab, ()))
+
+
+def test_each_counterpart_has_a_line_with_what_it_has_to_send(lab: Description) -> None:
+    found = [
+        Finding("redbank", "tls-4", "hub", name, "awaiting-counterpart", Disposition.PENDING, "redbank") for name in ("a.pem", "b.pem")
+    ]
+    text = render(summarise(lab, found, PROVED))
+    assert "Awaited:\n  redbank has to send for hub: a.pem, b.pem\n" in text
+    assert "tls-4: a.pem" not in text
+    assert "redbank tls-4: a.pem awaiting-counterpart, waits for redbank" in render(summarise(lab, found, PROVED), details=True)
+
+
+@pytest.mark.parametrize(("check", "word"), [(True, "would remove"), (False, "removed")])
+def test_what_a_suspension_takes_away_is_removed(lab: Description, *, check: bool, word: str) -> None:
+    asleep = replace(lab, participants=tuple(replace(each, state=State.SUSPENDED) for each in lab.participants[:1]))
+    text = render(summarise(asleep, [finding(Disposition.CHANGE, "bluebank", "endpoints-1")], {}, check=check))
+    assert next(line for line in text.splitlines() if line.startswith("endpoints-1")).endswith(word)
+
+
+def test_probes_are_no_participants_and_are_named_when_they_are_open(lab: Description) -> None:
+    text = render(summarise(lab, [], {**PROVED, "probe-two": False}))
+    assert "3 of 3 participants with every step done; probes with open steps: probe-two." in text

@@ -17,10 +17,11 @@ from ..module_utils.description.loading import load_description
 from ..module_utils.errors import OnboardingError, printable
 from ..module_utils.exchange.digests import awaited_digests
 from ..module_utils.findings import Disposition, Finding
-from ..module_utils.status.summary import Summary, summarise
+from ..module_utils.status.summary import Summary, summarise, with_calls
 from ..module_utils.status.text import render
 from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.evidence import forget_void, latest_pages, latest_verdicts
+from ..module_utils.verification.once import tried_participants
 from ..plugin_utils.playbook import PlaybookFolder
 
 HOST_GROUPS = ("gateways", "firewalls", "connectors")
@@ -46,7 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             summary = self._summary(task_vars or {})
         except OnboardingError as error:
             raise AnsibleActionFail(str(error)) from error
-        Display().display("\n" + render(summary))
+        Display().display("\n" + render(summary, details=Display().verbosity > 0))
         result: dict[str, Any] = {"changed": False, "failed": summary.outcome == "failed", "summary": summary.as_dict()}
         if result["failed"]:
             result["msg"] = "Something failed; the summary above says what, where and what to do."
@@ -87,6 +88,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             forget_void(state, description)
         verdicts = latest_verdicts(tree, description)
         summary = summarise(description, findings, verdicts, chosen=chosen, unheard=unheard, check=check)
+        summary = with_calls(summary, description, tried_participants(tree, description))
         sent = tuple(awaited_digests(tree, description, summary.pending))
         return replace(summary, pages=latest_pages(tree), sent=sent)
 

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ..module_utils.adapter import MISSING, VERIFICATION_ARGUMENTS, reporting_to, verification_outcome
 from ..module_utils.description.loading import load_description
-from ..module_utils.description.model import Description, EnvironmentKind
+from ..module_utils.description.model import HUB, Description, EnvironmentKind
 from ..module_utils.verification.model import Site
 from ..module_utils.verification.probe_site import ProbeSite
 from ..plugin_utils.asked import refuse_misspelt
 from ..plugin_utils.places import places
+from ..plugin_utils.playbook import PlaybookFolder, result_of
 
 PROBE_HOSTS = "probe_hosts"
 
@@ -30,12 +32,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """
 
     _supports_check_mode = True
-    _VALID_ARGS = frozenset({"description", "state", "sides", "participants", "suites", "junit", "page"})
+    _VALID_ARGS = frozenset({"description", "state", "sides", "participants", "suites", "junit", "page", "once"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Verify, show the table, keep the result small."""
         super().run(tmp, task_vars)
         refuse_misspelt(self._loader)
+        if boolean(self._task.args.get("once") or False):
+            return self._tried_once(task_vars or {})
         result = self._verified(task_vars or {})
         if result.get("text"):
             Display().display("\n".join(str(line) for line in result.pop("text")))
@@ -45,6 +49,29 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             del result["failed"]
             result["unreachable"] = True
         return result
+
+    def _tried_once(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """One right call of each of those with whom everything is in order so far; the summary tells what did not pass."""
+        folder = PlaybookFolder(str(self._task.args.get("description") or ""))
+        kept = folder.kept()
+        if self._task.check_mode or any(each.failed for each in kept):
+            return {"changed": False, "skipped": True, "skip_reason": "Nothing is called in check mode, or after a host has failed."}
+        found = [finding for each in kept for finding in each.findings if finding["disposition"] != "change"]
+        troubled = {finding["participant"] for finding in found}
+        self._task.args = {**self._task.args, "participants": self._in_order(troubled)}
+        if not self._task.args["participants"]:
+            return {"changed": False, "skipped": True, "skip_reason": "No one's part is whole yet."}
+        result = self._verified(variables)
+        folder.keep(result_of(str(variables.get("inventory_hostname", "")), self._task.action, result))
+        return result
+
+    def _in_order(self, troubled: set[str]) -> list[str]:
+        """Of the participants of this run, those whom nothing is waits for and who have no fault; no one where the hub has one."""
+        given = self._task.args.get("participants") or []
+        wanted = [name.strip() for name in given.split(",")] if isinstance(given, str) else list(given)
+        with reporting_to(self._fail):
+            known = [each.name for each in self._description().participants if each.active]
+        return [] if HUB in troubled else [name for name in known if name not in troubled and (not wanted or name in wanted)]
 
     def _verified(self, variables: dict[str, Any]) -> dict[str, Any]:
         if MISSING is not None or self._connection.transport != "local" or self._is_lab(variables):
@@ -56,11 +83,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _is_lab(self, variables: dict[str, Any]) -> bool:
         if variables.get("groups", {}).get(PROBE_HOSTS):
             return False
-        arguments = self._task.args
         with reporting_to(self._fail):
-            description = load_description(Path(arguments["description"]), state=str(arguments.get("state") or ""))
-            return description.kind is EnvironmentKind.LAB
+            return self._description().kind is EnvironmentKind.LAB
         return False
+
+    def _description(self) -> Description:
+        return load_description(Path(self._task.args["description"]), state=str(self._task.args.get("state") or ""))
 
     def _site_of(self, variables: dict[str, Any]) -> Any:  # noqa: ANN401 -- verification.proving.SiteOf, whose module may be missing
         def made(description: Description, state: Path) -> Site:

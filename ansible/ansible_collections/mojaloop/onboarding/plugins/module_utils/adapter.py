@@ -20,6 +20,7 @@ try:
     from .steps.table import steps_of
     from .verification.evidence import LATEST, counts
     from .verification.model import Result, Site
+    from .verification.once import try_once
     from .verification.proving import SiteOf, elsewhere, prove
     from .verification.suites import suites_named
     from .verification.text import render
@@ -41,6 +42,7 @@ VERIFICATION_ARGUMENTS: dict[str, dict[str, Any]] = {
     "suites": {"type": "list", "elements": "str", "default": ["security"]},
     "junit": {"type": "path", "default": ""},
     "page": {"type": "path", "default": ""},
+    "once": {"type": "bool", "default": False},
 }
 """Arguments of the module verification."""
 
@@ -54,6 +56,8 @@ EXTRA_ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
             "default": [],
         },
         "allow_rekey": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "renew": {"type": "list", "elements": "str", "default": []},
+        "disclosed": {"type": "list", "elements": "str", "default": []},
     },
 }
 """What the module of a group of steps takes besides."""
@@ -125,6 +129,8 @@ def verification_outcome(parameters: Mapping[str, Any], site_of: SiteOf, *, chec
         select_participants(request.load(), list(request.participants))
         suites_named(parameters["suites"])
         return {"changed": False, "failed": False, "cases": [], "counts": {}, "text": ["Traffic is not sent in check mode."]}
+    if parameters["once"]:
+        return {"changed": False, "failed": False, "findings": [each.as_dict() for each in try_once(request, site_of)]}
     files = {"junit_file": parameters["junit"], "page_file": parameters["page"]}
     results = prove(request, suites=parameters["suites"], site_of=site_of, **files)
     seen = counts(results)
@@ -162,6 +168,8 @@ def _request(parameters: Mapping[str, Any], *, check: bool) -> Request:
         sides=parameters["sides"],
         participants=parameters["participants"],
         rekey=parameters.get("allow_rekey") or (),
+        renew=parameters.get("renew") or (),
+        disclosed=parameters.get("disclosed") or (),
         check=check,
         plan=parameters.get("plan") or "",
     )

@@ -34,6 +34,18 @@ options:
     type: list
     elements: str
     default: []
+  renew:
+    description:
+      - Artefacts that are in order and get a new key and certificate now. Both are accepted until the new one is in use everywhere.
+      - A name that is none, or an artefact that is lost, is refused before anything is made.
+    type: list
+    elements: str
+    default: []
+  disclosed:
+    description: Artefacts among O(allow_rekey) whose key may be known to others, so that they get a new one although it is in order.
+    type: list
+    elements: str
+    default: []
   plan:
     description:
       - Private folder in which check mode keeps what it would make, for the later tasks of the playbook.

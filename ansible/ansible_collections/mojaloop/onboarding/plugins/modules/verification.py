@@ -35,6 +35,12 @@ options:
     description: File for a copy of the evidence page (HTML); empty writes none. The evidence folder has it in any case.
     type: path
     default: ""
+  once:
+    description:
+      - Sends one right call by each way instead, for those whose keys, roles and addresses were not tried since they changed.
+      - The token is asked for through the hub's gateway. A call that does not pass is a fault in C(findings); no evidence is kept.
+    type: bool
+    default: false
 author: [Mojaloop onboarding maintainers (@mojaloop)]
 """
 
@@ -49,6 +55,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+findings:
+  description: With O(once), the calls that did not pass.
+  returned: with O(once)
+  type: list
+  elements: dict
 cases:
   description: Every case with what was expected, what was seen, its control and who refused.
   returned: success

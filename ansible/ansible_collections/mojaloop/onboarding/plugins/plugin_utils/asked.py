@@ -9,7 +9,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.vars import load_extra_vars
 
-KNOWN = ("participants", "sides", "rekey", "report", "junit", "page", "suites")
+KNOWN = ("participants", "sides", "rekey", "renew", "report", "junit", "page", "suites")
 """The short variables of the playbooks; roles have longer ones of their own, with their name in front."""
 LIKENESS = 0.8
 """As difflib counts it: ``participant`` and ``side`` are like known ones, ``site`` is a variable of someone's own."""

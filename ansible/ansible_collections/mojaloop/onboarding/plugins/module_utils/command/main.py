@@ -90,7 +90,10 @@ def _parser() -> argparse.ArgumentParser:
             made.add_argument("--replace", action="store_true", help="permit the replacement of what is there")
         return made
 
-    verb("status", _status, "Where every participant stands, who is awaited, when what ends. No host is asked.", about)
+    status = verb("status", _status, "Where every participant stands, who is awaited, when what ends. No host is asked.", about)
+    status.add_argument("--metrics", action="store_true", help="print Prometheus metrics")
+    status.add_argument("--open-within", type=int, default=0, metavar="DAYS", help="exit with 3 when a certificate ends so soon")
+    status.add_argument("--fail-within", type=int, default=0, metavar="DAYS", help="exit with 1 when a certificate ends so soon")
     verb("check", _check, "Every problem of the description, with file and line.", about)
     digest = verb("digest", _digest, "The digests of what a participant and the hub have sent each other, to compare by telephone.")
     digest.add_argument("participant", metavar="ID", help="the participant")
@@ -102,6 +105,10 @@ def _parser() -> argparse.ArgumentParser:
     exported.add_argument("target", nargs="?", type=Path, default=Path(), metavar="FILE", help="a new file, or a folder (default: here)")
     imported = verb("import", _import, "Take a file that came from the other installation; what is wrong with it is refused whole.")
     imported.add_argument("file", type=Path, metavar="FILE", help="the file")
+    purged = verb("purge", _purge, "Archive everything, then remove what an offboarded participant has left.")
+    purged.add_argument("participant", metavar="ID", help="the participant")
+    purged.add_argument("file", type=Path, metavar="FILE", help="a new file for the archive of the state as it was")
+    purged.add_argument("--confirm", default="", metavar="ID", help="the same id again; without it, only what would be removed is said")
     proof = verb("evidence", _evidence, "Whether a file of signed evidence is as it was signed, by whom, and which suites passed.")
     proof.add_argument("file", type=Path, metavar="FILE", help="evidence/<participant>/<time>.json of the state folder")
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
@@ -111,21 +118,37 @@ def _parser() -> argparse.ArgumentParser:
 def _status(chosen: argparse.Namespace) -> Answer:
     from ..status.text import render  # noqa: PLC0415 -- read when needed
     from ..steps.sequence import Request  # noqa: PLC0415
+    from .metrics import ending, rendered  # noqa: PLC0415
     from .standing import standing  # noqa: PLC0415
 
     folder, state, _environment = _place(chosen)
     summary, certificates, clients = standing(Request(str(folder), str(state), participants=_names(chosen.participants)))
     data = {**summary.as_dict(), "certificates": [each.as_dict() for each in certificates], "clients": [each.as_dict() for each in clients]}
-    rows = [f"{each.ends[:10]}  {each.days:>5} days  {each.holder} {each.artefact} ({each.kind})" for each in certificates]
+    soon = {id(each) for each in ending(certificates, max(chosen.open_within, chosen.fail_within))}
+    rows = [
+        f"{'!' if id(each) in soon else ' '} {each.ends[:10]}  {each.days:>5} days  {each.holder} {each.artefact} ({each.kind})"
+        for each in certificates
+    ]
     listed = _listed("Certificates, by their end:", rows or ["none yet"])
     listed += _listed("OAuth clients, by what changes next:", [str(each) for each in clients]) if clients else []
-    text = "\n".join([render(summary), *listed])
-    return {"failed": FAILED, "done": DONE}.get(summary.outcome, OPEN), data, text
+    text = rendered(summary, certificates, clients, datetime.now(UTC)) if chosen.metrics else "\n".join([render(summary), *listed])
+    status = {"failed": FAILED, "done": DONE}.get(summary.outcome, OPEN)
+    if ending(certificates, chosen.fail_within):
+        return FAILED, data, text
+    return (OPEN if status == DONE and soon else status), data, text
 
 
 def _listed(title: str, rows: list[str]) -> list[str]:
     more = [f"  and {len(rows) - _MOST_ROWS} more (--json has all)"] if len(rows) > _MOST_ROWS else []
     return ["", title, *(f"  {row}" for row in rows[:_MOST_ROWS]), *more]
+
+
+def _purge(chosen: argparse.Namespace) -> Answer:
+    from .purge import purge  # noqa: PLC0415 -- read when needed
+
+    folder, state, environment = _place(chosen)
+    removed, text = purge(folder, state, chosen.participant, chosen.file, confirmed=chosen.confirm)
+    return DONE, {"outcome": "done", "environment": environment, "removed": removed}, text
 
 
 def _evidence(chosen: argparse.Namespace) -> Answer:

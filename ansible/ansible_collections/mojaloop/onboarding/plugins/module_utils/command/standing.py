@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..exchange.digests import awaited_digests
-from ..status.summary import Summary, summarise
+from ..status.summary import Summary, summarise, with_calls
 from ..steps.run import make_run
 from ..steps.sequence import Request, carry_out, clock
 from ..steps.table import CERTIFICATES, steps_of
 from ..store.tree import DiskTree
 from ..verification.evidence import latest_pages, latest_verdicts
+from ..verification.once import tried_participants
 from .certificates import Listed, list_certificates
 from .clients import ListedClients, list_clients
 
@@ -35,6 +36,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
     findings = carry_out(run, steps_of(CERTIFICATES)).findings
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
+    summary = with_calls(summary, run.description, tried_participants(tree, run.description))
     summary = replace(summary, pages=latest_pages(tree), sent=tuple(awaited_digests(tree, run.description, summary.pending)))
     certificates, clients = list_certificates(tree, run.description, run.now), list_clients(tree, run.description)
     if request.participants:

@@ -19,6 +19,9 @@ MAKE = "make"
 RENEW = "renew"
 PERSON = "person"
 
+ORDERED, DISCLOSED = "renewal-ordered", "key-disclosed"
+"""What a person says of an artefact in which nothing is wrong."""
+
 _MAKE = (
     "missing", "request-missing", "request-unreadable", "request-does-not-match", "certificate-missing", "certificate-unreadable",
     "chain-missing", "chain-unreadable", "chain-incomplete", "chain-order", "chain-does-not-match", "public-key-missing",
@@ -27,7 +30,7 @@ _MAKE = (
 )  # fmt: skip
 _RENEW = (
     "certificate-expired", "certificate-expires-soon", "lifetime-too-long", "key-usage", "extended-key-usage", "san", "subject",
-    "signature-algorithm", "key-retired",
+    "signature-algorithm", "key-retired", "renewal-ordered",
 )  # fmt: skip
 REMEDIES: dict[str, str] = {**dict.fromkeys(_MAKE, MAKE), **dict.fromkeys(_RENEW, RENEW)}
 """Every reason that a run may act on by itself. All others, a lost or damaged private key first, wait for a person."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from ..description.model import HUB, Description, Side, State
@@ -41,9 +41,11 @@ class Standing(IntEnum):
     NOT_APPLICABLE = 0
     DONE = 1
     CHANGED = 2
-    NOT_SHOWN = 3
-    PENDING = 4
-    FAILED = 5
+    INSTALLED = 3
+    """All is in its place, and no call has shown yet that it works."""
+    NOT_SHOWN = 4
+    PENDING = 5
+    FAILED = 6
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Row:
     name: str
     state: str
     steps: Mapping[str, Standing]
+    probe: bool = False
+    """Whether it is a probe participant, which counts as none."""
 
     @property
     def complete(self) -> bool:
@@ -76,6 +80,8 @@ class Summary:
     """Whether gateways, firewalls, the authorization server and the ledger were asked."""
     sent: tuple[ExchangedDigest, ...] = ()
     """What was sent to counterparts that have not answered yet."""
+    tried: frozenset[str] = frozenset()
+    """Participants of whom a right call has passed since they changed last."""
     to_send: tuple[str, ...] = ()
     """What this run wrote for a person to carry."""
     steps: tuple[DocumentStep, ...] = DOCUMENT_STEPS
@@ -119,6 +125,7 @@ class Summary:
             "failed_hosts": list(self.refusals),
             "broken_files": list(self.broken),
             "to_send": list(self.to_send),
+            "tried": sorted(self.tried),
             "sent_digests": [sent.as_dict() for sent in self.sent],
         }
 
@@ -163,7 +170,8 @@ def summarise(
             absent = frozenset(STEP_KEYS) - ({TESTING} if participant.name in evidence else set())
         shown = evidence.get(participant.name)
         unseen = frozenset[str]() if hub_seen and silent.keys().isdisjoint(_hosts(participant)) else HOST_STEPS
-        rows.append(_row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen | unasked))
+        row = _row(participant.name, participant.state.value, found, shown=shown, absent=absent, unseen=unseen | unasked)
+        rows.append(replace(row, probe=participant.probe))
     return Summary(
         rows=tuple(rows),
         changes=sum(finding.disposition is Disposition.CHANGE for finding in found),
@@ -177,6 +185,19 @@ def summarise(
         to_send=tuple(sorted({finding.detail for finding in found if finding.reason == TO_SEND})),
         steps=description.profile.steps,
     )
+
+
+def with_calls(summary: Summary, description: Description, tried: Collection[str]) -> Summary:
+    """The picture with what right calls have shown: without one, an OAuth client is installed, and not known to work."""
+    if description.hub.authorization_server is None:
+        return replace(summary, tried=frozenset(tried))
+
+    def judged(row: Row) -> Row:
+        untried = row.name not in {HUB, *tried} and row.steps[TESTING] is Standing.NOT_SHOWN
+        done = row.steps[Phase.OAUTH] in {Standing.DONE, Standing.CHANGED}
+        return replace(row, steps={**row.steps, Phase.OAUTH: Standing.INSTALLED}) if untried and done else row
+
+    return replace(summary, rows=tuple(judged(row) for row in summary.rows), tried=frozenset(tried))
 
 
 def _unused(profile: Profile) -> frozenset[str]:

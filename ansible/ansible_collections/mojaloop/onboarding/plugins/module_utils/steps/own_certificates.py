@@ -16,7 +16,7 @@ from ..document_steps import Phase
 from ..findings import Disposition, Finding
 from ..pki.artefacts import folder_faults
 from ..pki.certificates import read_certificate
-from ..pki.faults import Fault, remedy
+from ..pki.faults import DISCLOSED, ORDERED, Fault, remedy
 from ..pki.issuing import issue, self_signed
 from ..pki.keys import PrivateKey, private_pem, public_digest, public_pem, read_own_key
 from ..pki.keystore import keystore_record, make_keystore
@@ -138,6 +138,7 @@ class Workshop:
             found = [lost_key()]
         if elsewhere:
             found = [fault for fault in found if not self._of_the_signer(artefact, fault)]
+        found = found or self._ordered(artefact)
         # No one signs a retired key, whether it waits for its certificate or came back into use from a backup.
         certificate = None if found else run.tree.read(f"{folder}/certificate.pem")
         files = self._contents(folder) if certificate is None else {"certificate.pem": certificate}
@@ -145,6 +146,13 @@ class Workshop:
             found.append(Fault("key-retired", "was taken out of use, and a retired key is not certified again", "key.pem"))
             files = self._contents(folder)
         return Piece(artefact, folder, layout.upcoming_folder(*name), files, tuple(found), elsewhere)
+
+    def _ordered(self, artefact: Artefact) -> list[Fault]:
+        """What a person orders anew although it is in order (see ``rotation``)."""
+        name = f"{self._side.name}/{artefact.label}"
+        if name in self._run.disclosed:
+            return [Fault(DISCLOSED, "its key may be known to others, as ordered", "key.pem")]
+        return [Fault(ORDERED, "as ordered", "certificate.pem")] if name in self._run.renew else []
 
     def _contents(self, folder: str) -> dict[str, bytes]:
         return {name: entry.content for name, entry in self._run.tree.folder(folder).items() if entry.content is not None}

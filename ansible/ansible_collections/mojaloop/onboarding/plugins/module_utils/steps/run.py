@@ -60,6 +60,10 @@ class Run:
     keys: KeyFactory
     dry_run: bool = False
     rekey: frozenset[str] = frozenset()
+    renew: frozenset[str] = frozenset()
+    """Artefacts that are in order and get a new key and certificate, with overlap."""
+    disclosed: frozenset[str] = frozenset()
+    """Artefacts whose key may be known to others: they get a new one at once (``rekey`` names them too)."""
     findings: list[Finding] = field(default_factory=list)
     online: bool = True
     """Whether a transport may ask a server: a status that is read from files alone may not."""

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from ..store.lease import lease
 from ..store.overlay import Overlay
 from ..store.planned import load_plan, save_plan
 from ..store.tree import DiskTree, Tree
+from .rotation import check_orders
 from .run import Run, make_run
 from .table import TABLE, Step
 
@@ -44,6 +45,8 @@ class Request:
     sides: Sequence[str] = ("all",)
     participants: Sequence[str] = ()
     rekey: Sequence[str] = ()
+    renew: Sequence[str] = field(default=(), kw_only=True)
+    disclosed: Sequence[str] = field(default=(), kw_only=True)
     check: bool = False
     now: datetime | None = None
     plan: str = ""
@@ -79,6 +82,7 @@ def run(request: Request, steps: Sequence[Step] = TABLE) -> Outcome:
     if request.check:
         return _dry_run(request, steps)
     with leased(request, ", ".join(step.name for step in steps)) as made:
+        check_orders(made)
         outcome = carry_out(made, steps)
         _note_claims(made, request.state)
         return outcome
@@ -132,6 +136,7 @@ def _dry_run(request: Request, steps: Sequence[Step]) -> Outcome:
     made = _run(request, request.load(), disk if planned is None else planned)
     if planned is None:
         _report_strays(made, disk.unfinished())
+    check_orders(made)
     outcome = carry_out(made, steps)
     if request.plan:
         assert isinstance(made.tree, Overlay)  # noqa: S101 -- make_run gives a dry run an overlay
@@ -167,7 +172,7 @@ def clock(request: Request) -> datetime:
 
 
 def _run(request: Request, description: Description, tree: Tree) -> Run:
-    return make_run(
+    made = make_run(
         description,
         tree,
         sides=list(request.sides),
@@ -176,3 +181,4 @@ def _run(request: Request, description: Description, tree: Tree) -> Run:
         dry_run=request.check,
         rekey=list(request.rekey),
     )
+    return replace(made, renew=frozenset(request.renew), disclosed=frozenset(request.disclosed))

@@ -199,3 +199,8 @@ def seen_path(reader: str, sender: str) -> str:
 def carried_path(reader: str, sender: str) -> str:
     """The file with the other side of the exchange that ``reader`` took last from ``sender``."""
     return f"journal/carried/{reader}/{sender}.json"
+
+
+def tried_path(participant: str) -> str:
+    """For which material a call of this participant has passed."""
+    return f"journal/tried/{participant}.json"

@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One right call by each way after a change: a token through the hub's gateway, and each inbound listener once.
+
+It keeps no evidence: what must be refused is for the verification. What it notes is for which material a call has passed, so that
+nothing is sent again until something changes.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ..description.model import HUB, Description
+from ..document_steps import Phase
+from ..findings import Disposition, Finding
+from ..steps.run import Run, make_run
+from ..steps.sequence import Request, clock
+from ..store.journal import find_record, render_record, write_changed
+from ..store.layout import tried_path
+from ..store.lease import lease
+from ..store.tree import DiskTree, Tree
+from .campaign import all_cases
+from .evidence import material_digest
+from .material import Material
+from .model import Case, Result, Site, Verdict
+from .running import run_cases
+
+RIGHT_CALLS = {"token-and-call": Phase.OAUTH, "hub-call": Phase.URLS, "hello-mtls": Phase.URLS}
+"""The cases that are right in every fact, and the document step that each shows to be done."""
+_FIELDS = {"material", "time"}
+
+
+def try_once(request: Request, site_of: Callable[[Description, Path], Site]) -> list[Finding]:
+    """Call for those of the request whose material was never tried; a fault for each call that does not pass."""
+    description, root = request.load(), Path(request.state)
+    tree = DiskTree(root)
+    run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=clock(request), dry_run=True)
+    due = tuple(each for each in run.chosen if each.active and not _tried(tree, description, each.name))
+    if not due:
+        return []
+    run = replace(run, chosen=due)
+    results = run_cases(right_calls(run, site_of(description, root)))
+    _note(root, run, results)
+    return [_fault(result) for result in results if result.verdict in {Verdict.FAILED, Verdict.ERROR}]
+
+
+def right_calls(run: Run, site: Site) -> Iterator[Case]:
+    """The right call of each way of the participants of a run."""
+    return (case for case in all_cases(Material(run, site)) if case.key in RIGHT_CALLS)
+
+
+def tried_participants(tree: Tree, description: Description) -> frozenset[str]:
+    """The participants that are as they were when a call of theirs passed."""
+    return frozenset(each.name for each in description.participants if _tried(tree, description, each.name))
+
+
+def _tried(tree: Tree, description: Description, name: str) -> bool:
+    record = find_record(tree, tried_path(name), _FIELDS)
+    return record is not None and record["material"] == material_digest(tree, description.participant(name), description.hub)
+
+
+def _note(root: Path, run: Run, results: list[Result]) -> None:
+    """Record whose calls have all passed; what could not be sent counts for nothing."""
+    seen: dict[str, set[Verdict]] = {}
+    for result in results:
+        seen.setdefault(result.participant, set()).add(result.verdict)
+    passed = [name for name, verdicts in seen.items() if Verdict.PASSED in verdicts <= {Verdict.PASSED, Verdict.NOT_PROVABLE}]
+    if passed:
+        with lease(root, holder=f"first calls on {socket.gethostname()}") as held:
+            tree = DiskTree(root, guard=held.check)
+            for name in passed:
+                material = material_digest(tree, run.description.participant(name), run.description.hub)
+                write_changed(tree, tried_path(name), render_record({"material": material, "time": run.now.isoformat()}))
+
+
+def _fault(result: Result) -> Finding:
+    said = result.detail or f"expected {result.expected}, seen {result.seen}"
+    side = HUB if result.key == "token-and-call" else result.participant
+    return Finding(result.participant, RIGHT_CALLS[result.key], side, "call", "call-not-passed", Disposition.FAULT, detail=said)
