@@ -94,4 +94,6 @@ def test_a_participant_whose_file_is_broken_is_still_of_the_installation(folder:
 @pytest.mark.parametrize("name", ["example-hub", "example-bank", "lab"])
 def test_the_shipped_inventories_are_right(repository: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "-i", str(repository / "inventories" / name / "hosts.yml")]) == 0
-    assert "note:" not in capsys.readouterr().out
+    noted = [line for line in capsys.readouterr().out.splitlines() if "note:" in line]
+    # An example's own files are its reader's to write.
+    assert [line for line in noted if not line.endswith("is not there")] == []

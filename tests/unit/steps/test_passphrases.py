@@ -15,6 +15,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.lo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import EnvironmentKind
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.pki.keys import DryRunKeys, private_pem, read_own_key
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.own_certificates import make_own_certificates
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.passphrases import given_passphrase
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run, make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
@@ -117,6 +118,19 @@ def test_a_real_run_outside_labs_needs_it(run: Run, monkeypatch: pytest.MonkeyPa
         real.passphrase("hub")
     monkeypatch.setenv(ALL, "a passphrase that is given")
     assert real.passphrase("hub") == b"a passphrase that is given"
+
+
+def test_a_missing_one_is_reported_before_anything_is_made_and_in_check_mode_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = replace(run, dry_run=False, tree=run.tree.below, findings=[])  # type: ignore[attr-defined]
+    make_own_certificates(real)
+    assert [(finding.reason, finding.artefact) for finding in real.findings] == [("passphrase-not-given", "ca")]
+    assert real.tree.names("store") == []
+    make_own_certificates(run)
+    assert ("passphrase-not-given", "fault") in [(finding.reason, finding.disposition.value) for finding in run.findings]
+    monkeypatch.setenv(ALL, "a passphrase that is given")
+    given = replace(run, tree=type(run.tree)(run.tree.below), findings=[])  # type: ignore[attr-defined, call-arg]
+    make_own_certificates(given)
+    assert "passphrase-not-given" not in [finding.reason for finding in given.findings]
 
 
 def test_a_key_under_a_persons_passphrase_is_derived_with_many_rounds(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

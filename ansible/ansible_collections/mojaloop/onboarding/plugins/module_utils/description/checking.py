@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ..errors import DescriptionError, Problem
 from .documents import shown
-from .loading import HUB_NAME, load_description
-from .model import Description, Participant
+from .loading import load_description
+from .model import Participant
+from .notes import notes
 
 _NOWHERE = "participants"
 """What a problem concerns when it is no single participant's: it counts for every selection."""
@@ -46,21 +47,9 @@ def check_description(folder: Path, *, state: str = "", participants: Iterable[s
         environment=description.environment,
         problems=tuple(problem for problems in broken.values() for problem in problems),
         participants=tuple(_facts(participant) for participant in selected),
-        notes=tuple(_notes(description)),
+        notes=tuple(notes(description)),
         right=not any(not names or name in names or name == _NOWHERE for name in broken),
     )
-
-
-def _notes(description: Description) -> Iterator[str]:
-    """A listener that no run configures is easily taken for one that a run configures."""
-    hub = description.hub
-    if not description.for_the_hub:
-        return
-    file = str(Path(description.folder) / HUB_NAME)
-    if not hub.gateways:
-        yield f"{file}: note: the hub has no gateways: no run configures or guards its listener, and allowlists take effect nowhere"
-    elif hub.firewall.kind == "none":
-        yield f"{file}: note: the hub has no firewall: its gateways alone keep other addresses out"
 
 
 def _facts(participant: Participant) -> dict[str, str]:

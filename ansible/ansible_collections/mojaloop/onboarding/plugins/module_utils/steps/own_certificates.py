@@ -35,6 +35,7 @@ from .authorities import (
     signer_of,
 )
 from .ilp_secrets import LABEL, keep_ilp_secret
+from .passphrases import not_given
 from .registers import held_artefacts, key_of, note_held
 from .run import Run, rekey_switch
 
@@ -88,6 +89,12 @@ class Workshop:
         """The CA first, then what it signs, what others sign, and what is self-signed."""
         run, side, holds = self._run, self._side, set()
         usable = False
+        if run.passphrase_missing(side):
+            detail = str(not_given(side.name))
+            run.note(Finding(side.name, Phase.AUTHORITY_MADE, side.name, "ca", "passphrase-not-given", Disposition.FAULT, detail=detail))
+            if not run.dry_run:
+                # Before anything is made: what hangs on the CA would be half there.
+                return
         self._check_store()
         with run.guarded(side.name, Phase.AUTHORITY_MADE, side.name, "ca"):
             usable = keep_authority(run, side, held="ca" in self._held)

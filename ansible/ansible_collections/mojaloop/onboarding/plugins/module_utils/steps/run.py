@@ -154,6 +154,12 @@ class Run:
         self.tree.write(path, made)
         return made
 
+    def passphrase_missing(self, side: Side) -> bool:
+        """Whether a CA is to be made for this side whose passphrase was given nowhere."""
+        to_make = side.ca.kind == "internal" and self.tree.status(f"{layout.store_folder(side.name, 'ca')}/key.pem") is None
+        given = given_passphrase(side.name, os.environ) is not None or self.tree.status(layout.passphrase_path(side.name)) is not None
+        return self.description.kind is not EnvironmentKind.LAB and to_make and not given
+
     def derivation_rounds(self, side: str) -> int:
         """Rounds with which a CA key is encrypted: many where a person has chosen the passphrase."""
         return KDF_ROUNDS if given_passphrase(side, os.environ) is None else KDF_ROUNDS_FOR_PEOPLE
