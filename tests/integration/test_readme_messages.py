@@ -87,6 +87,10 @@ def limited(folder: Path) -> str:
     return played(folder, "inventories/lab/hosts.yml", "--check", "-l", "hub-gateway")
 
 
+def tagged(folder: Path) -> str:
+    return played(folder, "inventories/lab/hosts.yml", "--check", "--tags", "gateway")
+
+
 def misspelt_variable(folder: Path) -> str:
     return played(folder, "inventories/lab/hosts.yml", "-e", "participant=greenbank", "-e", "ansible_connection=local")
 
@@ -161,7 +165,7 @@ def backup_there(folder: Path) -> str:
 
 
 PROVOKED: list[Callable[[Path], str]] = [
-    folder_as_inventory, wrong_description, wrong_participant, unknown_participant, inventory_not_there, limited, misspelt_variable,
+    folder_as_inventory, wrong_description, wrong_participant, unknown_participant, inventory_not_there, limited, tagged, misspelt_variable,
     lab_not_up, no_passphrase, awaits_approval, lost_key, open_key, altered_publication, in_use, file_gone, backup_there,
 ]  # fmt: skip
 
