@@ -10,7 +10,7 @@ import pytest
 from unit.steps.conftest import NOW, Site, marks, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run, make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import once
@@ -87,3 +87,17 @@ def test_who_is_suspended_is_not_called(made: Site, calls: Calls) -> None:
     made.participants["greenbank"]["state"] = "suspended"
     made.describe()
     assert (calls(REFUSED), calls.sent) == ([], [])  # type: ignore[attr-defined]
+
+
+def test_only_right_calls_of_those_who_are_managed_here_are_made(made: Site) -> None:
+    def calls_of(hosting: str) -> list[tuple[str, str]]:
+        made.participants["greenbank"]["hosting"] = hosting
+        made.participants["greenbank"]["ca"] = {"kind": "internal" if hosting == "managed" else "own"}
+        made.describe()
+        request = Request(str(made.root / "description"), str(made.state), now=NOW)
+        description = request.load()
+        run = make_run(description, DiskTree(made.state), sides=["all"], participants=[], now=NOW, dry_run=True)
+        return [(case.key, case.participant) for case in once.right_calls(run, elsewhere(description, made.state))]
+
+    assert calls_of("managed") == [("token-and-call", "greenbank"), ("hub-call", "greenbank")]
+    assert calls_of("self-hosted") == []

@@ -14,7 +14,9 @@ from ansible.utils.display import Display
 from ..module_utils.adapter import MISSING, VERIFICATION_ARGUMENTS, reporting_to, verification_outcome
 from ..module_utils.description.loading import load_description
 from ..module_utils.description.model import HUB, Description, EnvironmentKind
+from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.model import Site
+from ..module_utils.verification.once import tried_participants
 from ..module_utils.verification.probe_site import ProbeSite
 from ..plugin_utils.asked import refuse_misspelt
 from ..plugin_utils.places import places
@@ -70,8 +72,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         given = self._task.args.get("participants") or []
         wanted = [name.strip() for name in given.split(",")] if isinstance(given, str) else list(given)
         with reporting_to(self._fail):
-            known = [each.name for each in self._description().participants if each.active]
-        return [] if HUB in troubled else [name for name in known if name not in troubled and (not wanted or name in wanted)]
+            description = self._description()
+            done = troubled | tried_participants(DiskTree(Path(self._task.args["state"])), description)
+            known = [each.name for each in description.participants if each.active and each.name not in done]
+        return [] if HUB in troubled else [name for name in known if not wanted or name in wanted]
 
     def _verified(self, variables: dict[str, Any]) -> dict[str, Any]:
         if MISSING is not None or self._connection.transport != "local" or self._is_lab(variables):

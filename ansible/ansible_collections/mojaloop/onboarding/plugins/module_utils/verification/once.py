@@ -47,8 +47,9 @@ def try_once(request: Request, site_of: Callable[[Description, Path], Site]) -> 
 
 
 def right_calls(run: Run, site: Site) -> Iterator[Case]:
-    """The right call of each way of the participants of a run."""
-    return (case for case in all_cases(Material(run, site)) if case.key in RIGHT_CALLS)
+    """The right call of each way of the participants of a run that are managed here: another organisation's part may not be done."""
+    cases = (case for case in all_cases(Material(run, site)) if case.key in RIGHT_CALLS)
+    return (case for case in cases if run.description.participant(case.participant).managed)
 
 
 def tried_participants(tree: Tree, description: Description) -> frozenset[str]:
