@@ -177,6 +177,8 @@ def test_a_narrowed_run_touches_its_participant_and_what_is_shared(finished: Sit
     before = marks(finished.state)
     found = finished.run(participants=["redbank"])
     assert {finding.participant for finding in found} == {"redbank", "hub"}
+    (open_for,) = [finding for finding in found if finding.disposition is Disposition.PENDING]
+    assert open_for.detail == "open for bluebank, greenbank: run without -e participants"
     after = marks(finished.state)
     changed = {name for name in before if after[name] != before[name] and not finished.path(name).is_dir()}
     assert changed == {

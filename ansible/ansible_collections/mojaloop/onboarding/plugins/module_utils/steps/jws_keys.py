@@ -7,7 +7,7 @@ from ..description.model import HUB, Side
 from ..document_steps import Phase
 from ..exchange.first_contact import read_contact
 from ..exchange.jws_list import JwsListing
-from ..findings import Disposition, Finding
+from ..findings import OPERATOR, Disposition, Finding
 from ..store import layout
 from ..store.interface import MOST, contents
 from .run import Run
@@ -27,6 +27,17 @@ class JwsKeys:
             self._run.note(Finding(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys", "awaiting-counterpart", Disposition.PENDING, HUB))
             return
         self._change(side, self._differing(side, {f"{name}.pem": content for name, content in wanted.items()}))
+
+    def report_left_out(self) -> None:
+        """Say of which sides, whom a narrowed run is not about, the keys are not those of the hub's list now."""
+        run, chosen = self._run, {participant.name for participant in self._run.chosen}
+        left = [each.name for each in run.description.participants if each.active and each.name not in chosen and each.name in run.sides]
+        listed = contents(run.tree, layout.JWS_LIST_FOLDER) if left else {}
+        keys = {name: content for name, content in listed.items() if name.endswith(".pem")}
+        behind = [name for name in left if keys != contents(run.tree, layout.jws_keys_folder(name))]
+        if keys and behind:
+            detail = f"open for {', '.join(behind)}: run without -e participants"
+            run.note(Finding(HUB, Phase.JWS_RECEIVED, HUB, "jws-keys", "open-for-others", Disposition.PENDING, OPERATOR, detail))
 
     def _differing(self, side: Side, files: dict[str, bytes]) -> dict[str, tuple[str, bytes | None]]:
         """Reason and wanted content of each file that is not right."""

@@ -72,6 +72,8 @@ def receive_all(run: Run) -> None:
         if run.description.profile.has(JWS):
             with run.guarded(side.name, Phase.JWS_RECEIVED, side.name, "jws-keys"):
                 jws_keys.keep(side)
+    if run.description.profile.has(JWS):
+        jws_keys.report_left_out()
 
 
 class Reader:
