@@ -214,6 +214,16 @@ def test_export_and_import_tell_what_two_people_compare(tmp_path: Path, capsys: 
     assert ("hub", "client.pem", "awaiting-counterpart", BANK) in pending(made.hub.run())
 
 
+def test_status_lists_what_is_not_read_yet_and_no_more(apart: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    command(apart.hub, "status")
+    assert f"outbox/tests.hub-for-{BANK}.zip: publication 2 for {BANK}; nothing says that {BANK} has read one" in capsys.readouterr().out
+    for _ in range(3):
+        trip(apart)
+    apart.hub.run()
+    command(apart.hub, "status")
+    assert "To send" not in capsys.readouterr().out
+
+
 def test_the_same_content_is_the_same_file(apart: Bundle, tmp_path: Path) -> None:
     for name in ("one.zip", "two.zip"):
         assert command(apart.bank, "export", BANK, str(tmp_path / name)) == 0

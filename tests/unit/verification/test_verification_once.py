@@ -15,8 +15,9 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification import once
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import ACCEPTED, Answer, Case, Kind
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.once import tried_participants, try_once
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.once import try_once
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.proving import elsewhere
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.tried import tried_participants
 
 PASSED, REFUSED = Answer(Kind.ANSWERED, 202), Answer(Kind.ANSWERED, 503)
 Calls = Callable[..., list[Finding]]

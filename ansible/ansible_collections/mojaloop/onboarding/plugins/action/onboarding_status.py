@@ -21,7 +21,7 @@ from ..module_utils.status.summary import Summary, summarise, with_calls
 from ..module_utils.status.text import render
 from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.evidence import forget_void, latest_pages, latest_verdicts
-from ..module_utils.verification.once import tried_participants
+from ..module_utils.verification.tried import tried_participants
 from ..plugin_utils.playbook import PlaybookFolder
 
 HOST_GROUPS = ("gateways", "firewalls", "connectors")

@@ -16,8 +16,8 @@ from ..module_utils.description.loading import load_description
 from ..module_utils.description.model import HUB, Description, EnvironmentKind
 from ..module_utils.store.tree import DiskTree
 from ..module_utils.verification.model import Site
-from ..module_utils.verification.once import tried_participants
 from ..module_utils.verification.probe_site import ProbeSite
+from ..module_utils.verification.tried import tried_participants
 from ..plugin_utils.asked import refuse_misspelt
 from ..plugin_utils.places import places
 from ..plugin_utils.playbook import PlaybookFolder, result_of

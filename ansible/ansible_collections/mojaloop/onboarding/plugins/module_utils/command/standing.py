@@ -13,7 +13,8 @@ from ..steps.sequence import Request, carry_out, clock
 from ..steps.table import CERTIFICATES, steps_of
 from ..store.tree import DiskTree
 from ..verification.evidence import latest_pages, latest_verdicts
-from ..verification.once import tried_participants
+from ..verification.tried import tried_participants
+from .carried import unread
 from .certificates import Listed, list_certificates
 from .clients import ListedClients, list_clients
 
@@ -37,6 +38,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
     verdicts = latest_verdicts(tree, run.description)
     summary = summarise(run.description, findings, verdicts, chosen=request.participants, check=True, hosts_asked=False)
     summary = with_calls(summary, run.description, tried_participants(tree, run.description))
+    summary = replace(summary, to_send=tuple(unread(tree, run.description)))
     summary = replace(summary, pages=latest_pages(tree), sent=tuple(awaited_digests(tree, run.description, summary.pending)))
     certificates, clients = list_certificates(tree, run.description, run.now), list_clients(tree, run.description)
     if request.participants:

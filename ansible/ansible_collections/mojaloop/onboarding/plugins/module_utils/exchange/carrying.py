@@ -96,11 +96,28 @@ def take_bundle(tree: Tree, bundle: Bundle, address: Address, trust: Trust, *, n
     return Taken(bundle, reception.digest, reception.status is not ContactStatus.ACCEPTED, new)
 
 
-def read_by_counterpart(tree: Tree, sender: str, receiver: str) -> int:
-    """Up to which publication of ``sender`` the receiver had read, as its last bundle says; 0: none has come."""
-    record = find_record(tree, carried_path(sender, receiver), _RECORD)
+@dataclass(frozen=True)
+class OutboxFile:
+    """A file that is to be carried, the publication in it, and up to which one its reader had read when it last sent something."""
+
+    path: str
+    sequence: int
+    read: int
+
+
+def outbox(tree: Tree, environment: str, sender: str, reader: str) -> OutboxFile | None:
+    """The file of the outbox from one side for another; None when there is none, or it cannot be read."""
+    path = f"{OUTBOX}/{environment}.{sender}-for-{reader}{SUFFIX}"
+    try:
+        content = tree.read(path)
+        bundle = None if content is None else read_bundle(content, path)
+    except (PublicationRefused, StoreError):
+        return None
+    if bundle is None:
+        return None
+    record = find_record(tree, carried_path(sender, reader), _RECORD)
     read = 0 if record is None else record["read"]
-    return read if isinstance(read, int) else 0
+    return OutboxFile(path, bundle.sequence, read if isinstance(read, int) else 0)
 
 
 class BundleTransport:

@@ -17,19 +17,16 @@ from ..document_steps import Phase
 from ..findings import Disposition, Finding
 from ..steps.run import Run, make_run
 from ..steps.sequence import Request, clock
-from ..store.journal import find_record, render_record, write_changed
-from ..store.layout import tried_path
 from ..store.lease import lease
-from ..store.tree import DiskTree, Tree
+from ..store.tree import DiskTree
 from .campaign import all_cases
-from .evidence import material_digest
 from .material import Material
 from .model import Case, Result, Site, Verdict
 from .running import run_cases
+from .tried import is_tried, note_tried
 
 RIGHT_CALLS = {"token-and-call": Phase.OAUTH, "hub-call": Phase.URLS, "hello-mtls": Phase.URLS}
 """The cases that are right in every fact, and the document step that each shows to be done."""
-_FIELDS = {"material", "time"}
 
 
 def try_once(request: Request, site_of: Callable[[Description, Path], Site]) -> list[Finding]:
@@ -37,7 +34,7 @@ def try_once(request: Request, site_of: Callable[[Description, Path], Site]) -> 
     description, root = request.load(), Path(request.state)
     tree = DiskTree(root)
     run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=clock(request), dry_run=True)
-    due = tuple(each for each in run.chosen if each.active and not _tried(tree, description, each.name))
+    due = tuple(each for each in run.chosen if each.active and not is_tried(tree, description, each.name))
     if not due:
         return []
     run = replace(run, chosen=due)
@@ -52,16 +49,6 @@ def right_calls(run: Run, site: Site) -> Iterator[Case]:
     return (case for case in cases if run.description.participant(case.participant).managed)
 
 
-def tried_participants(tree: Tree, description: Description) -> frozenset[str]:
-    """The participants that are as they were when a call of theirs passed."""
-    return frozenset(each.name for each in description.participants if _tried(tree, description, each.name))
-
-
-def _tried(tree: Tree, description: Description, name: str) -> bool:
-    record = find_record(tree, tried_path(name), _FIELDS)
-    return record is not None and record["material"] == material_digest(tree, description.participant(name), description.hub)
-
-
 def _note(root: Path, run: Run, results: list[Result]) -> None:
     """Record whose calls have all passed; what could not be sent counts for nothing."""
     seen: dict[str, set[Verdict]] = {}
@@ -72,8 +59,7 @@ def _note(root: Path, run: Run, results: list[Result]) -> None:
         with lease(root, holder=f"first calls on {socket.gethostname()}") as held:
             tree = DiskTree(root, guard=held.check)
             for name in passed:
-                material = material_digest(tree, run.description.participant(name), run.description.hub)
-                write_changed(tree, tried_path(name), render_record({"material": material, "time": run.now.isoformat()}))
+                note_tried(tree, run.description, name, run.now)
 
 
 def _fault(result: Result) -> Finding:

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from .model import Verdict, counted
 from .page_template import STYLE, TEMPLATE
 
@@ -41,6 +38,9 @@ class Table:
 
 def page(kept: Mapping[str, Any]) -> str:
     """The HTML page of one evidence document, ``format`` 1. Whatever a counterpart said stands in it as text (autoescape)."""
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 -- dear to read, and only those who prove need it
+    from markupsafe import Markup  # noqa: PLC0415
+
     cases = [{**case, "number": number} for number, case in enumerate(kept["cases"], 1)]
     numbers = _numbers(cases)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
