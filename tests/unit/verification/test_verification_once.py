@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from unit.steps.conftest import NOW, Site, marks, site
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import Run, make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
@@ -19,6 +21,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.o
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.proving import elsewhere
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.tried import tried_participants
 
+LAB = load_description(Path(__file__).parents[3] / "inventories" / "lab", state="/nowhere")
 PASSED, REFUSED = Answer(Kind.ANSWERED, 202), Answer(Kind.ANSWERED, 503)
 Calls = Callable[..., list[Finding]]
 
@@ -90,15 +93,20 @@ def test_who_is_suspended_is_not_called(made: Site, calls: Calls) -> None:
     assert (calls(REFUSED), calls.sent) == ([], [])  # type: ignore[attr-defined]
 
 
-def test_only_right_calls_of_those_who_are_managed_here_are_made(made: Site) -> None:
-    def calls_of(hosting: str) -> list[tuple[str, str]]:
-        made.participants["greenbank"]["hosting"] = hosting
-        made.participants["greenbank"]["ca"] = {"kind": "internal" if hosting == "managed" else "own"}
-        made.describe()
-        request = Request(str(made.root / "description"), str(made.state), now=NOW)
-        description = request.load()
-        run = make_run(description, DiskTree(made.state), sides=["all"], participants=[], now=NOW, dry_run=True)
-        return [(case.key, case.participant) for case in once.right_calls(run, elsewhere(description, made.state))]
-
-    assert calls_of("managed") == [("token-and-call", "greenbank"), ("hub-call", "greenbank")]
-    assert calls_of("self-hosted") == []
+@pytest.mark.parametrize(
+    ("hosting", "server", "expected"),
+    [
+        ("managed", True, ["token-and-call", "hub-call"]),
+        ("managed", False, ["hub-call"]),
+        ("self-hosted", True, []),
+    ],
+)
+def test_only_right_calls_of_those_who_are_managed_here_are_made(made: Site, hosting: str, expected: list[str], *, server: bool) -> None:
+    made.participants["greenbank"]["hosting"] = hosting
+    made.participants["greenbank"]["ca"] = {"kind": "internal" if hosting == "managed" else "own"}
+    made.describe()
+    description = Request(str(made.root / "description"), str(made.state), now=NOW).load()
+    given = LAB.hub.authorization_server if server else None
+    described = replace(description, hub=replace(description.hub, authorization_server=given))
+    run = make_run(described, DiskTree(made.state), sides=["all"], participants=[], now=NOW, dry_run=True)
+    assert [case.key for case in once.right_calls(run, elsewhere(described, made.state))] == expected

@@ -45,8 +45,13 @@ def try_once(request: Request, site_of: Callable[[Description, Path], Site]) -> 
 
 def right_calls(run: Run, site: Site) -> Iterator[Case]:
     """The right call of each way of the participants of a run that are managed here: another organisation's part may not be done."""
-    cases = (case for case in all_cases(Material(run, site)) if case.key in RIGHT_CALLS)
-    return (case for case in cases if run.description.participant(case.participant).managed)
+    return (case for case in all_cases(Material(run, site)) if case.key in RIGHT_CALLS and _is_due(run, case))
+
+
+def _is_due(run: Run, case: Case) -> bool:
+    server = run.description.hub.authorization_server
+    at_the_gateway = server is not None and server.client_certificate == "header"
+    return run.description.participant(case.participant).managed and (at_the_gateway or RIGHT_CALLS[case.key] != Phase.OAUTH)
 
 
 def _note(root: Path, run: Run, results: list[Result]) -> None:
