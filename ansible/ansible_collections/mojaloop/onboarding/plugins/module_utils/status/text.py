@@ -148,7 +148,8 @@ def _to_be_sent(pending: Iterable[Finding], *, details: bool) -> Iterator[str]:
         if finding.reason == SENDING:
             found.setdefault(finding.pending_on, []).append(finding)
     for who, findings in found.items():
-        names = ", ".join(dict.fromkeys(finding.artefact for finding in findings))
+        files = [finding for finding in findings if "." in finding.artefact]
+        names = ", ".join(dict.fromkeys(finding.artefact for finding in files or findings))
         sides = ", ".join(dict.fromkeys(finding.side for finding in findings))
         yield f"{who} has to send for {sides}: {names}"
         yield from (f"  {_awaited(finding)}" for finding in findings if details)
