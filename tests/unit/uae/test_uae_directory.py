@@ -165,3 +165,56 @@ def test_a_private_key_in_the_inbox_is_named_and_not_repeated(oasis: Site) -> No
     found = oasis.run()
     assert ("oasis", "inbox", "private-key-received") in faults(found)
     assert pem.decode().split("\n")[1] not in repr(found)
+
+
+def test_the_ticket_has_what_each_side_returns_and_no_key(oasis: Site, directory: StandInDirectory) -> None:
+    oasis.run()
+    assert not oasis.path("directory/oasis/ticket").exists()
+    directory.carry(oasis.state)
+    oasis.run()
+    bank, hub = (json.loads(oasis.read(f"directory/{side}/ticket/ticket.json")) for side in ("oasis", "hub"))
+    assert {each["certificate"] for each in bank["certificates"]} == CERTIFICATES["oasis"]
+    assert all(each["key_id"] and each["key_set"].startswith("https://keystore.sandbox.") for each in bank["certificates"])
+    assert bank["facts"]["Application ID"] == LFI.clients[0]
+    assert bank["facts"]["Ozone Connect base URL"] == "https://connect.oasis.example:443"
+    assert [each["certificate"] for each in hub["certificates"]] == ["C4"]
+    assert hub["facts"]["IP addresses of outbound traffic"] == "203.0.113.11/32"
+    page = oasis.read("directory/oasis/ticket/ticket.md").decode()
+    assert page.count("| S4 |") == 1
+    assert "PRIVATE" not in page
+
+
+@pytest.mark.parametrize("kid", ["a b", "x\n| y |", "", "k" * 129])
+def test_a_key_id_that_would_say_more_than_a_name_is_refused(oasis: Site, directory: StandInDirectory, kid: str) -> None:
+    oasis.run()
+    directory.carry(oasis.state)
+    (file,) = oasis.path("directory/hub/inbox").glob("*.jwks")
+    keys = json.loads(file.read_text())
+    right = keys["keys"][0]["kid"]
+    keys["keys"][0]["kid"] = kid
+    file.write_text(json.dumps(keys))
+    assert ("hub", "inbox", "key-id") in faults(oasis.run())
+    assert not oasis.path("store/hub/directory/key-ids.json").exists()
+    keys["keys"][0]["kid"] = right
+    file.write_text(json.dumps(keys))
+    assert faults(oasis.run()) == []
+    assert json.loads(oasis.read("store/hub/directory/key-ids.json"))["key_ids"] == {"C4": right}
+
+
+def test_a_request_with_a_key_of_another_purpose_is_not_handed_in(oasis: Site) -> None:
+    """The hub asks for S1 with the key of S3: who holds the one would pass for the other."""
+    oasis.run()
+    published = oasis.path("store/oasis/received/hub/tenant-server.csr")
+    right = published.read_bytes()
+    key = serialization.load_pem_private_key(oasis.read("store/hub/server/key.pem"), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    asked = x509.load_pem_x509_csr(right)
+    names = asked.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    forged = x509.CertificateSigningRequestBuilder(asked.subject).add_extension(names, critical=False).sign(key, hashes.SHA256())
+    published.write_bytes(forged.public_bytes(serialization.Encoding.PEM))
+    found = oasis.step("directory", sides=("oasis",))
+    assert ("oasis", "S1", "key-used-elsewhere") in faults(found)
+    assert "S1" not in outbox(oasis, "oasis")
+    published.write_bytes(right)
+    assert faults(oasis.step("directory", sides=("oasis",))) == []
+    assert "S1" in outbox(oasis, "oasis")

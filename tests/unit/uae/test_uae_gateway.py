@@ -8,6 +8,7 @@ from unit.steps.conftest import Site
 from unit.uae.conftest import LFI, OZONE
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
@@ -57,3 +58,43 @@ def test_a_suspended_lfi_is_neither_let_in_nor_called(oasis: Site, directory: St
     oasis.describe()
     made = render(model(oasis, "hub"))
     assert (made.maps["subjects"], made.maps["destinations"]) == ({}, {})
+
+
+def test_one_path_is_answered_without_a_certificate_at_a_listener_of_its_own(oasis: Site, directory: StandInDirectory) -> None:
+    bank = oasis.participants["oasis"]
+    gateway = {**bank["gateways"][0], "hello": {"address": "203.0.113.20", "port": 8443}}
+    oasis.participants = {"oasis": {**bank, "gateways": [gateway]}}
+    lines = render(model(connected(oasis, directory), "oasis")).files["parts/10-listeners.cfg"].decode()
+    _before, _hello, section = lines.partition("frontend hello\n")
+    hello = section.partition("\nfrontend ")[0]
+    assert 'bind 203.0.113.20:8443 ssl crt "${ONBOARDING_CURRENT}/server.pem" alpn http/1.1' in hello
+    assert "unless { method GET } { path -m str /hello }" in hello
+    assert "http-request del-header client-cert -m beg" in hello
+    assert "verify" not in hello
+    # Control: every other listener asks for a certificate, and without the key in the description there is none of this kind.
+    assert lines.count("verify required") == lines.count(" ssl ") - 1
+    oasis.participants = {"oasis": bank}
+    assert "frontend hello" not in render(model(oasis.describe(), "oasis")).files["parts/10-listeners.cfg"].decode()
+
+
+def test_the_firewall_guards_that_listener_too(oasis: Site) -> None:
+    bank = oasis.participants["oasis"]
+    gateway = {**bank["gateways"][0], "hello": {"address": "203.0.113.20", "port": 8443}}
+    oasis.participants = {"oasis": {**bank, "gateways": [gateway]}}
+    description = load_description(oasis.describe().root / "description", state=str(oasis.state))
+    assert firewall_model(description, "oasis", "oasis-gateway").guarded_inbound == (443, 8443)
+
+
+def test_another_host_of_the_hub_is_called_by_its_own_name_and_no_other_is(oasis: Site, directory: StandInDirectory) -> None:
+    files = render(model(connected(oasis, directory), "oasis")).files
+    backend = files["destinations/hub/backend.cfg"].decode()
+    assert "set-var(txn.name) str(cm.oasis.preprod.apihub.example)\n" in backend
+    (line,) = [line for line in backend.splitlines() if " if { req.hdr(host)" in line]
+    assert line.endswith(
+        "str(hh.oasis.preprod.apihub.example) if { req.hdr(host),field(1,:),lower -m str hh.oasis.preprod.apihub.example }"
+    )
+    assert "ssl verify required" in backend
+    assert "sni var(txn.name)" in backend
+    # The hub has one name for the LFI, and holds its certificate against that.
+    back = render(model(oasis, "hub")).files["destinations/oasis/backend.cfg"].decode()
+    assert "verifyhost connect.oasis.example sni str(connect.oasis.example)" in back

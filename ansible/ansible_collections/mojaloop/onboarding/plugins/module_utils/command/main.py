@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     digest = verb("digest", _digest, "The digests of what a participant and the hub have sent each other, to compare by telephone.")
     digest.add_argument("participant", metavar="ID", help="the participant")
     verb("lint", _lint, "What of the certificates here is not as the scheme's own documents ask, with rule, source and remedy.")
+    verb("profile", _profile, "The scheme's rules: each certificate with its holder, signer, gate, names, keys and lifetime.")
     verb("backup", _backup, "Keep the state folder in one private tar file, taken while no run works on it.", archive)
     verb("kit", _kit, "What a participant needs for its own half: hub's chain, addresses, keys, settings, commands. No secret.", made_for)
     exported = verb("export", _export, "What is published for the other installation, as one file to send. No secret is readable in it.")
@@ -113,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
     proof.add_argument("file", type=Path, metavar="FILE", help="evidence/<participant>/<time>.json of the state folder")
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
     return parser
+
+
+def _profile(chosen: argparse.Namespace) -> Answer:
+    from ..description.loading import load_description  # noqa: PLC0415
+    from .profile_rows import as_data, as_text  # noqa: PLC0415
+
+    folder, state, _environment = _place(chosen)
+    profile = load_description(folder, state=str(state)).profile
+    return DONE, as_data(profile), as_text(profile)
 
 
 def _status(chosen: argparse.Namespace) -> Answer:

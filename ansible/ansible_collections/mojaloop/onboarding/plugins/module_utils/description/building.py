@@ -31,16 +31,15 @@ from .model import (
     NftablesFirewall,
     Oracle,
     Participant,
-    Registration,
     Rfc7591Server,
     SdkConnector,
     SettlementModel,
     State,
-    TrustFramework,
 )
 from .profiles import Profile
 from .testing import Party, Testing
 from .transports import ConnectionManagerServer, ConnectionManagerTransport, ManagerAuthentication, Transport
+from .trust_framework import Registration, TrustFramework
 
 Values = dict[str, Any]
 
@@ -87,10 +86,13 @@ def build_hub(values: Values, *, profile: Profile, folder: str, state: str) -> H
     )
 
 
-def build_directory(values: Values) -> TrustFramework:
+def build_directory(values: Values, *, folder: str, state: str) -> TrustFramework:
     """The directory from the right values of hub.yml."""
     found = values.get("directory")
-    return TrustFramework(**{**found, "authorities": tuple(found["authorities"])}) if found else TrustFramework()
+    if not found:
+        return TrustFramework()
+    files = {name: located(found[name], folder=folder, state=state) for name in ("keystore_ca_file",) if name in found}
+    return TrustFramework(**{**found, **files, "authorities": tuple(found["authorities"])})
 
 
 def build_participant(
@@ -199,7 +201,7 @@ def _authority(values: Values, folder: str, state: str) -> CertificateAuthority:
 
 def _gateway(values: Values, folder: str, state: str) -> Gateway:
     host = values.get("host", "")
-    listeners: Values = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound") if name in values}
+    listeners: Values = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound", "hello") if name in values}
     files = {name: located(values[name], folder=folder, state=state) for name in ("kubeconfig_file",) if name in values}
     inbound = tuple(Listener(**listener) for listener in values["inbound"])
     given: Values = {**values, **files, **listeners, "inbound": inbound, "egress_addresses": tuple(values["egress_addresses"])}

@@ -50,6 +50,7 @@ def gateway(file: Text) -> Variant:
                     Field("master_socket", REMOTE_PATH, "Socket of its master process.", default=HaproxyGateway.master_socket),
                     Field("stats_socket", REMOTE_PATH, "Socket of its runtime commands.", default=HaproxyGateway.stats_socket),
                     Field("log", LOG, "Where its log goes.", default=HaproxyGateway.log),
+                    Field("hello", _LISTENER, "Listener of the health check without a client certificate, in a profile that has one."),
                 ),
             ),
             "kubernetes": Record(

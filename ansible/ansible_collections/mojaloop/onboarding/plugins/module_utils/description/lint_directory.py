@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from ..errors import Problem
 from .documents import shown
 from .lint import Circumstances, SideText, hub_side
+from .profile_rows import Profile
 from .spec import Checked
 
 _NEEDED = ("registration.organisation_id", "country")
@@ -37,29 +38,34 @@ def lint_directory(hub_file: Checked, around: Circumstances) -> Iterator[Problem
 
 
 def lint_registration(side: SideText, around: Circumstances) -> Iterator[Problem]:
-    """What the directory's certificates say of this side must be described."""
+    """What the directory's certificates say of this side must be described, and what a scheme without a directory has not must not."""
     if around.profile is None:
         return
-    if not around.profile.tenant:
-        if "registration" in side.values:
-            yield side.problem("registration", "a key of profiles whose directory signs", f"no such key in profile {around.profile.name}")
-        return
+    yield from _registered(side, around.profile) if around.profile.tenant else _unregistered(side, around.profile)
+
+
+def _unregistered(side: SideText, profile: Profile) -> Iterator[Problem]:
+    if "registration" in side.values:
+        yield side.problem("registration", "a key of profiles whose directory signs", f"no such key in profile {profile.name}")
+    for key, gateway in side.items("gateways"):
+        if "hello" in gateway:
+            yield side.problem(f"{key}.hello", "a listener without client certificates", f"none in profile {profile.name}")
+
+
+def _registered(side: SideText, profile: Profile) -> Iterator[Problem]:
     hub = side.prefix != ""
-    needed = [*_NEEDED, *([] if hub else ["registration.client_id"])]
-    for key in needed:
+    for key in (*_NEEDED, *(() if hub else ("registration.client_id",))):
         if side.get(key) is None and f"{side.prefix}{key}" not in side.document.lines:
-            yield side.problem(key, "no such key", f"it is required in profile {around.profile.name}")
+            yield side.problem(key, "no such key", f"it is required in profile {profile.name}")
     for key, gateway in side.items("gateways"):
         if gateway.get("kind") not in {None, "haproxy"}:
-            yield side.problem(
-                f"{key}.kind", shown(gateway.get("kind")), f"haproxy in profile {around.profile.name}: it knows callers by OU"
-            )
+            yield side.problem(f"{key}.kind", shown(gateway.get("kind")), f"haproxy in profile {profile.name}: it knows callers by OU")
+        if hub and "hello" in gateway:
+            yield side.problem(f"{key}.hello", "a listener", "none at the hub: participants alone answer without a certificate")
     if not hub and side.get("probe"):
-        yield side.problem(
-            "probe", "true", f"no probe participants in profile {around.profile.name}: its directory signs for organisations"
-        )
+        yield side.problem("probe", "true", f"no probe participants in profile {profile.name}: its directory signs for organisations")
     if not hub and side.get("manifest") == "none":
-        yield side.problem("manifest", "'none'", f"signed in profile {around.profile.name}")
+        yield side.problem("manifest", "'none'", f"signed in profile {profile.name}")
 
 
 def lint_tenant(documents: Iterable[Checked], around: Circumstances) -> Iterator[Problem]:

@@ -197,6 +197,6 @@ def _description(
         broken=tuple((file, tuple(str(problem) for problem in problems[file])) for file in sorted(problems)),
         closed_names=frozenset(each.values["id"] for each in documents if each.file in problems and _is_closed(each)),
         revoking=tuple(build_revoking(each.values) for each in documents if each.file in problems and _revokes(each)),
-        directory=build_directory(values),
+        directory=build_directory(values, folder=place, state=state),
         claims={each.values["id"]: claims_of(each) for each in documents if each.file not in problems},
     )

@@ -17,6 +17,7 @@ from .claims import Claims
 from .profiles import Profile
 from .testing import Party, Testing
 from .transports import ConnectionManagerServer, Transport
+from .trust_framework import Registration, TrustFramework
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -122,15 +123,29 @@ class Gateway:
     source_address: str = "direct"
     egress_addresses: tuple[Network, ...] = ()
 
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Wherever counterparts may connect."""
+        return self.inbound
+
 
 @dataclass(frozen=True)
 class HaproxyGateway(Gateway):
-    """HAProxy on a host: its folder and sockets there, and where its log goes."""
+    """HAProxy on a host: its folder and sockets there, and where its log goes.
+
+    ``hello``: where a health check without a client certificate is answered, by a profile that has one.
+    """
 
     folder: str = "/etc/haproxy/mojaloop"
     master_socket: str = "/run/haproxy/master.sock"
     stats_socket: str = "/run/haproxy/onboarding.sock"
     log: str = "/dev/log"
+    hello: Listener | None = None
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """See the base."""
+        return (*self.inbound, *((self.hello,) if self.hello else ()))
 
 
 @dataclass(frozen=True)
@@ -146,26 +161,6 @@ class NftablesFirewall(Firewall):
     """nftables on the gateways' hosts."""
 
     persist_file: str = "/etc/nftables.d/mojaloop-onboarding.nft"
-
-
-@dataclass(frozen=True)
-class Registration:
-    """As what a side is registered in the scheme's directory: its organisation's id, and the client id of its application."""
-
-    organisation_id: str
-    client_id: str = ""
-
-
-@dataclass(frozen=True)
-class TrustFramework:
-    """The directory of this environment: which of its environments, and the digests (``sha256:<hex>`` of the DER) of its CA certificates.
-
-    ``application_auth``: how messages are authenticated beside mutual TLS; ``mtls`` for nothing more.
-    """
-
-    environment: str = ""
-    authorities: tuple[str, ...] = ()
-    application_auth: str = "mtls"
 
 
 @dataclass(frozen=True)
@@ -480,7 +475,7 @@ class Description:
     """The ids of those whose file is broken, but says that they are suspended or offboarded: that much is carried out."""
     revoking: tuple[Participant, ...] = ()
     """Those whose file is broken, but orders the end of their OAuth clients: that much is carried out; no more of them is known."""
-    directory: TrustFramework = TrustFramework()
+    directory: TrustFramework = field(default_factory=TrustFramework)
     claims: Claims = field(default_factory=dict, compare=False)
     """What each of ``participants`` says is its alone (see ``claims``)."""
 

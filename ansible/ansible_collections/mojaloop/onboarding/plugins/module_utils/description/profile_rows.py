@@ -185,11 +185,15 @@ class Profile:
     headers: HeaderNames = HeaderNames()
     health: tuple[str, ...] = ()
     """Paths that need no header."""
+    hello: str = ""
+    """The path of a participant's health check without a client certificate; empty: there is none."""
     suite: str = "fspiop"
     """The cases of verification: ``fspiop``, or ``handshakes`` at the scheme's health endpoints."""
     service_level: ServiceLevel = ServiceLevel()
     steps: tuple[DocumentStep, ...] = DOCUMENT_STEPS
     """The document steps that the summary shows."""
+    lint: str = "mojaloop"
+    """The rules of the scheme's own documents (see ``scheme_lint.report``)."""
 
     @property
     def skew(self) -> timedelta:

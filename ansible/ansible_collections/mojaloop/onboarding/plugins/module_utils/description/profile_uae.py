@@ -141,7 +141,9 @@ UAE_API_HUB = Profile(
     keys={"tls": "rsa-2048", "jws": "rsa-2048", "exchange": "rsa-3072"},
     headers=HeaderNames(caller="", called="o3-provider-id"),
     health=("/hello-mtls", "/echo-cert"),
+    hello="/hello",
     suite="handshakes",
+    lint="uae",
     steps=(
         DocumentStep(Phase.SERVER_MADE, "keys and requests made; server certificate installed"),
         DocumentStep(Phase.SERVER_SHARED, "requests and facts shared with the counterpart"),

@@ -41,7 +41,6 @@ from .texts import (
     NETWORK,
     ORGANISATION,
     OWN_FILE,
-    PLACES,
     PROFILE,
     RESOURCE,
     SIDE,
@@ -86,7 +85,7 @@ _REGISTRATION = Record(
 _DIRECTORY = Record(
     "The scheme's directory, which signs, in a profile that has one.",
     (
-        Field("environment", choice(*PLACES), "Which of its environments.", required=True),
+        Field("environment", NAME, "Which of its environments: sandbox or production, unless the profile has others.", required=True),
         Field(
             "authorities",
             Many(DIGEST, most=10),
@@ -95,6 +94,7 @@ _DIRECTORY = Record(
             default=[],
         ),
         Field("application_auth", choice("mtls", "jwt"), "What authenticates messages beside mutual TLS.", default="mtls"),
+        Field("keystore_ca_file", FILE, "CA (PEM) of the server of its key sets; with it a run reads key ids there by itself."),
     ),
 )
 

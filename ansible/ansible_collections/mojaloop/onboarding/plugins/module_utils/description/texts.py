@@ -39,7 +39,6 @@ def choice(*words: str) -> Text:
     return Text(choices=words)
 
 
-PLACES = tuple({place: None for profile in PROFILES.values() for place in profile.places})
 CERTIFICATES = tuple({rule.name: None for profile in PROFILES.values() for rule in profile.certificates if rule.san in {"host", "further"}})
 CA_KEYS = tuple({kind: None for profile in PROFILES.values() for kind in profile.authority.key_kinds})
 

@@ -57,7 +57,7 @@ def firewall_model(description: Description, side_name: str, host: str = "") -> 
     own = {HUB: _services(description.hub.authorization_server)} if side_name == HUB else {}
     return FirewallModel(
         side=side_name,
-        guarded_inbound=tuple(sorted({listener.port for gateway in side.gateways for listener in gateway.inbound})),
+        guarded_inbound=tuple(sorted({listener.port for gateway in side.gateways for listener in gateway.listeners})),
         guarded_outbound=tuple(sorted({other.endpoint.port for other in others if other.endpoint})),
         egress=unmapped(side.egress_at(host)),
         allowed_in={other.name: unmapped(other.egress_addresses) for other in active},

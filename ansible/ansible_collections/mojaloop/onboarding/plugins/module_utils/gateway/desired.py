@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from ..description.model import HUB, AuthorizationServer, Description, Gateway, Network, Participant, Side
+from ..description.model import HUB, AuthorizationServer, Description, Gateway, HaproxyGateway, Listener, Network, Participant, Side
 from ..description.trust import caller_pins, has_authority
 from ..document_steps import Phase
 from ..errors import GatewayError, OnboardingError, StoreError
@@ -187,7 +187,15 @@ def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
         token_endpoint=_token_endpoint(view, server, facts) if server and server.client_certificate == "header" else None,
         pins=profile.rule("client", hub=view.side.name != HUB).pins,
         health=profile.health,
+        hello=_hello(view),
     )
+
+
+def _hello(view: _View) -> tuple[Listener, str] | None:
+    """The one request without a client certificate that a scheme demands of participants, at a listener of its own."""
+    listener = view.gateway.hello if isinstance(view.gateway, HaproxyGateway) and view.side.name != HUB else None
+    path = view.description.profile.hello
+    return (listener, path) if listener and path else None
 
 
 def _caller(view: _View, other: Side) -> Caller | None:
@@ -258,7 +266,16 @@ def _destination(view: _View, other: Side) -> Destination | None:
     _certificates(trusted, f"{layout.received_folder(view.side.name, other.name)}/ca.pem")
     sources: tuple[Network, ...] = view.side.egress_at(view.gateway.name)
     return Destination(
-        other.name, other.fspiop_id, endpoint.host, endpoint.port, endpoint.base_path, endpoint.addresses, trusted, identity, sources
+        participant=other.name,
+        fspiop_id=other.fspiop_id,
+        host=endpoint.host,
+        port=endpoint.port,
+        base_path=endpoint.base_path,
+        addresses=endpoint.addresses,
+        trusted=trusted,
+        identity=identity,
+        sources=sources,
+        further_hosts=other.hosts_of("server"),
     )
 
 

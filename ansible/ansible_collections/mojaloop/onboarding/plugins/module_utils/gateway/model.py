@@ -94,6 +94,8 @@ class Inbound:
     """The parts of a subject (``OU``, ``CN``) by which callers are known; none: by their certificates. See ``Caller.subject``."""
     health: tuple[str, ...] = ()
     """Paths that a caller may GET without a header and a role."""
+    hello: tuple[Listener, str] | None = None
+    """A listener without client certificates, and the one path that it answers."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Destination:
     """One counterpart's listener, as approved: names are not resolved, ``addresses`` are what is connected to.
 
     ``sources``: this gateway's egress addresses, the first of each family is used; none of a family: not reached over it.
+    ``further_hosts``: other names of the same server, called where a request's Host is one of them.
     """
 
     participant: str
@@ -112,6 +115,7 @@ class Destination:
     trusted: bytes
     identity: Identity
     sources: tuple[Network, ...]
+    further_hosts: tuple[str, ...] = ()
 
     @property
     def reachable(self) -> list[tuple[Address, str]]:

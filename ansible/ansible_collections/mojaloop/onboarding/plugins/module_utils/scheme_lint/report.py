@@ -12,6 +12,11 @@ from ..pki.certificates import certificate_key
 from ..store.interface import Tree
 from .rules import LEAVES, RULES, Level, Rule
 from .subjects import Held, held_by
+from .uae import UAE_RULES
+
+RULE_SETS = {"mojaloop": RULES, "uae": UAE_RULES}
+"""By ``Profile.lint``."""
+NO_LEAVES = ("ca", "exchange")
 
 
 @dataclass(frozen=True, order=True)
@@ -41,7 +46,7 @@ class Verdict:
 def lint(tree: Tree, description: Description) -> tuple[list[Verdict], int]:
     """Every rule that is not met, sorted by side and file, and how many artefacts were judged."""
     held = list(held_by(tree, description))
-    found = [verdict for each in held for verdict in _of_artefact(each)]
+    found = [verdict for each in held for verdict in _of_artefact(each, RULE_SETS[description.profile.lint])]
     return sorted([*found, *_shared_keys(held)]), len(held)
 
 
@@ -50,8 +55,8 @@ def unmet(verdicts: Iterable[Verdict], level: Level) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.level == level.value and not verdict.accepted]
 
 
-def _of_artefact(held: Held) -> Iterator[Verdict]:
-    for rule in RULES:
+def _of_artefact(held: Held, rules: Iterable[Rule]) -> Iterator[Verdict]:
+    for rule in rules:
         found = rule.check(held) if held.artefact in rule.artefacts else ""
         if found:
             yield _verdict(held, rule, found)
@@ -61,7 +66,7 @@ def _shared_keys(held: Iterable[Held]) -> Iterator[Verdict]:
     """PKI 6.1: separate keys for TLS and for signatures."""
     holders = defaultdict(list)
     for each in held:
-        if each.artefact in LEAVES:
+        if each.artefact not in NO_LEAVES:
             holders[each.side.name, certificate_key(each.certificate)[1]].append(each)
     for several in holders.values():
         for other in several[1:]:

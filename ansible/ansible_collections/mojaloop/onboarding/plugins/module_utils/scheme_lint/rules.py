@@ -67,11 +67,14 @@ def _authority(held: Held) -> str:
     return f"lacks {' and '.join(missing)}" if missing else ""
 
 
-def _leaf(held: Held) -> str:
+def leaf(held: Held) -> str:
+    """A leaf certificate is none of a CA."""
     return "CA=TRUE" if is_authority(held.certificate) else ""
 
 
-def _at_most(days: int) -> Check:
+def at_most(days: int) -> Check:
+    """Whether a certificate lasts no longer than this."""
+
     def check(held: Held) -> str:
         length = (held.certificate.not_valid_after_utc - held.certificate.not_valid_before_utc).days
         return f"is valid for {length} days" if length > days else ""
@@ -90,12 +93,15 @@ def _rsa(held: Held) -> str:
     return "" if kind.startswith("rsa-") else f"a key of kind {kind}"
 
 
-def _hash(held: Held) -> str:
+def hash_strong(held: Held) -> str:
+    """SHA-256 and up."""
     algorithm = held.certificate.signature_hash_algorithm
     return "" if type(algorithm) in _STRONG else f"signed with {algorithm.name if algorithm else 'an unknown hash'}"
 
 
-def _subject(*wanted: x509.ObjectIdentifier) -> Check:
+def subject_has(*wanted: x509.ObjectIdentifier) -> Check:
+    """Whether the subject has these attributes."""
+
     def check(held: Held) -> str:
         names = {attribute.oid for attribute in held.certificate.subject}
         missing = [str(x509.NameAttribute(oid, "XX").rfc4514_attribute_name) for oid in wanted if oid not in names]
@@ -104,7 +110,8 @@ def _subject(*wanted: x509.ObjectIdentifier) -> Check:
     return check
 
 
-def _host_in_names(held: Held) -> str:
+def host_in_names(held: Held) -> str:
+    """The endpoint's host is among the alternative names."""
     names = extension(held.certificate, x509.SubjectAlternativeName)
     host = held.side.endpoint.host.strip("[]") if held.side.endpoint else ""
     found = [str(each.value) for each in names] if names else []
@@ -117,7 +124,8 @@ def _revocation_addresses(held: Held) -> str:
     return f"no {' and no '.join(missing)}" if missing else ""
 
 
-def _tls_usage(held: Held) -> str:
+def tls_usage(held: Held) -> str:
+    """The extended key usage of a TLS certificate is its own."""
     usages, (name, wanted) = extension(held.certificate, x509.ExtendedKeyUsage), _USAGE[held.artefact]
     return "" if usages and wanted in usages else f"no {name} in extendedKeyUsage"
 
@@ -140,7 +148,8 @@ def _list(held: Held) -> str:
     return f"the revocation list is in force for {held.list_days} days" if held.list_days > 1 else ""
 
 
-def _key_mode(held: Held) -> str:
+def key_mode(held: Held) -> str:
+    """The key file is its owner's alone."""
     return f"the key file has mode {held.key_mode:04o}" if held.key_mode & 0o077 else ""
 
 
@@ -151,30 +160,30 @@ RULES = (
     Rule("CA2-root", Level.MUST, "PKI 5.3", "The root is self-signed.", "Publish the chain up to its root.", CA, _root),
     Rule("CA2-key", Level.SHOULD, "PKI 5.3", "The root key is RSA with 4096 bits or more.", "Set ca.key: rsa-4096.", CA, _root_key, _EC),
     Rule("CA3-ca", Level.MUST, "PKI 5.3", "A CA certificate says CA=TRUE and keyCertSign.", "Import another CA.", CA, _authority),
-    Rule("CA3-leaf", Level.MUST, "PKI 5.4", "A leaf says CA=FALSE.", "Renew the certificate.", LEAVES, _leaf),
-    Rule("CA4", Level.SHOULD, "PKI 5.3", "A root is valid for 10 years.", "Import a CA of at most 10 years.", CA, _at_most(_TEN_YEARS)),
+    Rule("CA3-leaf", Level.MUST, "PKI 5.4", "A leaf says CA=FALSE.", "Renew the certificate.", LEAVES, leaf),
+    Rule("CA4", Level.SHOULD, "PKI 5.3", "A root is valid for 10 years.", "Import a CA of at most 10 years.", CA, at_most(_TEN_YEARS)),
     Rule("CE1-key", Level.MUST, "PKI 6.2", "A leaf key has the strength of RSA 2048.", "Set keys.tls or keys.jws.", LEAVES, _leaf_key),
-    Rule("CE1-hash", Level.SHOULD, "PKI appendix A", "Signatures use SHA-256 or stronger.", "Renew it.", (*CA, *LEAVES), _hash),
+    Rule("CE1-hash", Level.SHOULD, "PKI appendix A", "Signatures use SHA-256 or stronger.", "Renew it.", (*CA, *LEAVES), hash_strong),
     Rule(
         "CE2", Level.MUST, "PKI 5.4", "The subject has CN and O.", "Renew the certificate.", LEAVES,
-        _subject(NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME),
+        subject_has(NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME),
     ),
     Rule(
         "CE2-country", Level.MUST, "PKI 5.4", "The subject has C.", "Set country: in the side's file.", LEAVES,
-        _subject(NameOID.COUNTRY_NAME),
+        subject_has(NameOID.COUNTRY_NAME),
     ),
-    Rule("CE3", Level.SHOULD, "RFC 9525 6.3", "A server certificate names its host.", "Renew it.", ("server",), _host_in_names),
+    Rule("CE3", Level.SHOULD, "RFC 9525 6.3", "A server certificate names its host.", "Renew it.", ("server",), host_in_names),
     Rule(
         "CE4", Level.MUST, "PKI 5.4", "A leaf names its CRL and OCSP servers.", "None in this pack.", TLS,
         _revocation_addresses, _FINGERPRINT,
     ),
-    Rule("CE5", Level.SHOULD, "PKI 5.4", "A leaf is valid for 2 years at most.", "Renew it.", LEAVES, _at_most(_TWO_YEARS)),
-    Rule("CE6", Level.SHOULD, "PKI 5.4 table 1", "A TLS certificate states its own use.", "Renew it.", TLS, _tls_usage),
+    Rule("CE5", Level.SHOULD, "PKI 5.4", "A leaf is valid for 2 years at most.", "Renew it.", LEAVES, at_most(_TWO_YEARS)),
+    Rule("CE6", Level.SHOULD, "PKI 5.4 table 1", "A TLS certificate states its own use.", "Renew it.", TLS, tls_usage),
     Rule("CE7", Level.SHOULD, "PKI 5.4 table 1", "A JWS certificate is for signatures alone.", "Renew it.", ("jws",), _signs_only),
     Rule("CE11", Level.SHOULD, "PKI 5.5", "A CRL is refreshed daily.", "Run onboard.yml daily.", CA, _list, _FINGERPRINT),
     Rule(
         "CE13", Level.MUST, "PKI 6.1", "Private keys are protected.", "Set mode 0600; re-key what others could read.", (*CA, *LEAVES),
-        _key_mode,
+        key_mode,
     ),
     Rule("JW1", Level.MUST, "SIG 3.3", "A JWS key is RSA.", "Set keys.jws: rsa-3072.", ("jws",), _rsa),
     Rule(

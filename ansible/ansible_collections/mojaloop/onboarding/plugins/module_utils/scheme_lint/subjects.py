@@ -16,9 +16,6 @@ from ..pki.revocation import LIST, read_list
 from ..store.interface import Tree
 from ..store.layout import store_folder
 
-OWN = ("ca", "server", "jws", "exchange")
-"""Artefacts of which a side has one each; ``client`` has one for each counterpart."""
-
 
 @dataclass(frozen=True)
 class Held:
@@ -26,7 +23,7 @@ class Held:
 
     side: Side
     artefact: str
-    """``ca``, ``server``, ``client``, ``jws`` or ``exchange``."""
+    """``ca``, or the name of the profile's certificate."""
     path: str
     """Folder of the artefact, below the state folder."""
     certificates: tuple[x509.Certificate, ...]
@@ -46,7 +43,8 @@ def held_by(tree: Tree, description: Description) -> Iterator[Held]:
     for side in (description.hub, *description.participants):
         if side.name in stored:
             clients = [("client", store_folder(side.name, "client", other)) for other in tree.names(f"store/{side.name}/client")]
-            for artefact, folder in (*((name, store_folder(side.name, name)) for name in OWN), *clients):
+            names = dict.fromkeys(rule.name for rule in description.profile.certificates if not rule.per_counterpart)
+            for artefact, folder in (*((name, store_folder(side.name, name)) for name in ("ca", *names)), *clients):
                 yield from _held(tree, side, artefact, folder)
 
 

@@ -7,7 +7,6 @@ whatever it gave is put into ``directory/<side>/inbox``, where it is found by it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,7 +28,9 @@ from ..store.interface import contents
 from .authorities import directory_chain, pem_of
 from .directory_authorities import keep_authorities
 from .directory_inbox import Delivery, read_inbox
+from .directory_key_sets import KeyId, KeySets, read_key_ids, written_key_ids
 from .directory_papers import key_set_url, papers, title
+from .directory_ticket import ticket
 from .installation import NOT_SERIOUS, install_certificate
 from .run import Relation, Run
 
@@ -59,6 +60,7 @@ class Errand:
     def __init__(self, run: Run, side: Side) -> None:
         self._run = run
         self._side = side
+        self._key_sets = KeySets(run)
         self._inbox, self._outbox = (layout.directory_folder(side.name, name) for name in ("inbox", "outbox"))
 
     def carry_out(self) -> None:
@@ -142,7 +144,8 @@ class Errand:
         run, wanted = self._run, set[str]()
         for upload in uploads:
             artefact, name = upload.artefact, f"{title(upload.artefact)}-{upload.key[:12]}"
-            found = upload_faults(upload.request, rule=artefact.rule, holder=named(run.description, artefact), where=artefact.label)
+            found = [*upload_faults(upload.request, rule=artefact.rule, holder=named(run.description, artefact), where=artefact.label)]
+            found += self._of_its_key(upload)
             for fault in found:
                 self._report(title(artefact), Fault(fault.reason, f"the request of {artefact.holder} {fault.detail}"), Disposition.FAULT)
             if found:
@@ -159,24 +162,45 @@ class Errand:
             self._report("outbox", Fault("request-answered", f"{self._outbox}/{name}"))
             run.tree.remove(f"{self._outbox}/{name}")
 
+    def _of_its_key(self, upload: Upload) -> Iterator[Fault]:
+        """A key is its holder's alone, for one purpose, and none that was taken out of use; from here on it is known as that."""
+        artefact, known = upload.artefact, self._run.known_keys
+        if known.retired(upload.key):
+            yield Fault("key-retired", "is about a key that was taken out of use")
+        elif other := known.claimed_by_another(artefact.holder, artefact.rule.name, upload.key):
+            yield Fault("key-used-elsewhere", f"is about a key that is known as {other}")
+        elif artefact.submitter:
+            known.claim(artefact.holder, artefact.rule.name, upload.key)
+
     def _keep_key_ids(self, uploads: list[Upload], delivery: Delivery) -> None:
         """The directory's key ids, by certificate: taken from its key sets alone, where each stands beside the key it is for."""
         run, path = self._run, layout.key_ids_path(self._side.name)
-        before = _read_key_ids(run.tree.read(path))
-        found = {title(upload.artefact): delivery.key_ids.get(upload.key, "") for upload in uploads if upload.artefact.rule.submission}
-        kept = {name: found[name] or before.get(name, "") for name in found}
-        for upload in uploads:
-            name = title(upload.artefact)
-            if name in kept and not kept[name]:
-                jwks = key_set_url(run.description, upload.artefact)
-                detail = f"save {jwks} as a .jwks file in {self._inbox}: the key id of {name} is in it"
-                self._report(
-                    upload.artefact.label, Fault("awaiting-key-id", detail), Disposition.PENDING, run.description.profile.directory
-                )
-        known = {name: value for name, value in kept.items() if value}
-        if known != before and known:
-            self._report("key-ids", Fault("not-installed", ", ".join(sorted(known))))
-            run.tree.write(path, json.dumps({"format": 1, "key_ids": known}, indent=1, sort_keys=True).encode() + b"\n")
+        before, known = read_key_ids(run.tree.read(path)), dict[str, KeyId]()
+        for upload in (each for each in uploads if each.artefact.rule.submission):
+            name, jwks = title(upload.artefact), key_set_url(run.description, upload.artefact)
+            kept = before.get(name)
+            kid = delivery.key_ids.get(upload.key, "") or (kept.kid if kept and kept.key == upload.key else "")
+            fetched, why = ("", "") if kid else self._key_sets.key_id(jwks, upload.key)
+            if kid or fetched:
+                known[name] = KeyId(upload.key, kid or fetched)
+                continue
+            detail = f"save {jwks} as a .jwks file in {self._inbox}: the key id of {name} is in it{f' ({why})' if why else ''}"
+            self._report(upload.artefact.label, Fault("awaiting-key-id", detail), Disposition.PENDING, run.description.profile.directory)
+        if known != before:
+            self._report("key-ids", Fault("not-installed" if known else "replaced", ", ".join(sorted(known))))
+            run.tree.write(path, written_key_ids(known))
+        self._write_ticket(uploads, {name: each.kid for name, each in known.items()})
+
+    def _write_ticket(self, uploads: list[Upload], key_ids: dict[str, str]) -> None:
+        """What a person posts, once the directory has given everything that there is to post."""
+        place = layout.directory_folder(self._side.name, "ticket")
+        if not uploads or any(title(upload.artefact) not in key_ids for upload in uploads if upload.artefact.rule.submission):
+            return
+        answered = [(upload.artefact, upload.key) for upload in uploads if upload.artefact.rule.submission]
+        files = ticket(self._run.description, self._side, answered, key_ids)
+        if contents(self._run.tree, place) != files:
+            self._report("ticket", Fault("ticket-written", f"{place}/ticket.md"))
+            self._run.tree.write_folder(place, files)
 
     def _report(self, artefact: str, fault: Fault, disposition: Disposition = Disposition.CHANGE, pending_on: str = "") -> None:
         side = self._side.name
@@ -188,8 +212,3 @@ def _key_of(pem: bytes) -> str:
         return certificate_key(read_certificate(pem))[1]
     except CertificateUnreadable:
         return ""
-
-
-def _read_key_ids(content: bytes | None) -> dict[str, str]:
-    found = json.loads(content)["key_ids"] if content else {}
-    return {str(name): str(value) for name, value in found.items()}

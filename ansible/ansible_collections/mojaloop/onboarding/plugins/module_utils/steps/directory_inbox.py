@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from ..pki.keys import public_digest
 from ..store.interface import Entry, Tree
 
 MOST_IN_FILE = 20
+_KEY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.=-]{0,127}")
 LARGEST_FILE = 256 * 1024
 _CERTIFICATES, _KEY_SETS = (".pem", ".crt", ".cer"), (".jwks", ".json")
 
@@ -45,7 +47,7 @@ def read_inbox(tree: Tree, folder: str) -> Delivery:
         try:
             content = _content(entry, name)
             if name.lower().endswith(_KEY_SETS):
-                key_ids |= dict(_key_ids(content, name))
+                key_ids |= dict(key_ids_of(content, name))
             else:
                 found += [(name, each) for each in _certificates(content, name)]
         except InputRefused as error:
@@ -76,14 +78,17 @@ def _certificates(content: bytes, name: str) -> tuple[x509.Certificate, ...]:
         raise InputRefused("unreadable", str(error), where=name) from error
 
 
-def _key_ids(content: bytes, name: str) -> Iterator[tuple[str, str]]:
+def key_ids_of(content: bytes, name: str) -> Iterator[tuple[str, str]]:
     """The key ids of a JWK set (RFC 7517) by public key; keys of other kinds than RSA are none of this scheme's."""
     try:
         keys: list[dict[str, Any]] = [key for key in read_json(content)["keys"] if key.get("kty") == "RSA"]
         found = [(public_digest(RSAPublicNumbers(_number(key["e"]), _number(key["n"])).public_key()), str(key["kid"])) for key in keys]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputRefused("unreadable", "is no JWK set whose keys have a kid", where=name) from error
-    yield from found
+    for digest, name_of_key in found:
+        if not _KEY_ID.fullmatch(name_of_key):
+            raise InputRefused("key-id", "has a kid that is not 1 to 128 letters, digits and _ . = -", where=name)
+        yield digest, name_of_key
 
 
 def _number(value: str) -> int:

@@ -45,7 +45,7 @@ REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, R
 LEDGER_HUB = Step("ledger_hub", "ledger_hub", keep_ledger_hub)
 LEDGER_PARTICIPANTS = Step("ledger_participants", "ledger_participants", keep_ledger_participants)
 
-TABLE: tuple[Step, ...] = (GENERATE, DIRECTORY, PUBLISH, FETCH, RECEIVE, SIGN, DELIVER, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
+TABLE: tuple[Step, ...] = (GENERATE, PUBLISH, FETCH, RECEIVE, DIRECTORY, SIGN, DELIVER, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
 """All steps, in the order of a pass."""
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from cryptography import x509
 
-from ..description.model import HUB, Side
+from ..description.model import HUB, HaproxyGateway, Side
 from ..errors import OnboardingError
 from ..formats import read_json
 from .hub_listener import TLS_REFUSED
@@ -43,6 +44,8 @@ class Handshakes:
         yield self._case("hello-mtls", "its own certificate", ACCEPTED, self._right)
         yield self._case("echo", "the echoed subject is that of the certificate in use", ACCEPTED, self._echoed)
         yield self._case("outbound", "a call of its services, through its own gateway", ACCEPTED, self._outbound)
+        for host in self.target.hosts_of("server"):
+            yield self._case(f"outbound-{host}", f"the same call to {host}", ACCEPTED, partial(self._outbound, host))
         identities: tuple[tuple[str, str, Expected, Callable[[], Identity | None], Witness | None], ...] = (
             ("no-certificate", "no client certificate", TLS_REFUSED, lambda: None, witness),
             ("self-signed", "self-signed certificate with its own names", TLS_REFUSED, self._self_signed, witness),
@@ -57,7 +60,26 @@ class Handshakes:
         )
         for key, title, expected, identity, seen in identities:
             yield self._refusal(key, title, expected, self._with(identity), seen)
+        yield from self._without_certificate() if self.target.name != HUB else ()
         yield from self._headers() if self.material.run.description.profile.headers.called and self.target.name != HUB else self._roles()
+
+    def _without_certificate(self) -> Iterator[Case]:
+        """At a listener of its own, where there is one: nothing but the one health check."""
+        listener = next((each.hello for each in self.target.gateways if isinstance(each, HaproxyGateway) and each.hello), None)
+        path = self.material.run.description.profile.hello
+        if listener is None or not path:
+            return
+
+        def attempt(asked: str) -> Attempt:
+            base = self._base()
+            return replace(
+                base, identity=None, path=asked, listener=replace(base.listener, address=str(listener.address), port=listener.port)
+            )
+
+        yield self._case("hello", f"{path} without a client certificate", ACCEPTED, lambda: self._send(attempt(path)))
+        refused = by_gateway(403, "certificate-unknown")
+        case = self._refusal("hello-other", "another path without a client certificate", refused, lambda: attempt(_OTHER_CALL))
+        yield replace(case, control=lambda: self._send(attempt(path)), control_key=f"{self._key} hello")
 
     def _headers(self) -> Iterator[Case]:
         name, own = self.material.run.description.profile.headers.called, self.target.fspiop_id
@@ -134,12 +156,16 @@ class Handshakes:
     def _echoed(self) -> Answer:
         return self._compared(self._send(replace(self._base(), path=_ECHO.get(self.target.name, "/echo-cert"))))
 
-    def _outbound(self) -> Answer:
-        """As the caller's own services call: plain HTTP to the gateway, which makes the connection with its certificate."""
+    def _outbound(self, host: str = "") -> Answer:
+        """As the caller's own services call: plain HTTP to the gateway, which makes the connection with its certificate.
+
+        ``host``: another name of the target than that of its endpoint.
+        """
         if not self.caller.gateways:
             raise OnboardingError("has no gateway to call through", where=self.caller.name)
         outbound, site = self.caller.gateways[0].outbound, self.material.site
         headers = {self.material.run.description.profile.headers.called: self.target.fspiop_id} if self.caller.name == HUB else {}
+        headers |= {"host": host} if host else {}
         listener = InboundListener(str(outbound.address), outbound.port, "", b"")
         machine = site.machine_of(self.caller.name) or ""
         return self._compared(exchange(site, machine, listener, "GET", _ECHO.get(self.target.name, "/echo-cert"), headers=headers))

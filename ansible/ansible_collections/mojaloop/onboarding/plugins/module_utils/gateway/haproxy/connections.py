@@ -80,6 +80,11 @@ def _tls() -> str:
     return f'ssl crt "{CURRENT}/server.pem" ca-file "{CURRENT}/callers-ca.pem" verify required alpn http/1.1'
 
 
+def shares(level: str) -> list[str]:
+    """As ``arrival`` counts connections, for a frontend that needs few."""
+    return _shares(level, SPARED // 10)
+
+
 def _shares(level: str, most: int) -> list[str]:
     """``level``: ``connection`` judges before anything is read, ``session`` after the PROXY header."""
     return [

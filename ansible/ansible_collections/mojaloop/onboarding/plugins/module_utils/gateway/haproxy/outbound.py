@@ -38,11 +38,23 @@ def destination_section(destination: Destination) -> str:
     lines = [
         f"backend to-{name}",
         *([f'    http-request set-uri "{base}%[pathq]"'] if base else []),
-        f"    http-request set-header host {host}:{destination.port}",
+        *_name(destination, host),
         *(_server(destination, address, source) for address, source in destination.reachable),
         "",
     ]
     return "\n".join(lines)
+
+
+def _name(destination: Destination, host: str) -> list[str]:
+    """What the server is called in the request. Another of its names is taken from a fixed few, never from the request itself."""
+    if not destination.further_hosts:
+        return [f"    http-request set-header host {host}:{destination.port}"]
+    further = [rules.checked(rules.HOST, each, what="host name") for each in destination.further_hosts]
+    return [
+        f"    http-request set-var(txn.name) str({host})",
+        *(f"    http-request set-var(txn.name) str({each}) if {{ req.hdr(host),field(1,:),lower -m str {each} }}" for each in further),
+        f"    http-request set-header host %[var(txn.name)]:{destination.port}",
+    ]
 
 
 def _server(destination: Destination, address: IPv4Address | IPv6Address, source: str) -> str:
@@ -51,8 +63,15 @@ def _server(destination: Destination, address: IPv4Address | IPv6Address, source
     egress = f" source [{source}]" if ":" in source else f" source {source}" if source else ""
     return (
         f'    server at-{str(address).replace(":", "-")} {place}:{destination.port} ssl verify required ca-file "{folder}/ca.pem" '
-        f'verifyhost {destination.host} sni str({destination.host}) crt "{folder}/client.pem" {NO_RESUMPTION}{egress}'
+        f'{_verified(destination)} crt "{folder}/client.pem" {NO_RESUMPTION}{egress}'
     )
+
+
+def _verified(destination: Destination) -> str:
+    """The name that the certificate must have; without ``verifyhost`` it is the announced one."""
+    if destination.further_hosts:
+        return "sni var(txn.name)"
+    return f"verifyhost {destination.host} sni str({destination.host})"
 
 
 def _choice(outbound: Outbound) -> list[str]:

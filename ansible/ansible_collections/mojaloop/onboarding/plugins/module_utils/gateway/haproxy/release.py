@@ -16,6 +16,7 @@ from ..model import Destination, GatewayModel, Identity, Inbound
 from ..policy import CIPHERS, CONNECTIONS, CURVES, DRAIN_SECONDS, SUITES
 from ..release import FileRule, Release
 from ..tables import maps
+from .hello import hello_sections
 from .inbound import inbound_sections
 from .lines import map_file
 from .outbound import destination_section, outbound_sections
@@ -38,7 +39,8 @@ def render(model: GatewayModel) -> Release:
         raise ValueError(msg)
     own = _described(model)
     destinations = [destination for destination in model.outbound.destinations if destination.reachable]
-    sections = [*inbound_sections(model.inbound, model.fspiop_id, own.stats_socket), *outbound_sections(model.outbound)]
+    inbound = inbound_sections(model.inbound, model.fspiop_id, own.stats_socket)
+    inbound = [*inbound, *hello_sections(model.inbound), *outbound_sections(model.outbound)]
     files = {
         "parts/00-process.cfg": _process(own),
         "parts/10-listeners.cfg": "\n".join(sections).encode(),
