@@ -40,7 +40,7 @@ def render(model: GatewayModel) -> Release:
     own = _described(model)
     destinations = [destination for destination in model.outbound.destinations if destination.reachable]
     inbound = inbound_sections(model.inbound, model.fspiop_id, own.stats_socket)
-    inbound = [*inbound, *hello_sections(model.inbound), *outbound_sections(model.outbound)]
+    sections = [*inbound, *hello_sections(model.inbound), *outbound_sections(model.outbound)]
     files = {
         "parts/00-process.cfg": _process(own),
         "parts/10-listeners.cfg": "\n".join(sections).encode(),
