@@ -43,5 +43,7 @@ def test_connectivity_is_verified_in_both_directions(said: str) -> None:
             assert line.startswith("  ok ")
             assert answer in line
             assert line.endswith("control 200")
+    assert "  ok           /hello without a client certificate " in said
+    assert "  ok           the same call to hh.oasis.preprod.apihub.lab " in said
     assert "Outcome: done; 1 of 1 participants with every step done." in said
     assert "The lab is removed." in said
