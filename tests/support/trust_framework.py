@@ -40,7 +40,7 @@ class Organisation:
 
 @dataclass
 class StandInDirectory:
-    """One environment of the directory. ``now``: its clock."""
+    """One environment of the directory. ``now``: its clock; ``days``: for how long it signs."""
 
     organisations: tuple[Organisation, ...]
     root: x509.Certificate
@@ -48,6 +48,7 @@ class StandInDirectory:
     key: rsa.RSAPrivateKey
     now: datetime
     key_sets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    days: int = 395
 
     @classmethod
     def make(cls, *organisations: Organisation, now: datetime | None = None, environment: str = "Sandbox") -> StandInDirectory:
@@ -63,13 +64,13 @@ class StandInDirectory:
         """``sha256:<hex>`` of the CA certificates, as a person compares them."""
         return [f"sha256:{each.fingerprint(hashes.SHA256()).hex()}" for each in (self.issuer, self.root)]
 
-    def sign(self, request: x509.CertificateSigningRequest, kind: str, days: int = 395) -> x509.Certificate:
+    def sign(self, request: x509.CertificateSigningRequest, kind: str) -> x509.Certificate:
         """The certificate for a request, whose names are taken as they are once the organisation is found to be registered so."""
         self._check(request)
         builder = (
             x509.CertificateBuilder(self.issuer.subject, request.subject, request.public_key(), x509.random_serial_number())
             .not_valid_before(self.now - timedelta(minutes=5))
-            .not_valid_after(self.now + timedelta(days=days))
+            .not_valid_after(self.now + timedelta(days=self.days))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_bits("key_encipherment" if "ENC" in kind else "digital_signature"), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(request.public_key()), critical=False)

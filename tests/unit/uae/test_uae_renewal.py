@@ -60,3 +60,11 @@ def test_a_side_of_its_own_hands_in_for_the_other(tmp_path: Path, oasis: Site, d
     assert {path.name.partition("-")[0] for path in oasis.path("directory/hub/outbox").iterdir()} == {"C4"}
     assert oasis.path("exchange/oasis/hub/server.csr").exists()
     assert directory.carry(tmp_path) == []
+
+
+def test_thirteen_months_end_a_certificate_that_the_directory_made_for_longer(oasis: Site, directory: StandInDirectory) -> None:
+    oasis.run()
+    replace(directory, days=1000).carry(oasis.state)
+    oasis.run()
+    assert oasis.run(now=NOW + timedelta(days=320)) == []
+    assert ("oasis", "client/hub", "request-written") in changes(oasis.run(now=DUE))

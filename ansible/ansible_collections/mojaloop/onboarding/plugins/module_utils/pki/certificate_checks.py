@@ -96,7 +96,8 @@ def not_due(seen: Examined) -> str | None:
     """In time for renewal, unless the CA itself ends no later: then a new one would not last longer."""
     end = seen.certificate.not_valid_after_utc
     capped = bool(seen.chain) and end >= min(authority.not_valid_after_utc for authority in seen.chain)
-    due = renewal_moment(seen.certificate, seen.rule.renew_before_days, f"{seen.holder.name}/{seen.rule.name}")
+    longest = seen.rule.lifetime_days if seen.rule.signer is Signer.DIRECTORY else None
+    due = renewal_moment(seen.certificate, seen.rule.renew_before_days, f"{seen.holder.name}/{seen.rule.name}", longest)
     return f"ends on {end:%Y-%m-%d}, renewal was due on {due:%Y-%m-%d}" if not capped and due < seen.now <= end else None
 
 

@@ -119,16 +119,17 @@ def extended_key_usage(rule: CertificateRule) -> x509.ExtendedKeyUsage | None:
     return x509.ExtendedKeyUsage([_EXTENDED[name] for name in rule.extended_key_usage])
 
 
-def renewal_moment(certificate: x509.Certificate, renew_before_days: int, name: str) -> datetime:
+def renewal_moment(certificate: x509.Certificate, renew_before_days: int, name: str, longest_days: int | None = None) -> datetime:
     """When a certificate is due for renewal: ``renew_before_days`` before its end, or earlier by up to 7 days of fixed jitter.
 
     The jitter is a hash of ``name`` (``<side>/<rule>``), so that not all renew on one day and none moves between runs.
-    Never before two thirds of the lifetime, so that short-lived certificates are not renewed at birth.
+    Never before two thirds of the lifetime, so that short-lived certificates are not renewed at birth. ``longest_days``: as if it
+    lasted no longer, whatever its signer has written into it.
     """
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     spread = min(_MOST_JITTER_DAYS, renew_before_days // 8) + 1
     jitter = int.from_bytes(sha256(name.encode()).digest()[:4], "big") % spread
-    length = end - start
+    length = end - start if longest_days is None else min(end - start, timedelta(days=longest_days))
     # From the beginning: whatever years a counterpart's certificate states, this is a moment between the two.
     return start + max(length - timedelta(days=renew_before_days + jitter), length * 2 / 3)
 
