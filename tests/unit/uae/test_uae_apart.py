@@ -11,6 +11,11 @@ from support.trust_framework import StandInDirectory
 from unit.steps.conftest import Site, faults, pending
 from unit.uae.conftest import BANK, OZONE
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.kit.files import kit_files
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
+
 
 def automatic(site: Site) -> Site:
     """Without a person who compares digests: labs only."""
@@ -94,3 +99,9 @@ def test_an_lfi_that_left_is_no_ones_tenant(oasis: Site, directory: StandInDirec
     found = oasis.describe().run()
     assert faults(found) == []
     assert outbox(oasis, "hub") == set()
+
+
+def test_there_is_no_kit_where_a_directory_signs(oasis: Site) -> None:
+    description = load_description(oasis.root / "description", state=str(oasis.state))
+    with pytest.raises(StoreError, match="its directory signs"):
+        kit_files(description, description.participant("oasis"), DiskTree(oasis.state))

@@ -26,6 +26,11 @@ _FIRST = "to be filled in"
 
 def kit_files(description: Description, participant: Participant, tree: Tree) -> dict[str, bytes]:
     """Every file of the kit by its path; StoreError while the hub has no CA yet."""
+    if description.profile.tenant:
+        remedy = f"Use export; a person's papers lie in {layout.directory_folder(participant.name, 'outbox')}."
+        raise StoreError(
+            f"there is no kit in profile {description.profile.name}: its directory signs", where=participant.name, remedy=remedy
+        )
     authority = tree.read(f"{layout.store_folder(HUB, 'ca')}/certificate.pem")
     if authority is None:
         remedy = "Run playbooks/onboard.yml for the hub first, at the hub's own installation."
