@@ -204,7 +204,8 @@ def _holds(outer: Network, inner: Network) -> bool:
 
 def _probes(hub: SideText, sides: list[SideText], around: Circumstances) -> Iterator[Problem]:
     count = sum(1 for side in sides if side.get("probe"))
-    if around.exposed and around.for_the_hub and count < PROBES:
+    tenant = around.profile is not None and around.profile.tenant
+    if around.exposed and around.for_the_hub and count < PROBES and not tenant:
         found = f"{count} probe participant{'s' if count != 1 else ''}"
         folder = hub.document.file.rpartition("/")[0]
         yield Problem(f"{folder}/participants" if folder else "participants", 1, "probe", found, f"{PROBES} of them (probe: true)")
