@@ -28,6 +28,7 @@ _ECHO = {HUB: HEALTH}
 """Where the subject is echoed: the API hub at its health check itself, an LFI at ``/echo-cert``."""
 _CALL = {HUB: "/consents"}
 _OTHER_CALL = "/accounts"
+_NO_OTHER = "this run holds no certificate of another organisation: the counterpart's is not here"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Handshakes:
             ),
         )
         for key, title, expected, identity, seen in identities:
-            yield self._refusal(key, title, expected, self._with(identity), seen)
+            case = self._refusal(key, title, expected, self._with(identity), seen)
+            elsewhere = key == "other-organisation" and self.target.name not in self.material.run.sides
+            yield replace(case, obstacle=case.obstacle or _NO_OTHER) if elsewhere else case
         yield from self._without_certificate() if self.target.name != HUB else ()
         yield from self._headers() if self.material.run.description.profile.headers.called and self.target.name != HUB else self._roles()
 
