@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from support.trust_framework import StandInDirectory
 from unit.steps.conftest import Site
 from unit.uae.conftest import LFI, OZONE
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.model import firewall_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
@@ -98,3 +101,29 @@ def test_another_host_of_the_hub_is_called_by_its_own_name_and_no_other_is(oasis
     # The hub has one name for the LFI, and holds its certificate against that.
     back = render(model(oasis, "hub")).files["destinations/oasis/backend.cfg"].decode()
     assert "verifyhost connect.oasis.example sni str(connect.oasis.example)" in back
+
+
+def test_the_hubs_server_may_have_a_ca_of_its_own_at_the_lfis_site(oasis: Site, directory: StandInDirectory) -> None:
+    other = StandInDirectory.make()
+    file = oasis.root / "commercial.pem"
+    file.write_bytes(other.root.public_bytes(Encoding.PEM))
+    right = {**oasis.hub, "approval": "automatic"}
+    oasis.hub = {**right, "directory": {**right["directory"], "hub_server_ca_file": str(file)}}
+    hosts = oasis.describe().root / "description/hosts.yml"
+    hosts.write_text("plugin: mojaloop.onboarding.hub\ninstallation: [oasis]\nhosts: {oasis-gateway: {ansible_host: 203.0.113.20}}\n")
+    oasis.run()
+    directory.carry(oasis.state)
+    oasis.run()
+    assert not [path for path in oasis.path("directory/oasis/inbox").iterdir() if path.name.startswith("S3")]
+    files = render(model(oasis, "oasis")).files
+    assert files["destinations/hub/ca.pem"].strip() == file.read_bytes().strip()
+    # Who calls the LFI is known by the directory's CA as before; and by default the hub's server is too.
+    assert files["callers-ca.pem"].count(b"BEGIN CERTIFICATE") == 2
+    oasis.hub = right
+    hosts_text = hosts.read_text()
+    oasis.describe().root.joinpath("description/hosts.yml").write_text(hosts_text)
+    assert render(model(oasis, "oasis")).files["destinations/hub/ca.pem"] == files["callers-ca.pem"]
+    # Where the installation keeps the hub's S3 itself, there is nothing to describe.
+    oasis.hub = {**right, "directory": {**right["directory"], "hub_server_ca_file": str(file)}}
+    with pytest.raises(DescriptionError, match="hub_server_ca_file"):
+        load_description(oasis.describe().root / "description", state=str(oasis.state))

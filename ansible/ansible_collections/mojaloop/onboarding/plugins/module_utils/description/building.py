@@ -91,7 +91,7 @@ def build_directory(values: Values, *, folder: str, state: str) -> TrustFramewor
     found = values.get("directory")
     if not found:
         return TrustFramework()
-    files = {name: located(found[name], folder=folder, state=state) for name in ("keystore_ca_file",) if name in found}
+    files = {name: located(found[name], folder=folder, state=state) for name in ("hub_server_ca_file", "keystore_ca_file") if name in found}
     return TrustFramework(**{**found, **files, "authorities": tuple(found["authorities"])})
 
 

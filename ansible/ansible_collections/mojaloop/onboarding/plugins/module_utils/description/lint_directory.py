@@ -30,7 +30,13 @@ def lint_directory(hub_file: Checked, around: Circumstances) -> Iterator[Problem
     for key in _ABSENT_AT_HUB:
         if key in side.values:
             yield side.problem(key, "a system of Mojaloop", f"no such key in profile {around.profile.name}")
-    name = (hub_file.values.get("directory") or {}).get("environment")
+    described = hub_file.values.get("directory") or {}
+    if "hub_server_ca_file" in described and around.for_the_hub:
+        found = "a key for a participant's own installation"
+        yield hub_file.problem(
+            "directory.hub_server_ca_file", found, "no such key where the installation acts for the hub, whose S3 it keeps"
+        )
+    name = described.get("environment")
     place = around.profile.places.get(name or "")
     if name and around.kind and (place is None or around.kind.value not in place.kinds):
         fit = [each for each, found in around.profile.places.items() if around.kind.value in found.kinds]

@@ -94,6 +94,11 @@ _DIRECTORY = Record(
             default=[],
         ),
         Field("application_auth", choice("mtls", "jwt"), "What authenticates messages beside mutual TLS.", default="mtls"),
+        Field(
+            "hub_server_ca_file",
+            FILE,
+            "At a participant's site: CA (PEM) of the hub's server certificate where the directory did not sign it.",
+        ),
         Field("keystore_ca_file", FILE, "CA (PEM) of the server of its key sets; with it a run reads key ids there by itself."),
     ),
 )

@@ -80,8 +80,13 @@ def _rules(description: Description, side: Side) -> Iterator[CertificateRule]:
     """The rows of what this side holds: not before there is someone whose tenant it is, where the counterpart must submit it."""
     for rule in description.profile.certificates:
         needed = rule.when in {"", description.directory.application_auth} and (rule.san != "further" or side.hosts_of(rule.name))
-        if rule.held_by(side.name == HUB) and needed and (description.tenant or not _by_counterpart(rule)):
+        if rule.held_by(side.name == HUB) and needed and (not _by_counterpart(rule) or _submitted(description, rule)):
             yield rule
+
+
+def _submitted(description: Description, rule: CertificateRule) -> bool:
+    """Whether there is someone to hand in the hub's request, and the directory signs it at all."""
+    return description.tenant is not None and not (rule.name == "server" and description.directory.hub_server_ca_file)
 
 
 def _by_counterpart(rule: CertificateRule) -> bool:

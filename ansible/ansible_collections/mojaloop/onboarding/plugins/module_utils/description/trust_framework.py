@@ -24,5 +24,7 @@ class TrustFramework:
     environment: str = ""
     authorities: tuple[str, ...] = ()
     application_auth: str = "mtls"
+    hub_server_ca_file: str = ""
+    """CA of the hub's server certificate where another one than the directory has signed it; empty: the directory has."""
     keystore_ca_file: str = ""
     """CA of the server with its key sets, which a run then reads by itself; empty: a person saves them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -140,11 +141,18 @@ class _View:
     def authority_of(self, counterpart: str) -> bytes | None:
         """The CA that signs a counterpart's server certificate: what it published, or the hub's where it has none."""
         if self.description.profile.tenant:
-            return self.own_authority()
+            return self._named_authority() if counterpart == HUB else self.own_authority()
         received = self.received(counterpart, "ca.pem")
         if received is None and not has_authority(self.description, counterpart):
             return self.own_authority() if self.side.name == HUB else self.received(HUB, "ca.pem")
         return received
+
+    def _named_authority(self) -> bytes | None:
+        """The CA of the hub's server certificate: the directory's, or the one that is described; None while its file is not there."""
+        file = self.description.directory.hub_server_ca_file
+        if not file:
+            return self.own_authority()
+        return Path(file).read_bytes() if Path(file).is_file() else None
 
     def received(self, counterpart: str, name: str) -> bytes | None:
         return self.tree.read(f"{layout.received_folder(self.side.name, counterpart)}/{name}")

@@ -158,6 +158,8 @@ class Reader:
             return []
         certificate = received_certificate(files["server.pem"], where="server.pem")
         issuer = issuer_of(run.description, rule, counterpart.name, HUB)
+        if counterpart.name == HUB and run.description.directory.hub_server_ca_file:
+            return []
         if isinstance(issuer, Directory):
             chain = directory_chain(run, relation.side.name)
             return received_server_faults(certificate, rule=rule, counterpart=counterpart, chain=chain, now=run.now) if chain else []

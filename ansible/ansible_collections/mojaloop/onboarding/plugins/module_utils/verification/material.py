@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -76,7 +77,10 @@ class Material:
         return InboundListener(address, side.endpoint.port, side.endpoint.host, trust, side.endpoint.base_path)
 
     def _directory(self, side: Side) -> bytes | None:
-        """The CAs of a scheme's directory, as the side that calls has pinned them."""
+        """The CAs of a scheme's directory, as the side that calls has pinned them; for the hub's server the one that is described."""
+        named = self.run.description.directory.hub_server_ca_file
+        if side.name == HUB and named and Path(named).is_file():
+            return Path(named).read_bytes()
         others = (HUB,) if side.name != HUB else tuple(name for name in self.run.sides if name != HUB)
         found = (self.run.tree.read(layout.directory_chain_path(name)) for name in others) if self.run.description.profile.tenant else ()
         return next((pem for pem in found if pem is not None), None)
