@@ -128,9 +128,10 @@ def test_only_a_host_that_was_named_for_it_calls_as_a_stranger() -> None:
 
 def test_without_an_address_of_a_side_nothing_is_sent() -> None:
     site = ProbeSite(LAB, {"gone": Host(fails="addresses")})
-    assert site.machine_of("hub") is None
+    # Asked first, as a verification does.
     assert "probe_hosts" in site.obstacle
     assert "cannot be reached" in site.obstacle
+    assert site.machine_of("hub") is None
     with socket.create_server(("127.0.0.1", 0)) as server:
         site.connect(HERE, "127.0.0.1", "127.0.0.1", server.getsockname()[1], 2.0).close()
 

@@ -59,8 +59,10 @@ class ProbeSite:
     @property
     def obstacle(self) -> str:
         """Nothing is sent where no host has an address of any side."""
+        if any(own for own, _calls in self._found.values()):
+            return ""
         why = "; ".join(f"{name}: {words}" for name, words in sorted(self.unreached.items()))
-        return "" if any(own for own, _calls in self._found.values()) else f"{NO_PLACE}{f' ({why})' if why else ''}"
+        return f"{NO_PLACE} ({why})" if why else NO_PLACE
 
     def machine_of(self, side: str, source: str = "") -> str | None:
         """The host that owns this address of the side, or any of its addresses."""
