@@ -65,7 +65,7 @@ class Bench:
         self.writes.clear()
         return onboard_clients(
             description=self.description,
-            participants=self.description.participants,
+            participants=(*self.description.participants, *self.description.revoking),
             tree=Overlay(self.tree) if check else self.tree,
             now=now or datetime.now(UTC),
             check=check,
@@ -157,7 +157,15 @@ def wso2(tmp_path: Path) -> Iterator[Wso2]:
     stand_in.stop()
 
 
-SERVERS = {"rfc7591": "oidc_provider", "keycloak": "keycloak", "wso2": "wso2"}
+@pytest.fixture
+def wso2_26(tmp_path: Path) -> Iterator[Wso2]:
+    """A stand-in for 2.6 of its own."""
+    stand_in = Wso2(tmp_path, "2.6")
+    yield stand_in
+    stand_in.stop()
+
+
+SERVERS = {"rfc7591": "oidc_provider", "keycloak": "keycloak", "wso2": "wso2", "wso2-2.6": "wso2_26"}
 """The fixture of each kind."""
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import ssl
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -86,6 +87,19 @@ def test_a_secret_that_leaked_is_refused_after_the_run_that_revokes_it(bench: Be
     assert bench.token("greenbank", credentials=leaked).reason in {"invalid_client", "unauthorized_client"}
     assert bench.token("greenbank").status == 200
     bench.settled()
+
+
+def test_of_a_faulty_file_the_order_to_revoke_is_still_carried_out(bench: Bench) -> None:
+    bench.run()
+    leaked, other = bench.credentials("greenbank"), bench.credentials("redbank")
+    time.sleep(1.1)  # servers keep whole seconds
+    orders = ClientOrders(revoke_before=datetime.now(UTC).replace(microsecond=0))
+    faulty = next(one for one in bench.description.participants if one.name == "greenbank")
+    sound = tuple(one for one in bench.description.participants if one.name != "greenbank")
+    bench.description = replace(bench.description, participants=sound, revoking=(replace(faulty, fspiop_id="", oauth=orders),))
+    assert {name for name, _ in about(bench.applied())} == {"greenbank"}
+    assert bench.token("greenbank", credentials=leaked).status == 401
+    assert bench.token("redbank", credentials=other).status == 200
 
 
 def test_who_left_gets_no_token_and_the_others_do(bench: Bench) -> None:

@@ -165,6 +165,20 @@ def test_a_suspended_participant_gets_no_token_and_those_it_has_are_inactive_for
     assert active() == {"greenbank": False, "redbank": True}
 
 
+def test_tokens_that_a_revoked_secret_got_are_inactive_and_later_ones_are_not(realm: Bench, keycloak: Keycloak) -> None:
+    realm.run()
+    keycloak.admin("POST", "clients", {"clientId": f"asker{keycloak.suffix}", "secret": "of-asker", "publicClient": False, "enabled": True})
+    earlier = {name: realm.token(name).token for name in ("greenbank", "redbank")}
+    time.sleep(1.1)  # the server keeps whole seconds
+    realm.change("greenbank", oauth=ClientOrders(revoke_before=datetime.now(UTC).replace(microsecond=0)))
+    assert [reason for reason, _ in of(realm.applied(), "greenbank")] == ["oauth-credentials-renewed"]
+    time.sleep(1.1)
+    asker = (f"asker{keycloak.suffix}", "of-asker")
+    assert {name: keycloak.is_active(token, asker) for name, token in earlier.items()} == {"greenbank": False, "redbank": True}
+    assert keycloak.is_active(realm.token("greenbank").token, asker)
+    realm.settled()
+
+
 def test_a_run_killed_at_any_request_is_finished_by_the_next_one(realm: Bench, keycloak: Keycloak) -> None:
     """At the wire: after each request that changes something, its answer is lost and the run ends."""
     realm.description = replace(realm.description, participants=realm.description.participants[:2])

@@ -230,11 +230,11 @@ def test_a_suspended_participant_gets_no_token_and_keeps_what_it_has(manager: Be
     manager.run()
     kept = manager.credentials("greenbank")
     manager.change("greenbank", state=State.SUSPENDED)
-    assert of(manager.applied(), "greenbank") == [("oauth-client-differs", "grant types")]
+    assert of(manager.applied(), "greenbank") == [("oauth-client-differs", "grant types, deny policy")]
     manager.settled()
     assert manager.token("greenbank").reason == "unauthorized_client"
     manager.change("greenbank", state=State.ACTIVE)
-    assert of(manager.applied(), "greenbank") == [("oauth-client-differs", "grant types")]
+    assert of(manager.applied(), "greenbank") == [("oauth-client-differs", "grant types, deny policy")]
     assert manager.credentials("greenbank") == kept
     assert manager.token("greenbank").status == 200
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +16,7 @@ from support.wso2.stand_in import Wso2StandIn
 from support.wso2.state import ADMINISTRATOR, State
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.authorization_servers import Wso2Server
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import MOJALOOP
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.token import TokenAnswer, fetch_token
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import HttpClient, Route
 
@@ -29,6 +30,7 @@ class Wso2:
     """One stand-in with one published API."""
 
     folder: Path
+    version: str = "4.2"
     suffix = ""
     binds = False
     """WSO2 issues no tokens that are bound to a certificate."""
@@ -40,7 +42,9 @@ class Wso2:
         state = State(f"https://127.0.0.1:{port}/oauth2/token", AUDIENCE)
         state.apis["api-1"] = {"id": "api-1", "name": "FSPIOP", "version": "1.1", "context": "/fspiop", "lifeCycleStatus": "PUBLISHED"}
         state.signing.append(("key-0", _key(0)))
-        self.running = Wso2StandIn(state, port, certificate)
+        if self.version == "2.6":
+            state.apis["api-1"]["_definition"] = definition(MOJALOOP.resources)
+        self.running = Wso2StandIn(state, port, certificate, self.version)
         self.running.start()
 
     @property
@@ -57,7 +61,7 @@ class Wso2:
             audience=AUDIENCE,
             ca_file=str(self.folder / "wso2.pem"),
             certificate_bound_tokens=False,
-            version="4.2",
+            version=self.version,
             admin_url=base,
             admin_user=ADMINISTRATOR[0],
             admin_password_file=str(self.folder / "admin-password"),
@@ -75,6 +79,12 @@ class Wso2:
     def stop(self) -> None:
         self.running.stop()
         assert self.running.faults == [], self.running.faults
+
+
+def definition(resources: Iterable[str]) -> dict[str, object]:
+    """An API's definition after a person has added its scopes, as 2.6 keeps them."""
+    scopes = [{"key": name, "name": name, "roles": f"Internal/fspiop-{name}", "description": ""} for name in resources]
+    return {"swagger": "2.0", "paths": {}, "x-wso2-security": {"apim": {"x-wso2-scopes": scopes}}}
 
 
 @cache

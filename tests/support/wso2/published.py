@@ -32,6 +32,8 @@ class Published:
         for name, schema in self.content["schemas"].items():
             if name in LOOSE:
                 schema["properties"]["additionalProperties"] = {"type": "object"}
+            if name == "BlockingCondition" and schema["properties"]["conditionValue"]["type"] == "object":
+                schema["properties"]["conditionValue"] = {}  # an object for addresses, a text for all else
             if "properties" in schema:
                 schema.setdefault("additionalProperties", False)  # a name with a slip is none of these
         self.patterns = [(*_pattern(name, self.base), name) for name in self.content["operations"]]

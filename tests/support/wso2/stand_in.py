@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A stand-in for WSO2 API Manager 4.2, because the product cannot be had from package registries: HTTPS on loopback, with state.
+"""A stand-in for WSO2 API Manager 4.2, and 2.6 with IS-KM, because the product is in no package registry: HTTPS on loopback, with state.
 
 Every request and every answer is held against what WSO2 has published; what is not so stands in ``faults``, which tests find empty.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import ssl
 import threading
@@ -19,19 +20,36 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from . import devportal, publisher, user_store
+from . import admin, devportal, gateway, old_store, publisher, user_store
 from .published import Published
 from .state import SUBSCRIBING, Answered, Asked, Handler, Json, Refusal, State
 
-APIS: list[tuple[Published, dict[str, Handler]]] = [
-    (Published("devportal-v3", "/api/am/devportal/v3"), devportal.HANDLERS),
-    (Published("publisher-v4", "/api/am/publisher/v4"), publisher.HANDLERS),
-]
-DCR = Published("dcr-v0.17", "/client-registration/v0.17")
+APIS: dict[str, list[tuple[Published, dict[str, Handler]]]] = {
+    "4.2": [
+        (Published("devportal-v3", "/api/am/devportal/v3"), devportal.HANDLERS),
+        (Published("publisher-v4", "/api/am/publisher/v4"), publisher.HANDLERS),
+        (Published("admin-v4", "/api/am/admin/v4"), admin.HANDLERS),
+    ],
+    "2.6": [
+        (Published("store-v0.14", "/api/am/store/v0.14"), old_store.HANDLERS),
+        (Published("admin-v0.14", "/api/am/admin/v0.14"), admin.OLD_HANDLERS),
+    ],
+}
+NEEDED = {"devportal": SUBSCRIBING, "store": SUBSCRIBING, "publisher": {"apim:api_create"}, "admin": {"apim:bl_manage"}}
+"""Scopes, one of which a token for an API must have."""
+DCR = {version: Published("dcr-v0.17", f"/client-registration/{path}") for version, path in (("4.2", "v0.17"), ("2.6", "v0.14"))}
+"""The file of 2.6 is not published; what is known of it is the same (Mojaloop's iac-shared-modules, wso2/create-test-user)."""
 
 
 def _handled(handler: Handler, state: State, asked: Callable[[Any], Asked], body: object) -> Answered:
     return handler(state, asked(body))
+
+
+def _form(content: bytes) -> Json:
+    """The fields of a form with files (RFC 7578)."""
+    parts = content.split(content.partition(b"\r\n")[0])[1:-1]
+    names = [re.findall(rb'name="([^"]+)"', part)[0].decode() for part in parts]
+    return dict(zip(names, (part.partition(b"\r\n\r\n")[2].decode().strip() for part in parts), strict=True))
 
 
 @dataclass
@@ -41,6 +59,7 @@ class Wso2StandIn:
     state: State
     port: int
     certificate: Path
+    version: str = "4.2"
     faults: list[str] = field(default_factory=list)
     """What was not as published."""
     breaks: Callable[[str], str] = lambda _operation: ""
@@ -91,16 +110,20 @@ class Wso2StandIn:
             status, body = self._rest(method, parts.path, query, headers, content)
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
+        if isinstance(body, bytes):
+            return status, "application/octet-stream", body
         return status, "application/json", b"" if body is None else json.dumps(body).encode()
 
     def _rest(self, method: str, path: str, query: Json, headers: dict[str, str], content: bytes) -> Answered:
         if path == "/oauth2/jwks":
             return 200, self.state.key_set()
+        if path.startswith(f"{gateway.BASE}/"):
+            return gateway.called(self.state, method, path, headers.get("Authorization", "").removeprefix("Bearer "))
         if path == "/oauth2/token":
             return self._token(headers, {name: values[0] for name, values in parse_qs(content.decode()).items()})
-        if found := DCR.operation(method, path):
-            return self._checked(DCR, found[0], content, lambda body: self._register(headers, body))
-        for published, handlers in APIS:
+        if found := DCR[self.version].operation(method, path):
+            return self._checked(DCR[self.version], found[0], content, lambda body: self._register(headers, body))
+        for published, handlers in APIS[self.version]:
             if found := published.operation(method, path):
                 name, named = found[0], {part: unquote(value) for part, value in found[1].items()}
                 if name not in handlers:
@@ -111,7 +134,7 @@ class Wso2StandIn:
         raise Refusal(404, f"no such operation: {method} {path}")
 
     def _checked(self, published: Published, name: str, content: bytes, carry_out: Callable[[Any], Answered]) -> Answered:
-        body = json.loads(content) if content else None
+        body = _form(content) if content.startswith(b"--") else json.loads(content) if content else None
         if wrong := published.wrong_body(name, body):
             self.faults.append(wrong)
             raise Refusal(400, wrong)
@@ -131,7 +154,7 @@ class Wso2StandIn:
     def _user(self, headers: dict[str, str], api: str) -> str:
         """Whose token it is; it must allow what the API is for."""
         user, scopes = self.state.tokens.get(headers.get("Authorization", "").removeprefix("Bearer "), ("", set()))
-        needed = SUBSCRIBING if api.startswith("devportal") else {"apim:shared_scope_manage", "apim:api_create"}
+        needed = NEEDED[api.partition("-")[0]]
         if not user or not scopes & needed:
             raise Refusal(401, "Unauthenticated request")
         return user

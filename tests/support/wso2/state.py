@@ -53,11 +53,22 @@ class State:
     """By id; ``owner`` is the account, ``_keys`` the keys by mapping id."""
     subscriptions: dict[str, Json] = field(default_factory=dict)
     signing: list[tuple[str, rsa.RSAPrivateKey]] = field(default_factory=list)
+    denials: dict[str, Json] = field(default_factory=dict)
+    certificates: dict[str, Json] = field(default_factory=dict)
+    """Endpoint certificates, by alias."""
+    backend: str = ""
+    """PEM of the certificate by which the backend is trusted; empty: it needs none."""
+    loaded: list[str] = field(default_factory=list)
+    """PEM of the certificates that the gateway's timer has loaded."""
     several_secrets: bool = False
     hides_secrets: bool = False
     """Shows a secret only when it is made, as with hashed secrets."""
     workflows: bool = False
     """A person must approve applications and subscriptions."""
+
+    def timer(self) -> None:
+        """Ten minutes pass: gateways load what was uploaded."""
+        self.loaded = [one["certificate"].strip() for one in self.certificates.values()]
 
     def new_key(self) -> None:
         """Sign with another key from now on; those before are still published."""
@@ -92,6 +103,9 @@ class State:
     def granted(self, owner: str, wanted: list[str]) -> list[str]:
         """Scopes that are granted: those bound to a role of the owner."""
         roles = self.users[owner].roles if owner in self.users else set()
+        rows = [one for api in self.apis.values() for one in _old_scopes(api.get("_definition", {}))]
+        if rows:  # 2.6: scopes belong to APIs
+            return [name for name in wanted if any(row["key"] == name and row["roles"] in roles for row in rows)] or ["default"]
         ours = {one["name"] for one in self.scopes.values() if roles & set(one.get("bindings", []))}
         return [name for name in wanted if name in ours] or ["default"]
 
@@ -133,6 +147,11 @@ class Asked:
 Answered = tuple[int, Any]
 """Status and body."""
 Handler = Callable[[State, Asked], Answered]
+
+
+def _old_scopes(definition: Json) -> list[Json]:
+    found: list[Json] = definition.get("x-wso2-security", {}).get("apim", {}).get("x-wso2-scopes", [])
+    return found
 
 
 def listing(found: list[Json]) -> Json:

@@ -66,6 +66,9 @@ class Toy:
         spec, kept = self.clients[client.client_id]
         self._put("end", spec, replace(kept, earlier_until=None))
 
+    def end_tokens(self, client: Client) -> None:
+        """There are none."""
+
     def delete(self, client: Client) -> None:
         self.writes.append("delete")
         if not self.dry_run:

@@ -7,7 +7,31 @@ from dataclasses import dataclass
 
 from .model import AuthorizationServer, KeycloakServer
 from .spec import Field, Flag, Many, Record, Text, Variant, Whole
-from .texts import AUDIENCE, FILE, NAME, URL, choice
+from .texts import AUDIENCE, FILE, HOST, INTERNAL_URL, NAME, URL, choice
+
+
+@dataclass(frozen=True)
+class Publication:
+    """An API (``name:version``) that is published at WSO2: where it is, and the backend behind it."""
+
+    api: str
+    context: str
+    endpoint: str
+    vhost: str
+    gateway: str = "Default"
+    """WSO2's name of the gateway environment."""
+    gateway_url: str = ""
+    health: str = ""
+    """A path that anybody may GET; with ``gateway_url`` each run proves by it that the gateway reaches the backend."""
+
+
+@dataclass(frozen=True)
+class EndpointCertificate:
+    """What WSO2's gateways trust an endpoint by."""
+
+    alias: str
+    endpoint: str
+    certificate_file: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +44,17 @@ class Wso2Server(AuthorizationServer):
     admin_password_file: str
     apis: tuple[str, ...]
     """What participants subscribe to, each ``name:version``."""
+    user_store_url: str = ""
+    """Empty: ``admin_url``."""
     throttling_policy: str = "Unlimited"
     key_manager: str = "Resident Key Manager"
+    publish: tuple[Publication, ...] = ()
+    endpoint_certificates: tuple[EndpointCertificate, ...] = ()
 
     @property
     def urls(self) -> tuple[str, ...]:
         """See the base."""
-        return (*super().urls, self.admin_url)
+        return (*super().urls, self.admin_url, *([self.user_store_url] if self.user_store_url else []))
 
     @property
     def registry_url(self) -> str:
@@ -42,6 +70,28 @@ class Wso2Server(AuthorizationServer):
 _API = Text("<name>:<version>", r"[A-Za-z0-9][A-Za-z0-9_.-]*:[A-Za-z0-9][A-Za-z0-9_.-]*", longest=110)
 _WSO2_NAME = Text("a name", r"[A-Za-z0-9][A-Za-z0-9 _.-]*", longest=60)
 _WSO2_USER = Text("a user", r"[A-Za-z0-9][A-Za-z0-9_.@/-]*", longest=60)
+
+_PATH = Text("/<path>", r"/[A-Za-z0-9_-][A-Za-z0-9_./-]*", longest=200)
+_PUBLICATION = Record(
+    "An API with one operation for each API resource and verb.",
+    (
+        Field("api", _API, "Its name and version.", required=True),
+        Field("context", _PATH, "Its path at WSO2's gateway, before the version.", required=True),
+        Field("endpoint", INTERNAL_URL, "The backend; of callbacks, the hub's outbound gateway.", required=True),
+        Field("vhost", HOST, "The host name of WSO2's gateway.", required=True),
+        Field("gateway", _WSO2_NAME, "WSO2's name of the gateway environment.", default=Publication.gateway),
+        Field("gateway_url", URL, "Where its gateway is, for the proof by health."),
+        Field("health", _PATH, "A path that anybody may GET, by which each run proves that the gateway reaches the backend."),
+    ),
+)
+_ENDPOINT_CERTIFICATE = Record(
+    "What WSO2's gateways trust an endpoint by; loaded by their timer.",
+    (
+        Field("alias", Text("1 to 30 letters, digits and . _ -", r"[A-Za-z0-9._-]{1,30}", longest=30), "Its name at WSO2.", required=True),
+        Field("endpoint", INTERNAL_URL, "The endpoint.", required=True),
+        Field("certificate_file", FILE, "Certificate of the endpoint or its CA (PEM).", required=True),
+    ),
+)
 
 AUTHORIZATION_SERVER = Variant(
     "The OAuth authorization server.",
@@ -73,8 +123,9 @@ AUTHORIZATION_SERVER = Variant(
         "wso2": Record(
             "WSO2 API Manager: an account, an application and subscriptions for each participant.",
             (
-                Field("version", choice("4.2"), "4.2: API Manager 4.2 or later.", required=True),
+                Field("version", choice("4.2", "2.6"), "4.2: API Manager 4.2 or later. 2.6: with IS-KM.", required=True),
                 Field("admin_url", URL, "Where its management APIs are: https://<host>:9443.", required=True),
+                Field("user_store_url", URL, "Where its user store is, if elsewhere: IS-KM's management URL."),
                 Field("admin_user", _WSO2_USER, "The user that administers it.", required=True),
                 Field("admin_password_file", FILE, "File with the password of that user.", required=True),
                 Field("apis", Many(_API, least=1, most=50), "The APIs that participants subscribe to.", required=True),
@@ -84,6 +135,8 @@ AUTHORIZATION_SERVER = Variant(
                     "Policy of applications and subscriptions.",
                     default=Wso2Server.throttling_policy,
                 ),
+                Field("publish", Many(_PUBLICATION, most=50), "APIs that are published there.", default=[]),
+                Field("endpoint_certificates", Many(_ENDPOINT_CERTIFICATE, most=200), "Certificates of endpoints.", default=[]),
                 Field("key_manager", _WSO2_NAME, "The key manager that issues tokens.", default=Wso2Server.key_manager),
             ),
         ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .addresses import Url
-from .authorization_servers import Wso2Server
+from .authorization_servers import EndpointCertificate, Publication, Wso2Server
 from .kubernetes_gateway import KubernetesGateway
 from .model import (
     HUB,
@@ -214,9 +214,20 @@ def _firewall(values: Values, hosts: tuple[str, ...]) -> Firewall:
 
 
 def _authorization_server(values: Values, folder: str, state: str) -> AuthorizationServer:
-    plain: Values = {name: _plain(value) for name, value in values.items()}
+    plain = _plain_values(values)
     files = {name: located(values[name], folder=folder, state=state) for name in _SERVER_PATHS if name in values}
+    if "publish" in plain:
+        plain["publish"] = tuple(Publication(**_plain_values(one)) for one in values["publish"])
+        certificates = [_plain_values(one) for one in values["endpoint_certificates"]]
+        plain["endpoint_certificates"] = tuple(
+            EndpointCertificate(**{**one, "certificate_file": located(one["certificate_file"], folder=folder, state=state)})
+            for one in certificates
+        )
     return _SERVERS[values["kind"]](**{**plain, **files})
+
+
+def _plain_values(values: Values) -> Values:
+    return {name: _plain(value) for name, value in values.items()}
 
 
 def _plain(value: object) -> object:

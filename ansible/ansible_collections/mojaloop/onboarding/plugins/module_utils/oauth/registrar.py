@@ -14,7 +14,7 @@ from functools import cached_property
 
 from ..description.model import HUB, Participant, State
 from ..errors import AuthorizationServerError
-from ..findings import OPERATOR, Finding
+from ..findings import OPERATOR, Disposition, Finding
 from ..store.layout import NEXT, PREVIOUS
 from .orders import Orders
 from .records import Registration, read_registration
@@ -40,7 +40,8 @@ class RegistryRegistrar:
     def prepare(self) -> Iterator[Finding]:
         """See Registrar."""
         for one in self._registry.prepare():
-            yield Finding(HUB, STEP, HUB, one.artefact, one.reason, detail=one.detail)
+            disposition = Disposition.PENDING if one.pending_on else Disposition.CHANGE
+            yield Finding(HUB, STEP, HUB, one.artefact, one.reason, disposition, one.pending_on, one.detail)
         self._prepared = True
 
     def onboard(self, participant: Participant) -> Iterator[Finding]:
@@ -133,7 +134,8 @@ class RegistryRegistrar:
         if self._orders(participant).revoked(present):
             self._registry.rotate_secret(client)
         self._end_earlier(spec)
-        detail = "it was made before oauth.revoke_before; tokens made until now live on to their end"
+        self._registry.end_tokens(client)
+        detail = "it was made before oauth.revoke_before; gateways let tokens made until now pass to their end"
         yield self._work.finding(participant, "credentials", "oauth-credentials-renewed", detail)
 
     def _end_revoked(self, participant: Participant, spec: ClientSpec, record: Registration | None) -> Iterator[Finding]:

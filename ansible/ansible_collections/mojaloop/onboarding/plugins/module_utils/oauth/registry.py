@@ -63,6 +63,8 @@ class Preparation:
     artefact: str
     reason: str
     detail: str = ""
+    pending_on: str = ""
+    """Who has to do it; empty: it was done."""
 
 
 class ForeignClient(AuthorizationServerError):
@@ -89,6 +91,9 @@ class ClientRegistry(Protocol):
 
     def end_earlier(self, client: Client) -> None:
         """End the secret before, where there is one."""
+
+    def end_tokens(self, client: Client) -> None:
+        """Have the server call tokens that it issued until now inactive, where it can; gateways judge signatures, and do not ask it."""
 
     def delete(self, client: Client) -> None:
         """Delete it, with its sessions."""

@@ -109,6 +109,12 @@ class KeycloakRegistry:
         url, gone = f"{client.place}/client-secret/rotated", {HTTPStatus.NOT_FOUND}
         self.admin.changes.write("DELETE", url, "ending a replaced secret", also=gone)
 
+    def end_tokens(self, client: Client) -> None:
+        """See ClientRegistry."""
+        found = self.admin.changes.read(client.place, "reading a client").json()
+        self._put(found, "ending tokens")
+        self._log_out(found)
+
     def delete(self, client: Client) -> None:
         """See ClientRegistry."""
         self.admin.changes.write("DELETE", client.place, "deleting a client", also={HTTPStatus.NOT_FOUND})
@@ -132,12 +138,19 @@ class KeycloakRegistry:
             yield ", ".join(names), partial(self._put_client, fresh, f"correcting {', '.join(names)}")
 
     def _put_client(self, fresh: Json, why: str) -> None:
-        if not fresh["enabled"]:
+        if fresh["enabled"]:
+            self.admin.write("PUT", f"clients/{fresh['id']}", why, json_body(fresh))
+        else:
             # Threat: tokens and sessions from before would live again as soon as the client is enabled again.
-            fresh = fresh | {"notBefore": int(time.time()) + 1}
-        self.admin.write("PUT", f"clients/{fresh['id']}", why, json_body(fresh))
-        if not fresh["enabled"]:
-            self.admin.write("POST", f"users/{self.admin.service_account(fresh)}/logout", "ending sessions")
+            self._put(fresh, why)
+            self._log_out(fresh)
+
+    def _put(self, fresh: Json, why: str) -> None:
+        """Replace a client; what it was given until now is inactive."""
+        self.admin.write("PUT", f"clients/{fresh['id']}", why, json_body(fresh | {"notBefore": int(time.time()) + 1}))
+
+    def _log_out(self, client: Json) -> None:
+        self.admin.write("POST", f"users/{self.admin.service_account(client)}/logout", "ending sessions")
 
     def _put_mapper(self, found: Json, mapper: Json, kept: Json | None) -> None:
         place = f"clients/{found['id']}/protocol-mappers/models"

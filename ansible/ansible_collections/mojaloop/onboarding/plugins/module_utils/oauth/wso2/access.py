@@ -31,7 +31,12 @@ from ..registry import Preparation
 REST_CLIENT_PATH = f"store/{HUB}/authorization-server/rest-client.json"
 DCR_PATHS = {"4.2": "/client-registration/v0.17/register", "2.6": "/client-registration/v0.14/register"}
 GRANTS = "password"
-ADMINISTRATION = "apim:api_view apim:shared_scope_manage apim:subscribe"
+STORE_SCOPES = "apim:subscribe"
+"""Those of an account in 2.6."""
+ADMINISTRATION = (
+    "apim:api_view apim:shared_scope_manage apim:subscribe apim:api_create apim:api_publish apim:api_manage "
+    "apim:ep_certificates_view apim:ep_certificates_add apim:ep_certificates_update apim:bl_view apim:bl_manage"
+)
 OWN = "apim:subscribe apim:app_manage apim:sub_manage"
 """Scopes of an account: what is its own."""
 
@@ -73,7 +78,7 @@ class Access:
 
     def account(self, name: str) -> Changes | None:
         """The requests of an account; None when its password is not accepted, or is not known yet."""
-        token = self._token(name, self.account_password(name), OWN) if self._kept else ""
+        token = self._token(name, self.account_password(name), OWN if self.server.version == "4.2" else STORE_SCOPES) if self._kept else ""
         return self._presenting(bearer(token)) if token else None
 
     def account_password(self, name: str) -> str:

@@ -8,30 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import ClassVar
 from urllib.parse import quote
 
 from ...description.authorization_servers import Wso2Server
 from ...errors import AuthorizationServerError
 from ...remote.changes import Changes
-from ...remote.http import json_body
+from ...remote.http import Http, json_body
 from ..registry import Preparation
 from .portal import Json, listed
+from .publisher import Publisher
+from .roles import mark_role, resource_role
 from .user_store import UserStore
 
 MISSING = "oauth-resources-missing"
-SUBSCRIBER = "Internal/subscriber"
-"""WSO2's own role of whoever uses the developer portal."""
 OWNER = "Kept by mojaloop-onboarding for the environment"
-
-
-def resource_role(resource: str) -> str:
-    """The role of an API resource."""
-    return f"Internal/fspiop-{resource}"
-
-
-def mark_role(environment: str) -> str:
-    """The role of the accounts that this pack made for an environment; no one else's account is touched."""
-    return f"Internal/mojaloop-onboarding-{environment}"
 
 
 @dataclass
@@ -39,6 +31,7 @@ class Catalogue:
     """The catalogue, as far as it is prepared."""
 
     server: Wso2Server
+    http: Http
     users: UserStore
     resources: tuple[str, ...]
     environment: str
@@ -46,17 +39,46 @@ class Catalogue:
     """Id of each API to subscribe to; empty in a dry run in which nothing can be read."""
     several_secrets: bool = False
     """Whether the key manager has several secrets for one client at a time."""
+    denied: dict[str, str] = field(default_factory=dict)
+    """Id of each deny policy for an application (``account:application``)."""
+    portal: ClassVar[str] = "/api/am/devportal/v3"
+    administration: ClassVar[str] = "/api/am/admin/v4"
+    denials: ClassVar[str] = "throttling/deny-policies"
+    denial: ClassVar[str] = "throttling/deny-policy"
+    denial_values: ClassVar[Json] = {"conditionStatus": True}
 
     def prepare(self, admin: Changes | None) -> Iterator[Preparation]:
         """Make what is missing."""
         yield from self._role(mark_role(self.environment))
-        scopes = self._scopes(admin)
         for resource in self.resources:
             yield from self._role(resource_role(resource))
-            yield from self._scope(resource, scopes.get(resource), admin)
+        yield from self._published(admin)
         if admin:
+            self.denied = self._denied(admin)
             self.apis = {name: self._api(name, admin) for name in self.server.apis}
             self.several_secrets = self._several_secrets(admin)
+
+    def _published(self, admin: Changes | None) -> Iterator[Preparation]:
+        scopes = self._scopes(admin)
+        for resource in self.resources:
+            yield from self._scope(resource, scopes.get(resource), admin)
+        yield from Publisher(self.server, self.http, admin, self.resources, self.environment).prepare()
+
+    def deny(self, admin: Changes, application: str) -> None:
+        """Have gateways refuse an application, whatever tokens it has."""
+        values = {"conditionType": "APPLICATION", "conditionValue": application, **self.denial_values}
+        admin.write("POST", self._admin(self.denials), "denying an application", json_body(values))
+        self.denied[application] = self._denied(admin).get(application, "")
+
+    def allow(self, admin: Changes, application: str) -> None:
+        """Take that back."""
+        number, gone = quote(self.denied.pop(application), safe=""), {HTTPStatus.NOT_FOUND}
+        admin.write("DELETE", self._admin(f"{self.denial}/{number}"), "allowing an application", also=gone)
+
+    def _denied(self, admin: Changes) -> dict[str, str]:
+        found = listed(admin, self._admin(self.denials), "reading deny policies")
+        ours = [one for one in found if one.get("conditionType") == "APPLICATION" and one.get("conditionStatus") is not False]
+        return {str(one.get("conditionValue")): str(one.get("conditionId")) for one in ours}
 
     def _role(self, name: str) -> Iterator[Preparation]:
         if not self.users.has_role(name):
@@ -85,7 +107,7 @@ class Catalogue:
 
     def _api(self, wanted: str, admin: Changes) -> str:
         name, _, version = wanted.partition(":")
-        url = f"{self.server.base_url}/api/am/devportal/v3/apis"
+        url = f"{self.server.base_url}{self.portal}/apis"
         for one in listed(admin, f"{url}?limit=100&query={quote(f'name:{name}', safe='')}", "looking for an API"):
             if (one.get("name"), one.get("version")) == (name, version):
                 return str(one["id"])
@@ -99,6 +121,9 @@ class Catalogue:
                 return str((one.get("additionalProperties") or {}).get("enable_multiple_client_secrets")).lower() == "true"
         remedy = "Correct key_manager in the description."
         raise AuthorizationServerError(f"has no key manager '{self.server.key_manager}'", where=self.server.base_url, remedy=remedy)
+
+    def _admin(self, place: str) -> str:
+        return f"{self.server.base_url}{self.administration}/{place}"
 
     def _publisher(self, place: str) -> str:
         return f"{self.server.base_url}/api/am/publisher/v4/{place}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from ...errors import AuthorizationServerError
@@ -20,6 +20,8 @@ from ...remote.http import json_body
 
 Json = dict[str, Any]
 PRODUCTION = "PRODUCTION"
+TOKEN_SECONDS = 300
+"""How long access tokens live: WSO2 takes none back."""
 LIFETIME = "application_access_token_expiry_time"
 
 
@@ -31,10 +33,18 @@ class Portal:
     base_url: str
     policy: str
     key_manager: str
+    path: ClassVar[str] = "/api/am/devportal/v3"
+    api_field: ClassVar[str] = "apiId"
+    policy_field: ClassVar[str] = "throttlingPolicy"
+
+    @property
+    def application_values(self) -> dict[str, str]:
+        """What an application is to be."""
+        return {"throttlingPolicy": self.policy, "tokenType": "JWT"}
 
     def url(self, place: str) -> str:
         """The URL of a place in the API."""
-        return f"{self.base_url}/api/am/devportal/v3/{place}"
+        return f"{self.base_url}{self.path}/{place}"
 
     def application(self, name: str) -> Json | None:
         """The account's application of this name, whole."""
@@ -44,7 +54,7 @@ class Portal:
 
     def make_application(self, name: str, description: str) -> None:
         """Make it."""
-        values = {"name": name, "throttlingPolicy": self.policy, "description": description, "tokenType": "JWT"}
+        values = {"name": name, "description": description, **self.application_values}
         self._make("applications", "making an application", values, lambda: self.application(name))
 
     def change_application(self, found: Json, **values: str) -> None:
@@ -61,12 +71,16 @@ class Portal:
     def subscriptions(self, application: Json) -> dict[str, Json]:
         """The application's subscriptions, by the id of the API."""
         found = self._listed(f"subscriptions?applicationId={application['applicationId']}&limit=500", "reading subscriptions")
-        return {str(one.get("apiId")): one for one in found}
+        return {str(one.get(self.api_field)): one for one in found}
 
     def subscribe(self, application: Json, api: str) -> None:
         """Subscribe an application to an API."""
-        values = {"applicationId": application["applicationId"], "apiId": api, "throttlingPolicy": self.policy}
+        values = {"applicationId": application["applicationId"], self.api_field: api, self.policy_field: self.policy}
         self._make("subscriptions", "subscribing", values, lambda: self.subscriptions(application).get(api))
+
+    def subscription_differs(self, found: Json) -> bool:
+        """Whether a subscription has another policy."""
+        return bool(found.get(self.policy_field) != self.policy)
 
     def change_subscription(self, found: Json) -> None:
         """Correct the policy of a subscription."""
@@ -79,6 +93,12 @@ class Portal:
         found = self._listed(f"applications/{application['applicationId']}/oauth-keys", "reading keys")
         ours = [one for one in found if one.get("keyType") == PRODUCTION and one.get("keyManager", self.key_manager) == self.key_manager]
         return ours[0] if ours else None
+
+    def key_differences(self, found: Json, grants: list[str], seconds: int) -> list[str]:
+        """In what keys are not as wanted."""
+        names = [] if sorted(found.get("supportedGrantTypes") or []) == grants else ["grant types"]
+        lifetime = (found.get("additionalProperties") or {}).get(LIFETIME)
+        return names if str(lifetime) == str(seconds) else [*names, "token lifetime"]
 
     def generate_keys(self, application: Json, grants: list[str], seconds: int) -> Json:
         """Have a client made, and return it as it was shown; what an attempt that failed left behind is cleaned up first."""
@@ -101,10 +121,11 @@ class Portal:
         values = shown | {"supportedGrantTypes": grants, "additionalProperties": properties}
         self.changes.write("PUT", self._key_url(application, found), "correcting keys", json_body(values))
 
-    def regenerate_secret(self, application: Json, found: Json) -> str:
-        """Replace the secret; the one before ends at once. Empty in a dry run."""
+    def replace_secret(self, application: Json, found: Json, description: str) -> Json:
+        """Replace the secret; the one before ends at once. The keys as they were shown; empty in a dry run."""
         answer = self.changes.write("POST", f"{self._key_url(application, found)}/regenerate-secret", "replacing a secret")
-        return str(answer.json().get("consumerSecret") or "") if answer else ""
+        self.change_application(application, description=description)
+        return answer.json() if answer else {}
 
     def secrets(self, application: Json, found: Json) -> list[Json]:
         """All secrets of the keys, the newest first, where the key manager has several."""

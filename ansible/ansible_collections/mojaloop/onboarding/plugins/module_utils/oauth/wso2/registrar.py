@@ -10,6 +10,7 @@ from ..registry import ClientRegistry
 from ..workplace import Workplace
 from .access import Access
 from .catalogue import Catalogue
+from .old_catalogue import OldCatalogue
 from .registry import Wso2Registry
 from .user_store import UserStore
 
@@ -26,6 +27,8 @@ def _registry(work: Workplace) -> ClientRegistry:
     http = work.connect(server)
     work.closing.callback(http.close)
     access = Access(http, server, work.tree, environment, work.check)
-    users = UserStore(access.user_store(), server.base_url)
-    catalogue = Catalogue(server, users, work.description.profile.resources, environment)
+    users = UserStore(access.user_store(), server.user_store_url.rstrip("/") or server.base_url)
+    catalogue = (Catalogue if server.version == "4.2" else OldCatalogue)(
+        server, http, users, work.description.profile.resources, environment
+    )
     return Wso2Registry(access, users, catalogue, server.client_overlap_days)

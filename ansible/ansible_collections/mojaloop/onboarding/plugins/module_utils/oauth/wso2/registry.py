@@ -18,12 +18,12 @@ from functools import partial
 from ...errors import AuthorizationServerError
 from ..registry import Client, ClientSpec, ForeignClient, Preparation
 from .access import Access
-from .catalogue import OWNER, SUBSCRIBER, Catalogue, mark_role, resource_role
-from .portal import LIFETIME, Json, Portal
+from .catalogue import OWNER, Catalogue
+from .portal import TOKEN_SECONDS, Json, Portal
+from .roles import SUBSCRIBER, mark_role, resource_role
+from .store import Store
 from .user_store import UserStore
 
-TOKEN_SECONDS = 300
-"""How long access tokens live: WSO2 takes none back."""
 USABLE, UNUSABLE = ["client_credentials"], ["refresh_token"]
 APPROVED = {"", "APPROVED", "COMPLETED"}
 _SECRET_OF = re.compile(r"secret of ([0-9T:+-]{25})")
@@ -68,6 +68,8 @@ class Wso2Registry:
         """See ClientRegistry."""
         if not self.overlap_days:
             return "client_overlap_days is 0"
+        if self.access.server.version == "2.6":
+            return "API Manager 2.6 makes a new client"
         return "" if self.catalogue.several_secrets else "the key manager has one secret for each client"
 
     def find(self, spec: ClientSpec) -> Client | None:
@@ -111,15 +113,17 @@ class Wso2Registry:
         """See ClientRegistry."""
         held, made = self._held[self._name(client)], _stamp()
         if self.overlap:
-            fresh = held.portal.regenerate_secret(held.application, held.keys)
+            self._show(held.portal.replace_secret(held.application, held.keys, self._description(made)))
         else:
-            fresh = held.portal.add_secret(held.application, held.keys, made)
-        self._shown[client.client_id] = fresh
-        held.portal.change_application(held.application, description=self._description(made))
+            self._shown[client.client_id] = held.portal.add_secret(held.application, held.keys, made)
+            held.portal.change_application(held.application, description=self._description(made))
 
     def end_earlier(self, client: Client) -> None:
         """See ClientRegistry."""
         self._end_earlier(self._held[self._name(client)])
+
+    def end_tokens(self, client: Client) -> None:
+        """WSO2 takes back single tokens, and only from who has them: they are short instead."""
 
     def delete(self, client: Client) -> None:
         """See ClientRegistry: the application first, because it would outlive its account."""
@@ -129,6 +133,8 @@ class Wso2Registry:
         if portal and application:
             portal.delete_application(application)
         self.users.delete_user(name)
+        if self.access.admin and f"{name}:{name}" in self.catalogue.denied:
+            self.catalogue.allow(self.access.admin, f"{name}:{name}")
 
     def _place(self, name: str) -> str:
         return f"{self.access.server.registry_url}#{name}"
@@ -159,7 +165,8 @@ class Wso2Registry:
                     raise AuthorizationServerError(f"gives the account {name} no token", where=self.access.server.base_url, remedy=remedy)
             if changes:
                 server = self.access.server
-                self._portals[name] = Portal(changes, server.base_url, server.throttling_policy, server.key_manager)
+                kind = Portal if server.version == "4.2" else Store
+                self._portals[name] = kind(changes, server.base_url, server.throttling_policy, server.key_manager)
         return self._portals.get(name)
 
     def _corrections(self, spec: ClientSpec) -> Iterator[Correction]:
@@ -176,6 +183,15 @@ class Wso2Registry:
             return
         yield from self._keys(spec, portal, application)
         yield from self._subscriptions(portal, application)
+        yield from self._denial(spec)
+
+    def _denial(self, spec: ClientSpec) -> Iterator[Correction]:
+        """Tokens from before a suspension live on: WSO2's gateways refuse them by a deny policy."""
+        application, admin = f"{spec.participant}:{spec.participant}", self.access.admin
+        denied = application in self.catalogue.denied
+        if admin and denied == spec.enabled:
+            change = self.catalogue.allow if denied else self.catalogue.deny
+            yield "deny policy", partial(change, admin, application)
 
     def _account(self, spec: ClientSpec) -> Iterator[Correction]:
         name, wanted = spec.participant, {resource_role(scope) for scope in spec.scopes}
@@ -192,7 +208,7 @@ class Wso2Registry:
         if portal is None or found is None:
             yield "application", partial(portal.make_application, name, self._description(_stamp())) if portal else _nothing
             return
-        wanted = {"throttlingPolicy": self.access.server.throttling_policy, "tokenType": "JWT"}
+        wanted = portal.application_values
         if _since(found) == _UNKNOWN:
             # Unknown is taken for old: no order to end a secret is escaped.
             wanted["description"] = self._description(_UNKNOWN.isoformat(timespec="seconds"))
@@ -209,8 +225,7 @@ class Wso2Registry:
             yield "keys", partial(self._generate, portal, application, grants)
         elif found.get("consumerKey"):
             held = Held(portal, application, found)
-            names = [] if sorted(found.get("supportedGrantTypes") or []) == grants else ["grant types"]
-            names += [] if str((found.get("additionalProperties") or {}).get(LIFETIME)) == str(TOKEN_SECONDS) else ["token lifetime"]
+            names = portal.key_differences(found, grants, TOKEN_SECONDS)
             if names:
                 yield ", ".join(names), partial(portal.change_keys, application, found, grants, TOKEN_SECONDS)
             over = _since(application) + timedelta(days=self.overlap_days) <= datetime.now(UTC)
@@ -218,7 +233,10 @@ class Wso2Registry:
                 yield "earlier secret", partial(self._end_earlier, held)
 
     def _generate(self, portal: Portal, application: Json, grants: list[str]) -> None:
-        made = portal.generate_keys(application, grants, TOKEN_SECONDS)
+        self._show(portal.generate_keys(application, grants, TOKEN_SECONDS))
+
+    def _show(self, made: Json) -> None:
+        """Remember a secret that was shown."""
         self._shown[str(made.get("consumerKey"))] = str(made.get("consumerSecret") or "")
 
     def _subscriptions(self, portal: Portal | None, application: Json | None) -> Iterator[Correction]:
@@ -231,7 +249,7 @@ class Wso2Registry:
                 yield f"subscription {name}", _nothing
             elif api not in found:
                 yield f"subscription {name}", partial(portal.subscribe, application, api)
-            elif found[api].get("throttlingPolicy") != self.access.server.throttling_policy:
+            elif portal.subscription_differs(found[api]):
                 yield f"subscription {name}", partial(portal.change_subscription, found[api])
 
     def _secrets(self, held: Held) -> list[Json]:
