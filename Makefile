@@ -86,6 +86,7 @@ types: venv
 
 docs-check: venv
 	python tests/tools/role_readmes.py --check
+	python tests/tools/systems.py --check
 
 unit: venv
 	$(PYTEST) tests/unit
@@ -123,8 +124,9 @@ demo-uae: system venv node ## an LFI and the UAE API Hub: certificates by a stan
 bench: system venv node ## measure against the bounds of the project
 	@python tests/bench/run.py
 
-docs: venv ## write what is generated: the READMEs of the roles
+docs: venv ## write what is generated: the READMEs of the roles, and the page of tried systems (figures of the last tests)
 	python tests/tools/role_readmes.py
+	python tests/tools/systems.py
 
 format: venv ## format Python files
 	ruff format .

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import ports
 
-pytest_plugins = ["support.areas", "support.counting", "support.depth", "support.kubernetes", "support.trees"]
+pytest_plugins = ["support.areas", "support.counting", "support.depth", "support.kubernetes", "support.systems", "support.trees"]
 ROOT = Path(__file__).resolve().parents[1]
 
 

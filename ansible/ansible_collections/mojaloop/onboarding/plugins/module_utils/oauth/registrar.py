@@ -88,7 +88,8 @@ class RegistryRegistrar:
 
     def _maintain(self, participant: Participant, spec: ClientSpec, client: Client, record: Registration | None) -> Iterator[Finding]:
         present, orders = self._record(spec, client), self._orders(participant)
-        revoked = orders.revoked(present) or bool(record and orders.revoked(record) and client.earlier_until)
+        leaked = orders.revoked(present) or bool(record and orders.revoked(record) and client.earlier_until)
+        revoked = leaked and bool(client.client_id)  # a client that is only half made has no secret yet
         if revoked:  # before anything else can fail
             yield from self._revoke(participant, spec, client, present)
             if participant.active and not self._work.lacks_exchange(participant):
@@ -103,8 +104,8 @@ class RegistryRegistrar:
             return
         if self._work.lacks_exchange(participant):
             yield self._work.awaited(participant)
-        elif self._prepared and orders.due(present):
-            yield from self._rotate(participant, spec, client, present)
+        elif self._prepared and client.client_id and orders.due(self._record(spec, client)):
+            yield from self._rotate(participant, spec, client, self._record(spec, client))
         else:
             yield from (self._work.finding(participant, "client", "order-to-come", each, OPERATOR) for each in orders.to_come())
             yield from self._credentials(participant, spec, client, record)
@@ -142,7 +143,7 @@ class RegistryRegistrar:
         """Of a participant whose file has faults only the order to revoke is known: its secret ends, and is delivered by a later run."""
         known = replace(spec, client_id=record.client_id) if record else spec
         client = self._registry.find(known) if record else None
-        if client and self._orders(participant).revoked(self._record(known, client)):
+        if client and client.client_id and self._orders(participant).revoked(self._record(known, client)):
             yield from self._revoke(participant, known, client, self._record(known, client))
 
     def _end_earlier(self, spec: ClientSpec) -> None:

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What API Manager 2.6 cannot be reported by its REST APIs, and a person has to do: each named with its place until it is seen to be done."""
+"""What the REST APIs of API Manager 2.6 lack, and a person has to do: each named with its place until it is seen to be done."""
 
 from __future__ import annotations
 
