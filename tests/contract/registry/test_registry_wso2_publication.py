@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from integration.test_oauth_authorization_server import self_signed
 from support.wso2.gateway import BASE
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.authorization_servers import EndpointCertificate, Publication
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.authorization_servers import (
+    EndpointCertificate,
+    Publication,
+    Wso2Server,
+)
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import HUB, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import HttpClient, Route, bearer
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.layout import issued_path
 
 from .conftest import Bench
 from .wso2 import Wso2
@@ -25,11 +32,12 @@ def about_apis(findings: list[Finding]) -> list[tuple[str, str]]:
     return [(one.artefact, one.reason) for one in findings if one.artefact.startswith(("api ", "endpoint "))]
 
 
-def call(wso2: Wso2, path: str, token: str = "") -> int:
-    """The status of a call through the gateway."""
+def call(wso2: Wso2, path: str, token: str = "", certificate: Path | None = None) -> int:
+    """The status of a call through the gateway; the certificate stands in the header of what ends TLS in front of it."""
     with closing(HttpClient(Route(str(wso2.folder / "wso2.pem")))) as client:
         url = f"https://127.0.0.1:{wso2.running.port}{BASE}{path}"
-        return client.request("GET", url, bearer(token) if token else {}).status
+        shown = {"X-WSO2-CLIENT-CERTIFICATE": b64encode(certificate.read_bytes()).decode()} if certificate else {}
+        return client.request("GET", url, {**(bearer(token) if token else {}), **shown}).status
 
 
 @pytest.fixture
@@ -124,3 +132,30 @@ def test_who_is_suspended_is_refused_at_once_with_a_token_that_lives_on(publishi
     publishing.change("greenbank", state=State.OFFBOARDED)
     publishing.run()
     assert (passed(), wso2.state.denials) == ({"greenbank": 401, "redbank": 200}, {})
+
+
+def test_client_certificates_of_active_participants_alone_pass_where_wso2_checks_them(
+    publishing: Bench, wso2: Wso2, certificates: dict[str, Path]
+) -> None:
+    server = publishing.description.hub.authorization_server
+    assert isinstance(server, Wso2Server)
+    publishing.change_server(publish=(replace(server.publish[0], mutual_tls=True),))
+    for name in ("greenbank", "redbank"):
+        publishing.tree.write(issued_path(HUB, name, "client"), certificates[name].read_bytes())
+    planned = about_apis(publishing.applied())
+    assert planned.count(("api FSPIOP:1.1", "client-certificate-missing")) == 2
+    wso2.state.timer()
+    publishing.settled()
+    token = publishing.token("greenbank").token
+
+    def passed(name: str = "") -> int:
+        return call(wso2, "/fspiop/1.1/parties/MSISDN/1", token, certificates[name] if name else None)
+
+    assert [passed("greenbank"), passed("bluebank"), passed()] == [200, 401, 401]
+    publishing.tree.write(issued_path(HUB, "greenbank", "client"), certificates["bluebank"].read_bytes())
+    found = [reason for _, reason in about_apis(publishing.applied())]
+    assert found == ["client-certificate-missing", "client-certificate-retired", "api-not-deployed", "gateway-not-proved"]
+    assert [passed("greenbank"), passed("bluebank")] == [401, 200]
+    publishing.settled()
+    publishing.change("redbank", state=State.OFFBOARDED)
+    assert ("api FSPIOP:1.1", "client-certificate-retired") in about_apis(publishing.applied())

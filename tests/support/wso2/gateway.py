@@ -13,29 +13,32 @@ BASE = "/gateway"
 """Its path at the stand-in, which has one port for all."""
 
 
-def called(state: State, method: str, path: str, bearer: str) -> Answered:
+def called(state: State, method: str, path: str, headers: dict[str, str]) -> Answered:
     """A call: WSO2's own refusals, or what the backend answers."""
     for api in state.apis.values():
         prefix = f"{BASE}{api['context']}/{api['version']}"
         live = [one["_api"] for one in api.get("_revisions", []) if one["deploymentInfo"]]
         if path.startswith(f"{prefix}/") and live:
-            return _through(state, live[0], method, path.removeprefix(prefix), bearer)
+            return _through(state, live[0], method, path.removeprefix(prefix), headers)
     return 404, {"code": "404", "message": "No matching resource found"}
 
 
-def _through(state: State, api: Json, method: str, path: str, bearer: str) -> Answered:
+def _through(state: State, api: Json, method: str, path: str, headers: dict[str, str]) -> Answered:
     matching = [one for one in api["operations"] if one["verb"] == method and fnmatch(path, one["target"])]
     if not matching:
         return 404, {"code": "404", "message": "No matching resource found"}
-    if matching[0]["authType"] != "None" and (refused := _refused(state, api, matching[0], bearer)):
+    if matching[0]["authType"] != "None" and (refused := _refused(state, api, matching[0], headers)):
         return refused
     if state.backend and state.backend not in state.loaded:
         return 503, {"code": "101503", "message": "Error connecting to the back end"}
     return 200, {"backend": path}
 
 
-def _refused(state: State, api: Json, operation: Json, bearer: str) -> Answered | None:
-    claims = _claims(bearer)
+def _refused(state: State, api: Json, operation: Json, headers: dict[str, str]) -> Answered | None:
+    shown = base64.b64decode(headers.get("X-WSO2-CLIENT-CERTIFICATE", "")).decode().strip()
+    if "mutualssl_mandatory" in api["securityScheme"] and shown not in api["_clients"].values():
+        return 401, {"code": "900901", "message": "Invalid Credentials"}
+    claims = _claims(headers.get("Authorization", "").removeprefix("Bearer "))
     known = state.client(str(claims.get("azp")))
     if not known:
         return 401, {"code": "900902", "message": "Missing Credentials"}

@@ -49,6 +49,7 @@ def make_api(state: State, asked: Asked) -> Answered:
     if {one["scope"]["name"] for one in asked.body.get("scopes", [])} - known:
         raise Refusal(400, "No such shared scope")
     made = {"id": str(uuid.uuid4()), "provider": asked.user, "lifeCycleStatus": "CREATED", "type": "HTTP", "_revisions": [], **asked.body}
+    made["_clients"] = {}
     state.apis[made["id"]] = made
     return 201, shown(made)
 
@@ -82,7 +83,7 @@ def make_revision(state: State, asked: Asked) -> Answered:
     found = _api(state, asked.parts["apiId"])
     if len(found["_revisions"]) >= 5:
         raise Refusal(400, "Maximum number of revisions has reached")
-    copied = {name: value for name, value in found.items() if name != "_revisions"}
+    copied = {name: value for name, value in found.items() if name != "_revisions"} | {"_clients": dict(found["_clients"])}
     made = {"id": str(uuid.uuid4()), "displayName": "Revision", "deploymentInfo": [], **asked.body, "_api": copied}
     found["_revisions"].append(made)
     return 201, shown(made)
@@ -132,6 +133,26 @@ def content(state: State, asked: Asked) -> Answered:
     return 200, state.certificates[asked.parts["alias"]]["certificate"].encode()
 
 
+def client_certificates(state: State, asked: Asked) -> Answered:
+    found = _api(state, asked.parts["apiId"])
+    rows = [{"alias": alias, "apiId": found["id"], "tier": "Unlimited"} for alias in found["_clients"]]
+    return 200, {"count": len(rows), "certificates": rows}
+
+
+def add_client_certificate(state: State, asked: Asked) -> Answered:
+    found = _api(state, asked.parts["apiId"])
+    if asked.body["alias"] in found["_clients"]:
+        raise Refusal(409, "Alias already exists")
+    found["_clients"][asked.body["alias"]] = asked.body["certificate"]
+    return 200, {"alias": asked.body["alias"], "apiId": found["id"], "tier": asked.body["tier"]}
+
+
+def delete_client_certificate(state: State, asked: Asked) -> Answered:
+    if not _api(state, asked.parts["apiId"])["_clients"].pop(asked.parts["alias"], None):
+        raise Refusal(404, "Alias not found")
+    return 200, None
+
+
 _A, _C = "/apis/{apiId}", "/endpoint-certificates"
 HANDLERS: dict[str, Handler] = {
     "GET /scopes": scopes,
@@ -146,6 +167,9 @@ HANDLERS: dict[str, Handler] = {
     f"POST {_A}/revisions": make_revision,
     f"DELETE {_A}/revisions/{{revisionId}}": delete_revision,
     f"POST {_A}/deploy-revision": deploy,
+    f"GET {_A}/client-certificates": client_certificates,
+    f"POST {_A}/client-certificates": add_client_certificate,
+    f"DELETE {_A}/client-certificates/{{alias}}": delete_client_certificate,
     f"GET {_C}": certificates,
     f"POST {_C}": upload,
     f"PUT {_C}/{{alias}}": replace,

@@ -118,7 +118,7 @@ class Wso2StandIn:
         if path == "/oauth2/jwks":
             return 200, self.state.key_set()
         if path.startswith(f"{gateway.BASE}/"):
-            return gateway.called(self.state, method, path, headers.get("Authorization", "").removeprefix("Bearer "))
+            return gateway.called(self.state, method, path, headers)
         if path == "/oauth2/token":
             return self._token(headers, {name: values[0] for name, values in parse_qs(content.decode()).items()})
         if found := DCR[self.version].operation(method, path):

@@ -23,6 +23,8 @@ class Publication:
     gateway_url: str = ""
     health: str = ""
     """A path that anybody may GET; with ``gateway_url`` each run proves by it that the gateway reaches the backend."""
+    mutual_tls: bool = False
+    """Whether WSO2 itself checks participants' client certificates; else the gateway in front of it does."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ _PUBLICATION = Record(
         Field("gateway", _WSO2_NAME, "WSO2's name of the gateway environment.", default=Publication.gateway),
         Field("gateway_url", URL, "Where its gateway is, for the proof by health."),
         Field("health", _PATH, "A path that anybody may GET, by which each run proves that the gateway reaches the backend."),
+        Field("mutual_tls", Flag(), "Whether WSO2 checks participants' client certificates itself.", default=Publication.mutual_tls),
     ),
 )
 _ENDPOINT_CERTIFICATE = Record(

@@ -6,7 +6,7 @@ WSO2 grants a scope to the applications of accounts that have one of the scope's
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import ClassVar
@@ -35,6 +35,8 @@ class Catalogue:
     users: UserStore
     resources: tuple[str, ...]
     environment: str
+    clients: Mapping[str, bytes] = field(default_factory=dict)
+    """Client certificates of active participants, by alias."""
     apis: dict[str, str] = field(default_factory=dict)
     """Id of each API to subscribe to; empty in a dry run in which nothing can be read."""
     several_secrets: bool = False
@@ -62,7 +64,7 @@ class Catalogue:
         scopes = self._scopes(admin)
         for resource in self.resources:
             yield from self._scope(resource, scopes.get(resource), admin)
-        yield from Publisher(self.server, self.http, admin, self.resources, self.environment).prepare()
+        yield from Publisher(self.server, self.http, admin, self.resources, self.environment, self.clients).prepare()
 
     def deny(self, admin: Changes, application: str) -> None:
         """Have gateways refuse an application, whatever tokens it has."""

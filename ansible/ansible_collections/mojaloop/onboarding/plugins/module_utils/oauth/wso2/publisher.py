@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
@@ -49,6 +49,8 @@ class Publisher:
     admin: Changes | None
     resources: tuple[str, ...]
     environment: str
+    clients: Mapping[str, bytes] = field(default_factory=dict)
+    """Client certificates (PEM) of the participants that may call, by alias."""
 
     def prepare(self) -> Iterator[Preparation]:
         """Make what is missing, and correct what is this pack's."""
@@ -75,13 +77,17 @@ class Publisher:
         elif names := [name for name, value in values.items() if not _same(name, found.get(name), value)]:
             yield Preparation(f"api {wanted.api}", DIFFERS, ", ".join(names))
             self._write("PUT", f"apis/{found['id']}", "correcting an API", json_body(found | values))
+        if wanted.mutual_tls:
+            yield from self._clients(wanted, found)
         yield from self._deployed(wanted, found, values)
         if found is None or found.get("lifeCycleStatus") != PUBLISHED:
             yield from self._publish(wanted, found)
 
     def _values(self, wanted: Publication) -> Json:
         endpoint = {"url": wanted.endpoint}
+        mutual = ["mutualssl", "mutualssl_mandatory"] if wanted.mutual_tls else []
         return {
+            "securityScheme": ["oauth2", "oauth_basic_auth_api_key_mandatory", *mutual],
             "policies": [self.server.throttling_policy],
             "transport": ["https"],
             "endpointConfig": {"endpoint_type": "http", "production_endpoints": endpoint, "sandbox_endpoints": endpoint},
@@ -115,7 +121,8 @@ class Publisher:
 
     def _deployed(self, wanted: Publication, found: Json | None, values: Json) -> Iterator[Preparation]:
         """Whether the gateways have what is wanted: a revision with its digest is deployed."""
-        mark = f"mojaloop-onboarding {hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]}"
+        content = json.dumps([values, sorted(self.clients) if wanted.mutual_tls else []], sort_keys=True)
+        mark = f"mojaloop-onboarding {hashlib.sha256(content.encode()).hexdigest()[:16]}"
         place = f"apis/{found['id'] if found else ''}"
         revisions = listed(self.admin, self._url(f"{place}/revisions"), "reading revisions") if self.admin and found else []
         ours = [one for one in revisions if one.get("description") == mark]
@@ -130,6 +137,19 @@ class Publisher:
         number = str(ours[0]["id"]) if ours else ""
         where = [{"name": wanted.gateway, "vhost": wanted.vhost, "displayOnDevportal": True}]
         self._write("POST", f"{place}/deploy-revision?revisionId={quote(number, safe='')}", "deploying a revision", json_body(where))
+
+    def _clients(self, wanted: Publication, found: Json | None) -> Iterator[Preparation]:
+        """An alias holds the start of its certificate's digest: another certificate is another alias."""
+        place = f"apis/{found['id'] if found else ''}/client-certificates"
+        answer = self.admin.read(self._url(place), "reading client certificates").json() if self.admin and found else {}
+        known = {str(one.get("alias")) for one in _objects(answer.get("certificates"))}
+        for alias in sorted(self.clients.keys() - known):
+            yield Preparation(f"api {wanted.api}", "client-certificate-missing", alias)
+            fields = {"alias": alias, "tier": self.server.throttling_policy}
+            self._write("POST", place, "uploading a client certificate", multipart(fields, self.clients[alias]))
+        for alias in sorted(known - self.clients.keys()):
+            yield Preparation(f"api {wanted.api}", "client-certificate-retired", alias)
+            self._write("DELETE", f"{place}/{quote(alias, safe='')}", "deleting a client certificate")
 
     def _make_room(self, place: str, revisions: list[Json]) -> None:
         unused = [one for one in revisions if not one.get("deploymentInfo")]
@@ -167,9 +187,7 @@ class Publisher:
             yield Preparation(name, "endpoint-certificate-missing", wanted.endpoint)
             return
         answer = self.admin.read(self._url(f"endpoint-certificates?alias={alias}"), "reading endpoint certificates").json()
-        known = answer.get("certificates")
-        aliases = [one.get("alias") for one in known if isinstance(one, dict)] if isinstance(known, list) else []
-        if wanted.alias not in aliases:
+        if wanted.alias not in {one.get("alias") for one in _objects(answer.get("certificates"))}:
             yield Preparation(name, "endpoint-certificate-missing", wanted.endpoint)
             fields = {"alias": wanted.alias, "endpoint": wanted.endpoint}
             self._write("POST", "endpoint-certificates", "uploading a certificate", multipart(fields, content))
@@ -196,6 +214,15 @@ def multipart(fields: dict[str, str], certificate: bytes) -> Body:
     return Body(f"multipart/form-data; boundary={boundary}", b"".join([*parts, file, f"--{boundary}--\r\n".encode()]))
 
 
+def client_alias(participant: str, certificate: bytes) -> str:
+    """The alias of a client certificate, of at most 30 characters."""
+    return f"{participant[:21]}-{_fingerprint(certificate)[:8]}"
+
+
+def _objects(found: object) -> list[Json]:
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
 def _operation(target: str, verb: str, kind: str, scopes: list[str]) -> Json:
     return {"target": target, "verb": verb, "authType": kind, "throttlingPolicy": "Unlimited", "scopes": scopes}
 
@@ -204,6 +231,8 @@ def _same(name: str, found: object, wanted: object) -> bool:
     """Whether a field is as wanted; the server adds to what it was given."""
     if name == "operations":
         return _marks(found) == _marks(wanted)
+    if name == "securityScheme":
+        return sorted(map(str, found)) == sorted(map(str, wanted)) if isinstance(found, list) and isinstance(wanted, list) else False
     if name == "scopes":
         return _names(found) >= _names(wanted)
     if isinstance(wanted, dict):
