@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
+from tools.description_files import Folder
+
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.authorization_servers import (
     EndpointCertificate,
     Publication,
     Wso2Server,
 )
-
-from .conftest import Folder
 
 WSO2 = """    kind: wso2
     version: "4.2"
