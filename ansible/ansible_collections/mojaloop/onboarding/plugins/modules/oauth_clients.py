@@ -10,9 +10,11 @@ short_description: Registers each participant's OAuth client
 version_added: "0.1.0"
 description:
   - Keeps one client for each participant at the authorization server, with the roles of the description. The server is one with
-    dynamic registration (RFC 7591 and RFC 7592) or a realm of Keycloak (C(authorization_server.kind)).
+    dynamic registration (RFC 7591 and RFC 7592), a realm of Keycloak, or WSO2 API Manager (C(authorization_server.kind)).
   - At Keycloak a client stays for good and its secret is replaced within it; the earlier secret works for C(client_overlap_days) where
     the server runs with its feature client-secret-rotation. Suspended participants lose their sessions and get no token.
+  - At WSO2 each participant has an account, an application, subscriptions and keys; with C(authorization_server.publish) the APIs are
+    published too. A suspended participant gets no token and is denied at WSO2's gateways. What a person has to do there is pending.
   - With RFC 7591 it replaces a client when it is C(client_days) old or a person ordered it (C(oauth) in the participant's file). The
     new credentials are handed over after every gateway of the hub was seen to accept the new client; the earlier one still works for
     C(client_overlap_days).
