@@ -182,7 +182,10 @@ def _reported(cases: list[dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def _added_twice(before: Snapshot, after: Snapshot) -> None:
-    """What was kept stays, but for the latest, which is written anew; each of the two runs adds its own."""
-    added = [Path(name).suffix for name in after.keys() - before.keys() if Path(name).stem[:1].isdigit()]
-    assert sorted(added) == [".html", ".html", ".json", ".json"]
+    """What was kept stays, but for the latest, which is written anew; each of the two runs adds its own, and the participant's."""
+    added = [Path(name) for name in after.keys() - before.keys() if Path(name).stem[:1].isdigit()]
+    assert sorted((path.parent.name, path.suffix) for path in added) == [
+        *[("evidence", suffix) for suffix in (".html", ".html", ".json", ".json")],
+        *[("greenbank", ".json")] * 2,
+    ]
     assert {name for name in before if before[name] != after.get(name) and Path(name).stem != "verification"} == set()
