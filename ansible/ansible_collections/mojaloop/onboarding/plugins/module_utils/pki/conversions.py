@@ -12,6 +12,7 @@ _PROGRAMS = {
     "X509 CRL": "crl",
     "PUBLIC KEY": "pkey -pubin",
     "PRIVATE KEY": "pkcs8 -topk8",
+    "PKCS7": "cms",
 }
 _SEQUENCE = b"\x30"
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
