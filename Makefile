@@ -65,6 +65,8 @@ prepare-registry: system node
 	@tests/tools/cached keycloak tests/tools/build_keycloak -- tests/tools/build_keycloak >/dev/null
 prepare-secrets: system node
 prepare-uae: system node
+prepare-vault: venv
+	@tests/tools/openbao_program >/dev/null
 
 check: venv ## lint, types, generated documents, unit tests: under a minute when warm
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target unit lint types docs-check

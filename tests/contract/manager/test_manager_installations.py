@@ -130,3 +130,13 @@ def test_a_server_that_is_down_is_one_clear_fault_and_the_next_run_goes_on(insta
     installed.hub.hub["hub"]["connection_manager"] = there
     described(installed.hub, "hub")
     assert faults(run(installed.hub)) == []
+
+
+def test_what_the_server_has_no_object_for_may_be_copied_by_hand(installed: Installed) -> None:
+    installed.trips()
+    own = installed.bank.read(f"exchange/{BANK}/participant/exchange.pem")
+    installed.hub.path(f"exchange/{BANK}/participant/exchange.pem").write_bytes(own)
+    assert faults(run(installed.hub)) == []
+    assert installed.hub.read(f"store/hub/received/{BANK}/exchange.pem") == own
+    state = marks(installed.hub.state)
+    assert (changes(run(installed.hub)), marks(installed.hub.state)) == ([], state)

@@ -72,11 +72,11 @@ class Certificates(StandIn):
     contract: Contract = field(default_factory=lambda: Contract("era1", KNOWN))
     environments: dict[str, Environment] = field(default_factory=dict)
     issued: list[x509.Certificate] = field(default_factory=list)
-    _ids: count[int] = field(default_factory=lambda: count(6))
+    ids: count[int] = field(default_factory=lambda: count(6))
 
     def next_id(self) -> int:
         """The next number."""
-        return next(self._ids)
+        return next(self.ids)
 
     def environment(self, call: Call) -> Environment:
         """The one of the path."""

@@ -117,7 +117,7 @@ class Era3(Certificates):
         direction = "INGRESS" if "ingress" in call.template else "EGRESS"
         if kind == "URL" and not re.match(r"https?://[^/]+", str(call.body["value"].get("url"))):
             raise service_error(400, "ValidationError", "URL invalid")
-        return {"id": next(self._ids), "state": "NEW", "type": kind, "direction": direction, "value": call.body["value"]}
+        return {"id": next(self.ids), "state": "NEW", "type": kind, "direction": direction, "value": call.body["value"]}
 
     def _add_dfsp(self, call: Call) -> Json:
         """D4: not atomic. A duplicate is 500 with the statement in it."""
@@ -185,7 +185,7 @@ class Era3(Certificates):
 
     def _append(self, kept: list[dict[str, Json]], call: Call, direction: str) -> Json:
         """Not looked at any further: any text is a URL."""
-        kept.append({"id": next(self._ids), "direction": direction, "state": "NEW", **call.body})
+        kept.append({"id": next(self.ids), "direction": direction, "state": "NEW", **call.body})
         return kept[-1]
 
     def _keep_states(self, call: Call) -> Json:

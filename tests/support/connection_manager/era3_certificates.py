@@ -65,7 +65,7 @@ class Certificates(StandIn):
     bundles: dict[str, dict[str, Json]] = field(default_factory=dict)
     """What ``onboard`` writes to Vault, by DFSP id."""
     on_onboard: Callable[[str, dict[str, Json]], None] = lambda _dfsp, _bundle: None
-    _ids: count[int] = field(default_factory=lambda: count(6))
+    ids: count[int] = field(default_factory=lambda: count(6))
 
     def _dfsp(self, call: Call) -> Dfsp:
         found = self.dfsps.get(call.params["dfspId"])
@@ -131,7 +131,7 @@ class Certificates(StandIn):
         return self._enrolled(found.inbound, text, asked, self._verdicts(asked, None))
 
     def _enrolled(self, kept: dict[int, dict[str, Json]], text: str, request: Json, verdicts: list[pki.Verdict] | None) -> dict[str, Json]:
-        number = next(self._ids)
+        number = next(self.ids)
         kept[number] = {"id": number, "csr": text, "csrInfo": pki.info(request), "state": "CSR_LOADED"}
         if verdicts is not None:
             kept[number] |= {"validations": verdicts, "validationState": pki.state_of(verdicts)}

@@ -8,16 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..module_utils.connection_manager.hosting import manager_settings
 from ..module_utils.connector.comparison import ConnectorPlan, plan_connector, release_of
 from ..module_utils.connector.desired import connector_model, live_finding
 from ..module_utils.connector.hub_services import hub_settings
 from ..module_utils.connector.model import Settings
 from ..module_utils.description.model import HUB, Description, EnvironmentKind, SdkConnector
+from ..module_utils.description.transports import ManagerHost
 from ..module_utils.errors import ConnectorError
 from ..module_utils.findings import Finding, faults
 from ..module_utils.host.releases import ARCHIVE
+from ..module_utils.remote.tokens import read_token
+from ..module_utils.store.opening import open_tree
 from ..module_utils.store.planned import load_plan
-from ..module_utils.store.tree import DiskTree, Overlay, Tree
+from ..module_utils.store.tree import Overlay, Tree
 from ..plugin_utils.hosts import HostAction
 
 
@@ -45,6 +49,9 @@ class ActionModule(HostAction):
 
     def _hub(self, description: Description) -> dict[str, Any]:
         """The hub's own services: their keys, and no variables to try."""
+        manager = description.hub.connection_manager
+        if manager and manager.server and manager.server.host == self._host():
+            return self._manager(description, manager.server)
         services = description.hub.services
         if services is None:
             return self.result((), changed=False)
@@ -53,6 +60,14 @@ class ActionModule(HostAction):
             services = replace(services, service="", account="")
         order = {"folder": services.folder, "service": services.service, "account": services.account, "port": 0}
         return self._compared(HUB, settings, findings, order)
+
+    def _manager(self, description: Description, place: ManagerHost) -> dict[str, Any]:
+        """The hub's Connection Manager."""
+        settings = manager_settings(description, place, read_token)
+        if description.kind is EnvironmentKind.LAB:
+            place = replace(place, service="", account="")
+        order = {"folder": place.folder, "service": place.service, "account": place.account, "port": place.port}
+        return self._compared(HUB, settings, [], order)
 
     def _compared(self, side: str, settings: Settings | None, findings: list[Finding], order: dict[str, Any]) -> dict[str, Any]:
         self._refuse_escalation(f"{self._host()}:{order['folder']}")
@@ -100,7 +115,7 @@ class ActionModule(HostAction):
 
     def _tree(self) -> Tree:
         """The state folder: as it is, or in check mode as the tasks before this one would leave it."""
-        disk = DiskTree(Path(self._task.args["state"]))
+        disk = open_tree(Path(self._task.args["state"]))
         return (load_plan(self._folder.plan, disk) or Overlay(disk)) if self._task.check_mode else disk
 
     def _place(self, description: Description, sdk: SdkConnector) -> dict[str, Any]:

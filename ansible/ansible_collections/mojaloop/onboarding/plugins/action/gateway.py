@@ -24,8 +24,9 @@ from ..module_utils.gateway.token_keys import authorization_facts
 from ..module_utils.host.releases import MEANWHILE
 from ..module_utils.oauth.listeners import keep_accepted
 from ..module_utils.store.layout import accepted_path
+from ..module_utils.store.opening import open_tree
 from ..module_utils.store.planned import add_to_plan, load_plan
-from ..module_utils.store.tree import DiskTree, Overlay, Tree
+from ..module_utils.store.tree import Overlay, Tree
 from ..plugin_utils.gateway_host import HostTarget
 from ..plugin_utils.hosts import HostAction
 
@@ -119,7 +120,7 @@ class ActionModule(HostAction):
     @cached_property
     def _tree(self) -> Tree:
         """The state folder: as it is, or in check mode as the tasks before this one would leave it."""
-        disk = DiskTree(Path(self._task.args["state"]))
+        disk = open_tree(Path(self._task.args["state"]))
         return (load_plan(self._folder.plan, disk) or Overlay(disk)) if self._task.check_mode else disk
 
     def _keep_accepted(self, host: str, running: Collection[str]) -> None:

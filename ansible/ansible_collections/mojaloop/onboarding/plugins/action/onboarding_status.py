@@ -19,7 +19,7 @@ from ..module_utils.exchange.digests import awaited_digests
 from ..module_utils.findings import Disposition, Finding
 from ..module_utils.status.summary import Summary, summarise, with_calls
 from ..module_utils.status.text import render
-from ..module_utils.store.tree import DiskTree
+from ..module_utils.store.opening import open_tree
 from ..module_utils.verification.evidence import forget_void, latest_pages, latest_verdicts
 from ..module_utils.verification.tried import tried_participants
 from ..plugin_utils.playbook import PlaybookFolder
@@ -83,7 +83,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         findings, unheard = _gather(folder, task_vars)
         folder.close()
         state, check = Path(arguments["state"]), self._planned() or bool(self._task.check_mode)
-        tree = DiskTree(state)
+        tree = open_tree(state)
         if not check:
             forget_void(state, description)
         verdicts = latest_verdicts(tree, description)

@@ -14,7 +14,7 @@ from ansible.utils.display import Display
 from ..module_utils.adapter import MISSING, VERIFICATION_ARGUMENTS, reporting_to, verification_outcome
 from ..module_utils.description.loading import load_description
 from ..module_utils.description.model import HUB, Description, EnvironmentKind
-from ..module_utils.store.tree import DiskTree
+from ..module_utils.store.opening import open_tree
 from ..module_utils.verification.model import Site
 from ..module_utils.verification.probe_site import ProbeSite
 from ..module_utils.verification.tried import tried_participants
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         wanted = [name.strip() for name in given.split(",")] if isinstance(given, str) else list(given)
         with reporting_to(self._fail):
             description = self._description()
-            done = troubled | tried_participants(DiskTree(Path(self._task.args["state"])), description)
+            done = troubled | tried_participants(open_tree(Path(self._task.args["state"])), description)
             known = [each.name for each in description.participants if each.active and each.name not in done]
         return [] if HUB in troubled else [name for name in known if not wanted or name in wanted]
 

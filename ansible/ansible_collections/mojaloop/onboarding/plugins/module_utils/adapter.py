@@ -52,7 +52,7 @@ EXTRA_ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
         "steps": {
             "type": "list",
             "elements": "str",
-            "choices": ["generate", "publish", "fetch", "receive", "sign", "deliver"],
+            "choices": ["generate", "directory", "publish", "fetch", "receive", "sign", "deliver", "bundles", "payment_managers"],
             "default": [],
         },
         "allow_rekey": {"type": "list", "elements": "str", "default": [], "no_log": False},

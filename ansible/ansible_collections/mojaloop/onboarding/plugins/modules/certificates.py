@@ -17,6 +17,8 @@ description:
     that a person has put into C(directory/<side>/inbox), in profiles whose directory signs.
   - V(publish) writes what a side publishes to each counterpart, with a signed manifest. Private keys are never published.
   - V(receive) checks each counterpart's publication and keeps verified copies. What no person has approved is reported, not taken over.
+  - V(bundles) writes the hub's client certificates into Vault, where C(vault_bundles) in hub.yml says so.
+  - V(payment_managers) makes what Payment Managers hosted here need in Vault, and the files that they start with.
   - V(fetch) and V(deliver) bring publications from and to other installations, where they travel by another way than the exchange folder.
   - V(sign) signs the counterparts' requests with the side's CA. From a request, only the public key and checked names are taken.
 extends_documentation_fragment: [mojaloop.onboarding.onboarding]
@@ -25,7 +27,7 @@ options:
     description: The steps to carry out; none means all of them.
     type: list
     elements: str
-    choices: [generate, directory, publish, fetch, receive, sign, deliver]
+    choices: [generate, directory, publish, fetch, receive, sign, deliver, bundles, payment_managers]
     default: []
   allow_rekey:
     description:

@@ -20,7 +20,7 @@ from ..steps.sequence import Request, clock, leased
 from ..steps.transports import travels, trust_in
 from ..store.files import write_new
 from ..store.interface import LARGEST
-from ..store.tree import DiskTree
+from ..store.opening import open_tree
 
 
 def export(request: Request, participant: str, target: Path) -> tuple[Bundle, Path, str]:
@@ -28,7 +28,7 @@ def export(request: Request, participant: str, target: Path) -> tuple[Bundle, Pa
 
     ``target`` is a folder, or a file that is not there yet. A file that stands there with the same content is left alone.
     """
-    run = make_run(request.load(), DiskTree(Path(request.state)), sides=["all"], participants=[], now=clock(request), dry_run=True)
+    run = make_run(request.load(), open_tree(Path(request.state)), sides=["all"], participants=[], now=clock(request), dry_run=True)
     select_participants(run.description, [participant])
     relation = _relation(run, participant)
     address = run.address(relation.side.name, relation.counterpart.name)

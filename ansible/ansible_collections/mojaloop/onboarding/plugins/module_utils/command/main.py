@@ -185,11 +185,11 @@ def _check(chosen: argparse.Namespace) -> Answer:
 
 
 def _digest(chosen: argparse.Namespace) -> Answer:
-    from ..store.tree import DiskTree  # noqa: PLC0415 -- read when needed
+    from ..store.opening import open_tree  # noqa: PLC0415 -- read when needed
     from .digest import compared  # noqa: PLC0415
 
     folder, state, _environment = _place(chosen)
-    found, text = compared(DiskTree(state), folder, state, chosen.participant)
+    found, text = compared(open_tree(state), folder, state, chosen.participant)
     standings = [each.standing for each in found]
     outcome = "failed" if "differs" in standings else "done" if len(found) == len(("sent", "received")) else "pending"
     outcome = "pending" if outcome == "done" and "unconfirmed" in standings else outcome
@@ -201,10 +201,10 @@ def _lint(chosen: argparse.Namespace) -> Answer:
     from ..description.loading import load_description  # noqa: PLC0415 -- read when needed
     from ..scheme_lint.report import lint, unmet  # noqa: PLC0415
     from ..scheme_lint.rules import Level  # noqa: PLC0415
-    from ..store.tree import DiskTree  # noqa: PLC0415
+    from ..store.opening import open_tree  # noqa: PLC0415
 
     folder, state, _environment = _place(chosen)
-    verdicts, judged = lint(DiskTree(state), load_description(folder, state=str(state)))
+    verdicts, judged = lint(open_tree(state), load_description(folder, state=str(state)))
     must, should = unmet(verdicts, Level.MUST), unmet(verdicts, Level.SHOULD)
     accepted = len(verdicts) - len(must) - len(should)
     said = f"{judged} artefacts: {len(must)} must, {len(should)} should, {accepted} accepted differences."
@@ -268,7 +268,7 @@ def _kit(chosen: argparse.Namespace) -> Answer:
     from ..description.loading import load_description  # noqa: PLC0415 -- read when needed
     from ..errors import DescriptionError, Problem  # noqa: PLC0415
     from ..kit.files import kit_files  # noqa: PLC0415
-    from ..store.tree import DiskTree  # noqa: PLC0415
+    from ..store.opening import open_tree  # noqa: PLC0415
 
     folder, state, environment = _place(chosen)
     description = load_description(folder, state=str(state))
@@ -276,7 +276,7 @@ def _kit(chosen: argparse.Namespace) -> Answer:
         raise DescriptionError(
             [Problem(str(folder), 0, "participants", f"no participant {chosen.participant!r}", "an id of participants/")]
         )
-    files = kit_files(description, description.participant(chosen.participant), DiskTree(state))
+    files = kit_files(description, description.participant(chosen.participant), open_tree(state))
     chosen.folder.mkdir(parents=True)
     for name, content in files.items():
         place = chosen.folder / name

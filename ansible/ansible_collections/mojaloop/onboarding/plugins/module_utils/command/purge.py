@@ -14,8 +14,8 @@ from ..steps.registers import held_artefacts
 from ..store import layout
 from ..store.backup import back_up
 from ..store.journal import render_record, write_changed
-from ..store.lease import lease
-from ..store.tree import DiskTree, Tree
+from ..store.opening import leased_tree, open_tree
+from ..store.tree import Tree
 
 WHAT = "The journal keeps its serial numbers, keys and signatures: none of them is used again."
 
@@ -33,7 +33,7 @@ def purge(folder: Path, state: Path, participant: str, archive: Path, *, confirm
     if known[participant].state is not State.OFFBOARDED:
         remedy = "Set state: offboarded in its file and run playbooks/onboard.yml first."
         raise OnboardingError(f"is {known[participant].state.value}: its material is in use", where=participant, remedy=remedy)
-    tree = DiskTree(state)
+    tree = open_tree(state)
     if tree.status(layout.registration_path(participant)) is not None:
         raise OnboardingError("has an OAuth client still", where=participant, remedy="Run playbooks/onboard.yml until it is ended.")
     found = [path for path in _left(description.environment, participant) if tree.status(path) is not None]
@@ -44,8 +44,8 @@ def purge(folder: Path, state: Path, participant: str, archive: Path, *, confirm
     if not found:
         return [], f"{participant} has left nothing."
     back_up(state, archive, environment=description.environment, now=datetime.now(UTC))
-    with lease(state, holder=f"purge of {participant} on {socket.gethostname()}") as held:
-        _remove(DiskTree(state, guard=held.check), participant, found)
+    with leased_tree(state, holder=f"purge of {participant} on {socket.gethostname()}") as held:
+        _remove(held, participant, found)
     return found, f"Removed {', '.join(found)}. Everything as it was is in {archive} (mode 0600). {WHAT}"
 
 

@@ -11,7 +11,7 @@ from ..status.summary import Summary, summarise, with_calls
 from ..steps.run import make_run
 from ..steps.sequence import Request, carry_out, clock
 from ..steps.table import CERTIFICATES, steps_of
-from ..store.tree import DiskTree
+from ..store.opening import open_tree
 from ..verification.evidence import latest_pages, latest_verdicts
 from ..verification.tried import tried_participants
 from .carried import unread
@@ -24,7 +24,7 @@ def standing(request: Request) -> tuple[Summary, list[Listed], list[ListedClient
 
     With participants chosen, the lists hold what is theirs, or about them.
     """
-    tree = DiskTree(Path(request.state))
+    tree = open_tree(Path(request.state))
     run = make_run(
         request.load(),
         tree,

@@ -26,7 +26,7 @@ def server_at(changes: Changes, url: str, environment: str) -> Server:
     if isinstance(environments.parsed(), list):
         return Era1(service, environment)
     if environments.status == HTTPStatus.NOT_FOUND and "message" in environments.json():
-        if isinstance(changes.read(f"{base}/dfsps", why).parsed(), list):
+        if isinstance(changes.read(f"{base}/dfsps", why, also={HTTPStatus.NOT_FOUND}).parsed(), list):
             return Era3(service)
     elif environments.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         changes.read(f"{base}/environments", why)

@@ -17,7 +17,6 @@ from .model import (
     AuthorizationServer,
     CertificateAuthority,
     ClientOrders,
-    Connector,
     Endpoint,
     Firewall,
     Gateway,
@@ -38,7 +37,16 @@ from .model import (
 )
 from .profiles import Profile
 from .testing import Party, Testing
-from .transports import ConnectionManagerServer, ConnectionManagerTransport, ManagerAuthentication, Transport
+from .transports import (
+    ConnectionManagerServer,
+    ConnectionManagerTransport,
+    Connector,
+    ManagerAuthentication,
+    ManagerHost,
+    PaymentManagerConnector,
+    Transport,
+    VaultBundles,
+)
 from .trust_framework import Registration, TrustFramework
 
 Values = dict[str, Any]
@@ -46,7 +54,11 @@ Values = dict[str, Any]
 _GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway, "kubernetes": KubernetesGateway}
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
 _SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer, "wso2": Wso2Server}
-_CONNECTORS: dict[str, type[Connector]] = {"direct": Connector, "sdk": SdkConnector}
+_CONNECTORS: dict[str, type[Connector]] = {
+    "direct": Connector,
+    "sdk": SdkConnector,
+    "payment-manager": PaymentManagerConnector,
+}
 _TRANSPORTS: dict[str, type[Transport]] = {
     "local": Transport,
     "bundle": Transport,
@@ -81,6 +93,7 @@ def build_hub(values: Values, *, profile: Profile, folder: str, state: str) -> H
         account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
         services=HubServices(**hub["services"]) if "services" in hub else None,
         connection_manager=_manager(values, folder, state),
+        vault_bundles=_bundles(hub["vault_bundles"], folder, state) if "vault_bundles" in hub else None,
         testing=Testing(**{**hub["testing"], "service_level": replace(profile.service_level, **hub["testing"]["service_level"])}),
         first_publications=tuple(sorted(hub["first_publications"].items())),
     )
@@ -108,7 +121,7 @@ def build_participant(
         state=State(values["state"]),
         currencies=tuple(values["currencies"]),
         hosting=hosting,
-        connector=_connector(values["connector"]),
+        connector=_connector(values["connector"], f"{folder}/{OWN_FILES}/{values['id']}", state),
         transport=_transport(values["transport"], f"{folder}/{OWN_FILES}/{values['id']}", state),
         manifest=values["manifest"],
         first_publication=values.get("first_publication", ""),
@@ -125,8 +138,10 @@ def build_participant(
     )
 
 
-def _connector(values: Values) -> Connector:
-    further = {"settings": tuple(sorted(values["settings"].items()))} if "settings" in values else {}
+def _connector(values: Values, folder: str, state: str) -> Connector:
+    further: Values = {"settings": tuple(sorted(values["settings"].items()))} if "settings" in values else {}
+    further |= {"vault_url": values["vault_url"].text.rstrip("/")} if "vault_url" in values else {}
+    further |= {name: located(value, folder=folder, state=state) for name, value in values.items() if name.endswith("_file")}
     return _CONNECTORS[values["kind"]](**{**values, **further})
 
 
@@ -144,7 +159,20 @@ def _manager(described: Values, folder: str, state: str) -> ConnectionManagerSer
         environment=values.get("environment", described["environment"]),
         ca_file=located(values["ca_file"], folder=folder, state=state) if "ca_file" in values else "",
         authentication=_authentication(values["authentication"], folder, state),
+        server=_manager_host(values["server"], folder, state) if "server" in values else None,
     )
+
+
+def _manager_host(values: Values, folder: str, state: str) -> ManagerHost:
+    secret_files = tuple(sorted((name, located(file, folder=folder, state=state)) for name, file in values["secret_files"].items()))
+    tables: Values = {"settings": tuple(sorted(values["settings"].items())), "secret_files": secret_files}
+    return ManagerHost(**{**values, **tables})
+
+
+def _bundles(values: Values, folder: str, state: str) -> VaultBundles:
+    files = {name: located(value, folder=folder, state=state) for name, value in values.items() if name.endswith("_file")}
+    plain = {name: values[name] for name in ("path", "whitelist") if name in values}
+    return VaultBundles(url=values["url"].text.rstrip("/"), **plain, **files)
 
 
 def _authentication(values: Values, folder: str, state: str) -> ManagerAuthentication:

@@ -61,7 +61,8 @@ def lint_installation(hosts_file: Checked, around: Circumstances, participants: 
 
 
 def _managed(document: Checked) -> bool:
-    return document.values.get("hosting") == "managed" and not document.values.get("probe")
+    hosted = (document.values.get("connector") or {}).get("kind") == "payment-manager"
+    return (document.values.get("hosting") == "managed" or hosted) and not document.values.get("probe")
 
 
 def _node(node: yaml.Node | None, *, depth: int) -> Node:

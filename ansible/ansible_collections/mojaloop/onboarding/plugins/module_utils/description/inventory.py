@@ -62,10 +62,10 @@ def _both(path: Path) -> tuple[Path, Path]:
 def _hosts(side: Side) -> Iterable[GatewayHost]:
     connector = _connector_host(side)
     for gateway in side.gateways:
-        groups = (*_groups(side, gateway), *((CONNECTORS,) if gateway.name == connector else ()))
+        groups = (*_groups(side, gateway), *((CONNECTORS,) if gateway.name in {connector, _manager_host(side)} else ()))
         yield GatewayHost(gateway.name, side.name, groups, gateway.host)
-    if connector and all(gateway.name != connector for gateway in side.gateways):
-        yield GatewayHost(connector, side.name, (CONNECTORS,), connector)
+    further = {connector, _manager_host(side)} - {"", *(gateway.name for gateway in side.gateways)}
+    yield from (GatewayHost(name, side.name, (CONNECTORS,), name) for name in sorted(further))
 
 
 def _connector_host(side: Side) -> str:
@@ -73,6 +73,12 @@ def _connector_host(side: Side) -> str:
     if isinstance(side, Participant):
         return side.connector_host
     return side.services.host if isinstance(side, Hub) and side.services else ""
+
+
+def _manager_host(side: Side) -> str:
+    """The entry of the host of the hub's Connection Manager, where this pack operates it."""
+    manager = side.connection_manager if isinstance(side, Hub) else None
+    return manager.server.host if manager and manager.server else ""
 
 
 def _groups(side: Side, gateway: Gateway) -> tuple[str, ...]:

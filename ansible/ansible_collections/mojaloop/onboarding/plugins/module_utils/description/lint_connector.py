@@ -28,6 +28,19 @@ def lint_transport(side: SideText, around: Circumstances) -> Iterator[Problem]:
         yield side.problem("transport.kind", "'connection-manager'", "local or bundle; or connection_manager in hub.yml beside it")
 
 
+def lint_payment_manager(side: SideText, around: Circumstances) -> Iterator[Problem]:
+    """The faults of a Payment Manager: it carries out the participant's half itself, through Connection Manager."""
+    del around
+    if side.get("connector.kind") != "payment-manager":
+        return
+    if side.get("hosting") == "managed":
+        yield side.problem("hosting", "'managed'", "self-hosted: Payment Manager carries out the participant's half itself")
+    if side.get("transport.kind") != "connection-manager":
+        yield side.problem("connector.kind", "'payment-manager'", "transport: connection-manager beside it")
+    if not side.get("endpoint.url"):
+        yield side.problem("connector.kind", "'payment-manager'", "an endpoint beside it")
+
+
 def lint_connector(side: SideText, around: Circumstances) -> Iterator[Problem]:
     """The faults of one participant's connector."""
     if side.get("connector.kind") != _SDK:

@@ -29,8 +29,11 @@ LARGEST = Decimal(10) ** 14
 
 def lint_hub_ledger(side: SideText, around: Circumstances) -> Iterator[Problem]:
     """The hub's ledger and account lookup in hub.yml."""
-    for system in ("ledger", "account_lookup", "connection_manager"):
+    for system in ("ledger", "account_lookup", "connection_manager", "vault_bundles"):
         yield from _administration(side, system, around)
+    yield from _vault_credentials(side)
+    if side.get("connection_manager.server.host") and side.get("connection_manager.server.host") == side.get("services.host"):
+        yield side.problem("connection_manager.server.host", "the host of services", "a host of its own")
     for key, currency in side.items("ledger.currencies"):
         if currency not in CURRENCIES:
             yield side.problem(key, f"the currency {shown(currency)}", "a currency that the ledger knows (central-ledger 19.5)")
@@ -53,6 +56,15 @@ def _administration(side: SideText, system: str, around: Circumstances) -> Itera
         yield side.problem(f"{system}.token_file", "a token that would travel in clear", "an https URL beside it")
     if url.text.startswith("https://") and not side.get(f"{system}.ca_file"):
         yield side.problem(f"{system}.ca_file", "no such key", "it is required with an https URL")
+
+
+def _vault_credentials(side: SideText) -> Iterator[Problem]:
+    """One kind of credentials, and all of it."""
+    given = {name for name in ("token_file", "role_id_file", "secret_id_file") if side.get(f"vault_bundles.{name}")}
+    if side.get("vault_bundles.url") and given not in ({"token_file"}, {"role_id_file", "secret_id_file"}):
+        yield side.problem(
+            "vault_bundles", f"{', '.join(sorted(given)) or 'no credentials'}", "token_file, or role_id_file and secret_id_file"
+        )
 
 
 def _models(side: SideText) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from .claims import read_claims
 from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .hosts_file import installation_of, lint_installation, listed_hosts, read_hosts_file
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
-from .lint_connector import lint_connector, lint_transport
+from .lint_connector import lint_connector, lint_payment_manager, lint_transport
 from .lint_directory import lint_directory, lint_registration, lint_tenant
 from .lint_hosts import lint_hosts
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
@@ -140,7 +140,12 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
         if document.values:
             side = SideText(document, "", document.values)
             found += [*lint_participant(document, around), *lint_hosts(side, around, listed), *lint_participant_ledger(side, around)]
-            found += [*lint_connector(side, around), *lint_transport(side, around), *lint_registration(side, around)]
+            found += [
+                *lint_connector(side, around),
+                *lint_transport(side, around),
+                *lint_payment_manager(side, around),
+                *lint_registration(side, around),
+            ]
     return found
 
 

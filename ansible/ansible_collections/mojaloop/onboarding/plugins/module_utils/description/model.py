@@ -16,7 +16,7 @@ from pathlib import PurePath
 from .claims import Claims
 from .profiles import Profile
 from .testing import Party, Testing
-from .transports import ConnectionManagerServer, Transport
+from .transports import ConnectionManagerServer, Connector, Transport, VaultBundles
 from .trust_framework import Registration, TrustFramework
 
 Network = IPv4Network | IPv6Network
@@ -272,13 +272,6 @@ class KeycloakServer(AuthorizationServer):
         return self.admin_url.rstrip("/")
 
 
-@dataclass(frozen=True)
-class Connector:
-    """How a participant's services connect. ``direct``: behind its own gateway, nothing is configured in them."""
-
-    kind: str = "direct"
-
-
 @dataclass(frozen=True, kw_only=True)
 class SdkConnector(Connector):
     """The Mojaloop SDK scheme adapter between a participant's own systems and FSPIOP.
@@ -380,6 +373,7 @@ class Hub(Side):
     account_lookup: AccountLookup | None = None
     services: HubServices | None = None
     connection_manager: ConnectionManagerServer | None = None
+    vault_bundles: VaultBundles | None = None
     testing: Testing = field(default_factory=Testing)
     first_publications: tuple[tuple[str, str], ...] = ()
     """Digests of the hub's first publication for each participant, as confirmed at the participant's site."""
@@ -407,7 +401,7 @@ class Participant(Side):
     currencies: tuple[str, ...] = ()
     hosting: str = "self-hosted"
     """``managed``: this pack also carries out the participant's half; ``self-hosted``: someone else does."""
-    connector: Connector = Connector()
+    connector: Connector = field(default_factory=Connector)
     transport: Transport = field(default_factory=Transport)
     manifest: str = "signed"
     """``signed``: publications carry a manifest of the pack; ``none``: plain files made with any tool."""

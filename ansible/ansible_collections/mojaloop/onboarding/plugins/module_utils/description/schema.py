@@ -21,7 +21,7 @@ from .systems import (
     HUB_SERVICES,
     certificate_authority,
 )
-from .systems_exchange import CONNECTION_MANAGER, TRANSPORT, TRANSPORT_DEFAULT
+from .systems_exchange import CONNECTION_MANAGER, TRANSPORT, TRANSPORT_DEFAULT, VAULT_BUNDLES
 from .texts import (
     ADDRESS,
     AMOUNT,
@@ -144,6 +144,7 @@ _HUB = Record(
         Field("ledger", LEDGER, "The hub's ledger."),
         Field("account_lookup", ACCOUNT_LOOKUP, "The hub's account lookup service."),
         Field("connection_manager", CONNECTION_MANAGER, "The Connection Manager through which participants may exchange."),
+        Field("vault_bundles", VAULT_BUNDLES, "Where deployments read the hub's client certificates."),
         Field("services", HUB_SERVICES, "Where the hub's services read JWS keys."),
         Field("testing", TESTING, "How participants are tested (verify.yml).", default={}),
     ),

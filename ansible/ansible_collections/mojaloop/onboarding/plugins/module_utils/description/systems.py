@@ -16,9 +16,12 @@ from .spec import Field, Record, Table, Text, Variant, Whole
 from .texts import (
     CA_KEYS,
     HOST,
+    INTERNAL_URL,
+    OWN_FILE,
     REMOTE_PATH,
     choice,
 )
+from .transports import PaymentManagerConnector
 
 KIND = "kind"
 
@@ -110,6 +113,17 @@ CONNECTOR = Variant(
                     "Further variables of the SDK by name, such as EXPIRY_SECONDS.",
                     default={},
                 ),
+            ),
+        ),
+        "payment-manager": Record(
+            "A Payment Manager that this installation hosts: its part of a Vault, its credentials and settings are made.",
+            (
+                Field("vault_url", INTERNAL_URL, "Vault or OpenBao: https, or http on this machine.", required=True),
+                Field("vault_token_file", OWN_FILE, "File with a token that may mount engines and write policies there.", required=True),
+                Field("vault_ca_file", OWN_FILE, "CA certificates that verify its TLS certificate (PEM); with an https URL."),
+                Field("credentials_file", OWN_FILE, "JSON file with client_id and client_secret at the hub's authorization server."),
+                Field("folder", _CONNECTOR_PATH, "Where its files are mounted for it.", default=PaymentManagerConnector.folder),
+                Field("key_bits", Whole(2048, 4096), "Bits of its RSA keys.", default=PaymentManagerConnector.key_bits),
             ),
         ),
     },

@@ -1,7 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The transport through a Connection Manager: its objects are the files of a publication, and the channel says whose they are.
 
-What it has no object for (exchange keys, revocation lists, OAuth credentials) does not travel this way.
+What it has no object for (exchange keys, revocation lists, OAuth credentials) does not travel this way: a person may copy such a file into
+the same folder of the other installation, and it stays there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..connection_manager.server import Case, Server
 from ..description.model import HUB
 from ..document_steps import Phase
 from ..findings import Disposition
+from ..pki.revocation import LIST
 from ..remote.errors import Unknown
 from ..store import layout
 from ..store.interface import contents
@@ -25,8 +27,11 @@ from ..store.journal import find_record, render_record
 from ..store.tree import Tree
 from .manifest import MANIFEST
 from .publication import Address
+from .published import CREDENTIALS, EXCHANGE_CERTIFICATE, NEXT_EXCHANGE_CERTIFICATE
 from .transport import Notice
 
+BY_HAND = frozenset({CREDENTIALS, EXCHANGE_CERTIFICATE, NEXT_EXCHANGE_CERTIFICATE, LIST})
+"""Files for which the server has no object."""
 RENEWAL = timedelta(days=10)
 """Ahead of the end of the hub's certificate that is in force, the next one is put in its place."""
 
@@ -141,8 +146,11 @@ class ManagerTransport:
 
 def _mirror(tree: Tree, folder: str, files: Mapping[str, bytes]) -> Iterator[Notice]:
     """Let a folder hold what the server has. A server that has nothing takes nothing away."""
+    if not files:
+        return
     standing = contents(tree, folder)
-    if not files or standing == files:
+    files = {**{name: content for name, content in standing.items() if name in BY_HAND}, **files}
+    if standing == files:
         return
     for name in sorted({*files, *standing}):
         if standing.get(name) != files.get(name):

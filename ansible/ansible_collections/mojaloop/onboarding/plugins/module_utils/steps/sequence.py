@@ -20,10 +20,10 @@ from ..errors import StoreError
 from ..findings import Disposition, Finding, changes, faults
 from ..pki.verification import stray_faults
 from ..store.layout import LEASE_FOLDER
-from ..store.lease import lease
+from ..store.opening import leased_tree, open_tree
 from ..store.overlay import Overlay
 from ..store.planned import load_plan, save_plan
-from ..store.tree import DiskTree, Tree
+from ..store.tree import Tree
 from .rotation import check_orders
 from .run import Run, make_run
 from .table import TABLE, Step
@@ -131,7 +131,7 @@ def _earlier(found: Iterable[Finding], later: Collection[Finding]) -> list[Findi
 
 
 def _dry_run(request: Request, steps: Sequence[Step]) -> Outcome:
-    disk = DiskTree(Path(request.state))
+    disk = open_tree(Path(request.state))
     planned = load_plan(Path(request.plan), disk) if request.plan else None
     made = _run(request, request.load(), disk if planned is None else planned)
     if planned is None:
@@ -149,8 +149,7 @@ def leased(request: Request, what: str) -> Iterator[Run]:
     """A run that holds the lease for ``what``, on a state folder in which what a killed run began is finished or removed."""
     description = request.load()
     root = Path(request.state)
-    with lease(root, holder=f"{what} on {socket.gethostname()}", now=time.time) as held:
-        tree = DiskTree(root, guard=held.check)
+    with leased_tree(root, holder=f"{what} on {socket.gethostname()}", now=time.time) as tree:
         failed: list[StoreError] = []
         strays = tree.recover(failed.append)
         made = _run(request, description, tree)

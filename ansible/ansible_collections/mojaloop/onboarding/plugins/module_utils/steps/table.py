@@ -11,10 +11,12 @@ from .directory import keep_directory
 from .ledger import keep_ledger_hub, keep_ledger_participants
 from .oauth_clients import register_clients
 from .own_certificates import make_own_certificates
+from .payment_managers import keep_payment_managers
 from .publications import publish_all
 from .received_certificates import receive_all
 from .run import Run
 from .transports import deliver_all, fetch_all
+from .vault_bundles import keep_bundles
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,26 @@ FETCH = Step("fetch", CERTIFICATES, fetch_all)
 RECEIVE = Step("receive", CERTIFICATES, receive_all, reads=frozenset({"publish", "fetch"}))
 SIGN = Step("sign", CERTIFICATES, sign_requests, reads=frozenset({"receive"}))
 DELIVER = Step("deliver", CERTIFICATES, deliver_all, reads=frozenset({"publish", "receive"}))
+BUNDLES = Step("bundles", CERTIFICATES, keep_bundles, reads=frozenset({"generate", "receive", "sign"}))
+PAYMENT_MANAGERS = Step("payment_managers", CERTIFICATES, keep_payment_managers)
 REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, RECEIVE, DELIVER))
 LEDGER_HUB = Step("ledger_hub", "ledger_hub", keep_ledger_hub)
 LEDGER_PARTICIPANTS = Step("ledger_participants", "ledger_participants", keep_ledger_participants)
 
-TABLE: tuple[Step, ...] = (GENERATE, PUBLISH, FETCH, RECEIVE, DIRECTORY, SIGN, DELIVER, REGISTER, LEDGER_HUB, LEDGER_PARTICIPANTS)
+TABLE: tuple[Step, ...] = (
+    GENERATE,
+    PUBLISH,
+    FETCH,
+    RECEIVE,
+    DIRECTORY,
+    SIGN,
+    DELIVER,
+    BUNDLES,
+    PAYMENT_MANAGERS,
+    REGISTER,
+    LEDGER_HUB,
+    LEDGER_PARTICIPANTS,
+)
 """All steps, in the order of a pass."""
 
 

@@ -23,6 +23,7 @@ from .files import DEEPEST, STAGE, discard, settle, staging, sync
 from .layout import LEASE_FOLDER
 from .lease import lease
 from .merging import merge
+from .opening import refuse_vault
 from .tree import DiskTree
 
 PARTS = ("evidence", "exchange", "journal", "store")
@@ -51,6 +52,7 @@ def back_up(root: Path, archive: Path, *, environment: str, now: datetime, repla
     """
     if not root.is_dir():
         raise StoreError("is not there", where=str(root), remedy="Name the environment's state folder with --state.")
+    refuse_vault(root, "backed up")
     if archive.parent.resolve().is_relative_to(root.resolve()):
         raise StoreError("lies inside the state folder", where=str(archive), remedy="Keep backups elsewhere, best on another machine.")
     if os.path.lexists(archive) and not replace:
@@ -68,6 +70,7 @@ def restore(root: Path, archive: Path, *, environment: str, replace: bool = Fals
 
     Ended in between, it is simply run again.
     """
+    refuse_vault(root, "restored")
     _refuse_occupied(root, replace=replace)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     with lease(root, holder=f"restore on {socket.gethostname()}", now=time.time) as held:

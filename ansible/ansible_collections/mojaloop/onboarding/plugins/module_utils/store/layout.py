@@ -69,6 +69,16 @@ def manager_authority_path() -> str:
     return f"store/{HUB}/connection-manager-ca.pem"
 
 
+def payment_manager_folder(participant: str) -> str:
+    """The files with which a participant's Payment Manager starts, its credentials at Vault among them."""
+    return f"store/{participant}/payment-manager"
+
+
+def planned_bundle_path(name: str) -> str:
+    """In dry runs alone: what an earlier pass has planned to write into Vault for this participant."""
+    return f"journal/planned-bundles/{name}"
+
+
 def activation_path(participant: str) -> str:
     """What of a participant the hub's Connection Manager was last asked to put into force."""
     return f"journal/connection-manager/{participant}.json"

@@ -38,7 +38,7 @@ class LeaseLost(LeaseHeld):
 
 
 @dataclass(frozen=True)
-class _Record:
+class Record:
     """Who holds a lease. ``boot`` and ``started`` tell a process number from the same number of another time."""
 
     holder: str
@@ -59,7 +59,7 @@ class _Record:
 class Lease:
     """A lease that is held: ``check`` is the guard of every write (see ``DiskTree``)."""
 
-    def __init__(self, path: Path, record: _Record, now: Callable[[], float], *, after_another: bool = False) -> None:
+    def __init__(self, path: Path, record: Record, now: Callable[[], float], *, after_another: bool = False) -> None:
         self.after_another = after_another
         """Whether the holder before ended without releasing it: what it was writing may be left half-way."""
         self._path = path
@@ -105,7 +105,7 @@ class Lease:
 def lease(root: Path, *, holder: str, now: Callable[[], float] = time.time, ttl: float = TTL, wait: float = 60.0) -> Iterator[Lease]:
     """Hold the lease of the state folder ``root``; waits up to ``wait`` seconds, then raises LeaseHeld naming the holder."""
     try:
-        held = _acquire(root, _own_record(holder, ttl), now, wait)
+        held = _acquire(root, own_record(holder, ttl), now, wait)
     except OSError as error:
         raise StoreError(
             f"cannot be leased ({error.strerror})", where=str(root), remedy="Check who owns the folder and its disk."
@@ -119,7 +119,7 @@ def lease(root: Path, *, holder: str, now: Callable[[], float] = time.time, ttl:
         heart.join(timeout=5)
 
 
-def _acquire(root: Path, record: _Record, now: Callable[[], float], wait: float) -> Lease:
+def _acquire(root: Path, record: Record, now: Callable[[], float], wait: float) -> Lease:
     folder = root / LEASE_FOLDER
     for path in (root, folder.parent, folder):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _acquire(root: Path, record: _Record, now: Callable[[], float], wait: float)
         time.sleep(random.uniform(0.05, 0.2))  # noqa: S311 -- not a secret
 
 
-def _take(folder: Path, stale: dict[Path, _Record], record: _Record, now: Callable[[], float]) -> Lease | None:
+def _take(folder: Path, stale: dict[Path, Record], record: Record, now: Callable[[], float]) -> Lease | None:
     """Make the next generation; None when someone else was faster."""
     path = folder / f"{max((int(file.stem) for file in stale), default=0) + 1}.json"
     if not _link(path, record, now()):
@@ -150,7 +150,7 @@ def _take(folder: Path, stale: dict[Path, _Record], record: _Record, now: Callab
     return Lease(path, record, now, after_another=bool(stale))
 
 
-def _link(path: Path, record: _Record, now: float) -> bool:
+def _link(path: Path, record: Record, now: float) -> bool:
     staged = path.with_name(f".{path.name}{STAGE}{record.token}")
     content = {"format": 1} | {name: value for name, value in asdict(record).items() if name != "heartbeat"}
     try:
@@ -172,23 +172,23 @@ def _link(path: Path, record: _Record, now: float) -> bool:
         staged.unlink(missing_ok=True)
 
 
-def _leases(folder: Path) -> dict[Path, _Record]:
+def _leases(folder: Path) -> dict[Path, Record]:
     found = {path: _read(path) for path in folder.iterdir() if _FILE.fullmatch(path.name)}
     return {path: record for path, record in found.items() if record is not None}
 
 
-def _read(path: Path) -> _Record | None:
+def _read(path: Path) -> Record | None:
     """The lease in this file; one of no one in particular when it is damaged or of another format; None when it is gone."""
     try:
         heartbeat = path.stat().st_mtime
         content = path.read_text("utf-8", "replace")
     except FileNotFoundError:
         return None
-    unknown = _Record("an unknown run", "an unknown host", 0, "", "", heartbeat, TTL, "", heartbeat)
+    unknown = Record("an unknown run", "an unknown host", 0, "", "", heartbeat, TTL, "", heartbeat)
     with suppress(ValueError, TypeError):
         fields = json.loads(content)
         if fields.pop("format") == 1 and fields["ttl"] > 0:
-            return replace(_Record(**fields), heartbeat=heartbeat)
+            return replace(Record(**fields), heartbeat=heartbeat)
     return unknown
 
 
@@ -197,8 +197,9 @@ def _touch(path: Path, when: float) -> None:
     os.utime(path, (when, when))
 
 
-def _own_record(holder: str, ttl: float) -> _Record:
-    return _Record(holder, socket.gethostname(), os.getpid(), _boot(), _process_started(os.getpid()), 0.0, ttl, secrets.token_hex(16))
+def own_record(holder: str, ttl: float) -> Record:
+    """The record of this process; its times are still to be set."""
+    return Record(holder, socket.gethostname(), os.getpid(), _boot(), _process_started(os.getpid()), 0.0, ttl, secrets.token_hex(16))
 
 
 def _boot() -> str:
@@ -209,7 +210,7 @@ def _boot() -> str:
         return ""
 
 
-def _dead(record: _Record) -> bool:
+def _dead(record: Record) -> bool:
     try:
         os.kill(record.pid, 0)
     except ProcessLookupError:
@@ -230,7 +231,7 @@ def _process_started(pid: int) -> str:
     return "dead" if fields[0] in {"Z", "X"} else fields[19]
 
 
-def _held(root: Path, live: dict[Path, _Record]) -> LeaseHeld:
+def _held(root: Path, live: dict[Path, Record]) -> LeaseHeld:
     if not live:
         return LeaseHeld("other runs keep taking the lease of this state folder", where=str(root), remedy="Run it again.")
     path, other = next(iter(live.items()))

@@ -19,8 +19,8 @@ from ..errors import StoreError
 from ..exchange.manifest import LIMIT, MANIFEST, MOST_FILES
 from ..formats import FORMAT, read_json, refuse_newer
 from ..store.layout import exchange_folder
-from ..store.lease import lease
-from ..store.tree import DiskTree, Entry, Tree
+from ..store.opening import leased_tree, open_tree
+from ..store.tree import Entry, Tree
 from .model import Result, Verdict, printable
 from .page import page
 
@@ -122,11 +122,10 @@ def latest_pages(tree: Tree) -> dict[str, str]:
 
 def forget_void(state: Path, description: Description) -> None:
     """Take verdicts away that hold no longer, so that going back to what was before does not bring them back."""
-    tree = DiskTree(state)
+    tree: Tree = open_tree(state)
     if not _void(tree, _latest(tree), description):
         return
-    with lease(state, holder=f"summary on {socket.gethostname()}") as held:
-        tree = DiskTree(state, guard=held.check)
+    with leased_tree(state, holder=f"summary on {socket.gethostname()}") as tree:
         kept = _latest(tree)
         void = _void(tree, kept, description)
         left = {name: passed for name, passed in _members(kept, "verdicts").items() if name not in void}

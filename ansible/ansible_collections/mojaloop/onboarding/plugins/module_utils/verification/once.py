@@ -17,8 +17,7 @@ from ..document_steps import Phase
 from ..findings import Disposition, Finding
 from ..steps.run import Run, make_run
 from ..steps.sequence import Request, clock
-from ..store.lease import lease
-from ..store.tree import DiskTree
+from ..store.opening import leased_tree, open_tree
 from .campaign import all_cases
 from .material import Material
 from .model import Case, Result, Site, Verdict
@@ -32,7 +31,7 @@ RIGHT_CALLS = {"token-and-call": Phase.OAUTH, "hub-call": Phase.URLS, "hello-mtl
 def try_once(request: Request, site_of: Callable[[Description, Path], Site]) -> list[Finding]:
     """Call for those of the request whose material was never tried; a fault for each call that does not pass."""
     description, root = request.load(), Path(request.state)
-    tree = DiskTree(root)
+    tree = open_tree(root)
     run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=clock(request), dry_run=True)
     due = tuple(each for each in run.chosen if each.active and not is_tried(tree, description, each.name))
     if not due:
@@ -61,8 +60,7 @@ def _note(root: Path, run: Run, results: list[Result]) -> None:
         seen.setdefault(result.participant, set()).add(result.verdict)
     passed = [name for name, verdicts in seen.items() if Verdict.PASSED in verdicts <= {Verdict.PASSED, Verdict.NOT_PROVABLE}]
     if passed:
-        with lease(root, holder=f"first calls on {socket.gethostname()}") as held:
-            tree = DiskTree(root, guard=held.check)
+        with leased_tree(root, holder=f"first calls on {socket.gethostname()}") as tree:
             for name in passed:
                 note_tried(tree, run.description, name, run.now)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from ..description.model import Description
 from ..steps.run import make_run
 from ..steps.sequence import Request, clock
-from ..store.lease import lease
-from ..store.tree import DiskTree
+from ..store.opening import leased_tree
 from .elsewhere import Elsewhere
 from .evidence import SECURITY, digest_of_description, junit, write_evidence
 from .model import Result, Site
@@ -34,8 +33,7 @@ def prove(
     chosen = suites_named(suites)
     description: Description = request.load()
     root, now = Path(request.state), clock(request)
-    with lease(root, holder=f"verification on {socket.gethostname()}") as held:
-        tree = DiskTree(root, guard=held.check)
+    with leased_tree(root, holder=f"verification on {socket.gethostname()}") as tree:
         run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=now, dry_run=False)
         results = carry_out(run, site_of(description, root), chosen)
         digest = digest_of_description(Path(request.description))
