@@ -47,3 +47,8 @@ def test_connectivity_is_verified_in_both_directions(said: str) -> None:
     assert "  ok           the same call to hh.oasis.preprod.apihub.lab " in said
     assert "Outcome: done; 1 of 1 participants with every step done." in said
     assert "The lab is removed." in said
+
+
+def test_nothing_of_it_stays(said: str, repository: Path) -> None:
+    assert said
+    assert not list((repository / ".state").glob("uae-lab/*"))

@@ -21,7 +21,7 @@ from .services import Places, services
 from .topology import AUTHORIZATION_SERVER, Machine, Topology, topology
 
 _NEEDED = ("ip", "nsenter", "nft", "haproxy", "node")
-_STATE_FOLDERS = ("lab", self_hosted.FOLDER, "store", "exchange", "journal", "evidence")
+_STATE_FOLDERS = ("lab", self_hosted.FOLDER, "store", "exchange", "directory", "journal", "evidence")
 """Named one by one: a state folder that was mistyped loses nothing else."""
 
 
