@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Gateway, HaproxyGateway, Listener
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import EnvoyGateway, Gateway, HaproxyGateway, Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
 
 _NOWHERE = Listener(ip_address("127.0.0.1"), 1)
@@ -16,6 +16,11 @@ _NOWHERE = Listener(ip_address("127.0.0.1"), 1)
 def haproxy(**facts: Any) -> Gateway:  # noqa: ANN401
     """A described HAProxy called ``hub-gateway`` whose listeners do not matter."""
     return HaproxyGateway("haproxy", "hub-gateway", "hub-gateway", (_NOWHERE,), _NOWHERE, _NOWHERE, **{"log": "stdout", **facts})
+
+
+def envoy(**facts: Any) -> Gateway:  # noqa: ANN401
+    """A described Envoy called ``hub-gateway`` whose listeners do not matter."""
+    return EnvoyGateway("envoy", "hub-gateway", "hub-gateway", (_NOWHERE,), _NOWHERE, _NOWHERE, **facts)
 
 
 def described(model: GatewayModel, **facts: Any) -> GatewayModel:  # noqa: ANN401

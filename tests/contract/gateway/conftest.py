@@ -28,7 +28,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from support.authorities import Authority, digest_of
-from support.gateways import haproxy
 from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
@@ -44,9 +43,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
     TokenEndpoint,
     TokenRules,
 )
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 
-from .drivers import Haproxy
+from .drivers import Envoy, Haproxy, Product
 
 LOCAL = ip_address("127.0.0.1")
 ISSUER, AUDIENCE = "https://auth.hub.test", "https://api.hub.test"
@@ -173,8 +171,8 @@ class Bench:
     """Everything one test needs; ``model`` is what the listener should be, tests replace parts of it."""
 
     root: Path
-    driver: Haproxy
-    place: host.Place
+    driver: Product
+    place: Any
     hub_ca: Authority
     signers: list[TokenSigner]
     clients: dict[str, Identity]
@@ -288,14 +286,28 @@ def _inbound(bench: dict[str, Any]) -> Inbound:
     )  # fmt: skip
 
 
-@pytest.fixture
-def driver() -> Haproxy:
-    """The product under test: another one is another value here."""
-    return Haproxy()
+DRIVERS = (Haproxy(), Envoy())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every case for every product, but those that are about one (``PRODUCTS`` of their module) or that it does not pass."""
+    if "driver" not in metafunc.fixturenames:
+        return
+    kinds, name = getattr(metafunc.module, "PRODUCTS", None), metafunc.function.__name__
+    chosen = [one for one in DRIVERS if kinds is None or one.kind in kinds]
+    params = [pytest.param(one, id=one.kind, marks=pytest.mark.skip(one.differs[name]) if name in one.differs else ()) for one in chosen]
+    metafunc.parametrize("driver", params, indirect=True)
 
 
 @pytest.fixture
-def bench(driver: Haproxy) -> Iterator[Bench]:
+def driver(request: pytest.FixtureRequest) -> Product:
+    """The product under test; HAProxy where a case outside this folder does not say."""
+    made: Product = getattr(request, "param", DRIVERS[0])
+    return made
+
+
+@pytest.fixture
+def bench(driver: Product) -> Iterator[Bench]:
     root = Path(tempfile.mkdtemp(prefix="gateway-"))
     hub_ca, other_ca = Authority("Hub CA"), Authority("Other CA")
     authorization = Recorder(other_ca.identity("auth.hub.test", server=True), root)
@@ -306,7 +318,7 @@ def bench(driver: Haproxy) -> Iterator[Bench]:
     }  # fmt: skip
     outbound = Outbound(Listener(LOCAL, free_port()), (), routed=True)
     place = driver.place(root)
-    model = GatewayModel("hub", "switch", haproxy(stats_socket=place.stats_socket), _inbound(parts), outbound)
+    model = GatewayModel("hub", "switch", driver.gateway(place), _inbound(parts), outbound)
     made = Bench(root, driver, place, hub_ca, parts["signers"], parts["clients"], parts["backend"], authorization, model)
     try:
         yield made

@@ -18,6 +18,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket, releases
 
+PRODUCTS = ("haproxy",)
+
 Bench = Any
 
 

@@ -42,6 +42,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboardi
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
+PRODUCTS = ("haproxy",)
+
 if TYPE_CHECKING:
     from .conftest import Bench, TokenSigner
 

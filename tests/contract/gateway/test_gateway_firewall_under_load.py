@@ -22,6 +22,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.nftab
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.firewall.sharing import assigned
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import firewall_nftables as firewall
 
+PRODUCTS = ("haproxy",)
+
 if TYPE_CHECKING:
     from .conftest import Bench
 

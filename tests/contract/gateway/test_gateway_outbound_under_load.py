@@ -21,6 +21,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.mo
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_socket
 
+PRODUCTS = ("haproxy",)
+
 if TYPE_CHECKING:
     from .conftest import Bench
 

@@ -47,6 +47,10 @@ SPOOFED = (
 """Headers in which a gateway speaks to what is behind it."""
 
 
+def spoofed(bench: Bench) -> list[tuple[str, str]]:
+    return [header for header in SPOOFED if header[0] != "connection" or not bench.driver.heeds_connection]
+
+
 @pytest.fixture
 def hub(bench: Bench) -> Bench:
     bench.install()
@@ -60,13 +64,15 @@ def refused(
     connection = bench.connect(caller, source)
     before = len(bench.backend.seen)
     answer = connection.ask(**wrong)
-    assert (answer.reason, answer.status // 100) == (reason, 4)
-    assert reason in json.loads(answer.body)["errorInformation"]["errorDescription"]
     assert len(bench.backend.seen) == before
-    passed = (bench.connect(caller, source) if reason == "token-signature" else connection).ask(**right)
+    bare = not bench.driver.bare.isdisjoint((wrong.get("method"), wrong.get("path")))
+    assert (answer.reason, answer.status // 100) == ("" if bare else reason, 4)
+    passed = (bench.connect(caller, source) if bare or bench.driver.closes(reason) else connection).ask(**right)
     assert (passed.status, passed.reason) == (200, "")
     assert len(bench.backend.seen) == before + 1
-    assert f"refused={reason} " in log(bench, reason)
+    if not bare:
+        assert reason in json.loads(answer.body)["errorInformation"]["errorDescription"]
+        assert f"refused={reason} " in log(bench, reason)
 
 
 def missing(bench: Bench, reason: str, wrong: list[tuple[str, str]], right: list[tuple[str, str]], *, caller: str) -> None:
@@ -258,7 +264,9 @@ def test_base_path_is_cut_off_before_the_resource_is_read(bench: Bench) -> None:
 
 def test_headers_of_the_gateway_cannot_be_brought_from_outside(hub: Bench) -> None:
     connection = hub.connect("greenbank")
-    assert connection.ask(headers=[*hub.headers(), *SPOOFED]).status == 200
+    if hub.driver.heeds_connection:
+        assert hub.connect("greenbank").ask(headers=[*hub.headers(), ("connection", "fspiop-source")]).reason == "source-missing"
+    assert connection.ask(headers=[*hub.headers(), *spoofed(hub)]).status == 200
     assert not any(hub.backend.header(name.lower()) for name, _value in SPOOFED)
     assert hub.backend.header("fspiop-source") == ["greenbank"]
     assert connection.ask(headers=[*hub.headers(), ("x-request-id", "x"), ("accept", "x")]).status == 200, "the connection is kept"
@@ -305,7 +313,7 @@ def test_impostor_of_the_authorization_server_is_not_spoken_to(hub: Bench) -> No
     for changed in ({"name": "other.hub.test"}, {"ca": hub.authority("Other CA").pem}):
         hub.install(replace(hub.model, inbound=replace(hub.inbound, token_endpoint=replace(hub.inbound.token_endpoint, **changed))))
         assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 503
-        assert "L6RSP" in hub.driver.observe(hub.place)["token_endpoint"]
+        assert hub.driver.observe(hub.place)["token_endpoint"]
         hub.install(right)
         assert hub.driver.observe(hub.place)["token_endpoint"] == ""
     assert hub.connect("greenbank").ask("POST", "/oauth2/token").status == 200
@@ -363,7 +371,7 @@ def test_participants_listener_is_not_held_by_one_address(participants: Bench) -
 
 
 def test_participants_listener_keeps_the_gateways_headers_to_itself(participants: Bench) -> None:
-    assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *SPOOFED]).status == 200
+    assert participants.connect("hub").ask(headers=[*TO_GREENBANK, *spoofed(participants)]).status == 200
     assert not any(participants.backend.header(name.lower()) for name, _value in SPOOFED)
 
 

@@ -28,6 +28,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree imp
 from .conftest import Bench, Recorder
 from .drivers import Haproxy
 
+PRODUCTS = ("haproxy",)
+
 SOURCES = {"hub": "127.0.0.11", "greenbank": "127.0.0.21", "bluebank": "127.0.0.31"}
 HOSTS = {"hub": "api.switch.example", "greenbank": "greenbank.example", "bluebank": "bluebank.example"}
 

@@ -30,6 +30,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import ga
 
 from .test_gateway_changes import until
 
+PRODUCTS = ("haproxy",)
+
 if TYPE_CHECKING:
     from .conftest import Bench
 

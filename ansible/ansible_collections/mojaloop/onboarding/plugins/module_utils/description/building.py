@@ -18,6 +18,7 @@ from .model import (
     CertificateAuthority,
     ClientOrders,
     Endpoint,
+    EnvoyGateway,
     Firewall,
     Gateway,
     HaproxyGateway,
@@ -51,7 +52,7 @@ from .trust_framework import Registration, TrustFramework
 
 Values = dict[str, Any]
 
-_GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway, "kubernetes": KubernetesGateway}
+_GATEWAYS: dict[str, type[Gateway]] = {"haproxy": HaproxyGateway, "envoy": EnvoyGateway, "kubernetes": KubernetesGateway}
 _FIREWALLS: dict[str, type[Firewall]] = {"nftables": NftablesFirewall, "none": Firewall}
 _SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "keycloak": KeycloakServer, "wso2": Wso2Server}
 _CONNECTORS: dict[str, type[Connector]] = {

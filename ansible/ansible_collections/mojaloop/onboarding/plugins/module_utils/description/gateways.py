@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .addresses import HIGHEST_PORT
 from .kubernetes_gateway import KubernetesGateway
-from .model import Gateway, HaproxyGateway
+from .model import EnvoyGateway, Gateway, HaproxyGateway
 from .spec import Field, Many, Record, Text, Variant, Whole
 from .systems import KIND
 from .texts import ADDRESS, CONTEXT, HOST, LOG, NETWORK, OBJECT_NAME, REMOTE_PATH, choice
@@ -23,6 +23,7 @@ _ON_A_HOST = (
     Field("inbound_backend", _LISTENER, "The plain HTTP service behind the inbound listeners.", required=True),
     Field("outbound", _LISTENER, "Plain HTTP listener for the side's own services.", required=True),
 )
+_LOG_FILE = Text("stdout, or an absolute path", r"stdout|/[A-Za-z0-9._/-]{1,200}", longest=201)
 _ON_A_CLUSTER = (
     Field("name", HOST, "Its name: its entry in the inventory's group gateways.", required=True),
     Field("context", CONTEXT, "Its context; where absent, the file's current one."),
@@ -51,6 +52,15 @@ def gateway(file: Text) -> Variant:
                     Field("stats_socket", REMOTE_PATH, "Socket of its runtime commands.", default=HaproxyGateway.stats_socket),
                     Field("log", LOG, "Where its log goes.", default=HaproxyGateway.log),
                     Field("hello", _LISTENER, "Listener of the health check without a client certificate, in a profile that has one."),
+                ),
+            ),
+            "envoy": Record(
+                "Envoy 1.35 or later on a host.",
+                (
+                    *_ON_A_HOST,
+                    Field("folder", REMOTE_PATH, "Folder of its files on the host.", default=EnvoyGateway.folder),
+                    Field("admin_socket", REMOTE_PATH, "Socket of its administration interface.", default=EnvoyGateway.admin_socket),
+                    Field("log", _LOG_FILE, "Where its access log goes.", default=EnvoyGateway.log),
                 ),
             ),
             "kubernetes": Record(

@@ -17,11 +17,19 @@ from .model import EnvironmentKind
 
 _SOCKET = (r"/run/haproxy/[A-Za-z0-9_-]+\.sock", "a .sock in /run/haproxy/")
 _PLACES = {
-    "folder": (r"/etc/haproxy/(mojaloop|onboarding)[A-Za-z0-9_-]*", "/etc/haproxy/mojaloop… or /etc/haproxy/onboarding…"),
-    "master_socket": _SOCKET,
-    "stats_socket": _SOCKET,
-    "log": (r"stdout|stderr|/dev/log|[^/]+", "stdout, stderr, /dev/log or <address>:<port>"),
+    "haproxy": {
+        "folder": (r"/etc/haproxy/(mojaloop|onboarding)[A-Za-z0-9_-]*", "/etc/haproxy/mojaloop… or /etc/haproxy/onboarding…"),
+        "master_socket": _SOCKET,
+        "stats_socket": _SOCKET,
+        "log": (r"stdout|stderr|/dev/log|[^/]+", "stdout, stderr, /dev/log or <address>:<port>"),
+    },
+    "envoy": {
+        "folder": (r"/etc/envoy/(mojaloop|onboarding)[A-Za-z0-9_-]*", "/etc/envoy/mojaloop… or /etc/envoy/onboarding…"),
+        "admin_socket": (r"/run/envoy/[A-Za-z0-9_-]+\.sock", "a .sock in /run/envoy/"),
+        "log": (r"stdout|/var/log/envoy/[A-Za-z0-9_-]+\.log", "stdout or a .log in /var/log/envoy/"),
+    },
 }
+"""By kind of gateway: where on a host its files may be."""
 _PERSIST_FILE = (r"/etc/nftables\.d/[A-Za-z0-9_-]*onboarding[A-Za-z0-9_-]*\.nft", "/etc/nftables.d/…onboarding….nft")
 _OF_A_LAB = "/tmp/"  # noqa: S108 -- nothing is made there: it is what a lab, where nothing is at stake, may name besides
 
@@ -39,7 +47,7 @@ def lint_hosts(side: SideText, around: Circumstances, listed: frozenset[str] | N
             yield side.problem(f"{key}.host", shown(host), "a host that the operator has listed in hosts.yml (below hosts:)")
         if local_name(name := gateway.get("name", "")):
             yield side.problem(f"{key}.name", f"{shown(name)}, which is the controller itself", "another name")
-        for part, place in _PLACES.items():
+        for part, place in _PLACES.get(gateway.get("kind", ""), {}).items():
             yield from _place(side, f"{key}.{part}", gateway.get(part), place, in_lab=in_lab)
     yield from _place(side, "firewall.persist_file", side.get("firewall.persist_file"), _PERSIST_FILE, in_lab=in_lab)
 

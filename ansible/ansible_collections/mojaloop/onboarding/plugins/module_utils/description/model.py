@@ -149,6 +149,15 @@ class HaproxyGateway(Gateway):
 
 
 @dataclass(frozen=True)
+class EnvoyGateway(Gateway):
+    """Envoy on a host: its folder and the socket of its administration there, and where its log goes."""
+
+    folder: str = "/etc/envoy/mojaloop"
+    admin_socket: str = "/run/envoy/onboarding.sock"
+    log: str = "stdout"
+
+
+@dataclass(frozen=True)
 class Firewall:
     """What the packet filters of every kind have; ``none`` filters nothing. ``hosts`` are the names of the side's gateways on hosts."""
 

@@ -138,7 +138,7 @@ def _in_scope(name: str, participants: Collection[str] | None) -> bool:
 def _expect_kept(model: GatewayModel, observed: Mapping[str, Any], participants: Collection[str] | None) -> None:
     """The running process has loaded them; a release without them would end the calls to others than this run is about."""
     called = {owner_of("destinations", key, value) for key, value in observed["maps"].get("destinations", {}).items()}
-    kept = {owner_of_file(name) for name in observed["files"] if name.endswith("/backend.cfg")}
+    kept = {owner_of_file(name) for name in observed["files"]}
     lost = sorted(name for name in called - kept if not _in_scope(f"destinations/{name}/backend.cfg", participants))
     if lost:
         what = f"the installed files of {', '.join(lost)} are gone, and this run is not about them"

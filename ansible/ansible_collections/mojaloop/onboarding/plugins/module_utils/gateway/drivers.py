@@ -6,10 +6,11 @@ from __future__ import annotations
 from ..description.model import Gateway
 from ..errors import GatewayError
 from .driver import Driver
+from .envoy.driver import DRIVER as ENVOY
 from .haproxy.driver import DRIVER as HAPROXY
 from .kubernetes.driver import DRIVER as KUBERNETES
 
-DRIVERS: dict[str, Driver] = {"haproxy": HAPROXY, "kubernetes": KUBERNETES}
+DRIVERS: dict[str, Driver] = {"haproxy": HAPROXY, "envoy": ENVOY, "kubernetes": KUBERNETES}
 
 
 def driver_of(gateway: Gateway) -> Driver:

@@ -23,8 +23,15 @@ ENCODED = r"%(2e|2f|5c|25|3b|7f|[01][0-9a-f]|$|.$|[^0-9a-f]|.[^0-9a-f])"
 
 ALGORITHMS = ("RS256", "ES256")
 """Signatures of access tokens: what every product here verifies with a public key. No RSA-PSS: HAProxy 2.6 has none."""
+AUDIENCES = 8
+"""Members of a token's audience list that are looked at."""
 LEEWAY = 30
 """Seconds a token may be ahead of this host's clock."""
+
+CLAIMS = ("exp", "nbf", "iss", "aud", "client_id", "azp", "scope", "cnf", "x5t#S256")
+"""Members of a token that are judged: none may be there twice, at any depth (readers differ in which of two they take)."""
+TEXTS = ("iss", "client_id", "azp", "scope", "x5t#S256")
+"""Those of them that are texts."""
 
 OWNED = (
     "client-ip", "connection", "fastly-client-ip", "forwarded", "remote-user", "te", "trailer", "true-client-ip",

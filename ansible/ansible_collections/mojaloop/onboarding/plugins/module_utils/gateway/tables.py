@@ -85,7 +85,7 @@ def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participa
         networks.setdefault(owner, []).append(ip_network(prefix))
     kept["networks"], kept["allowed"] = address_maps(networks)
     kept["shares"] = shares(kept["allowed"])
-    return kept
+    return {name: kept[name] for name in desired}
 
 
 def without_revoked(entries: Maps, left: Mapping[str, Collection[str]]) -> Maps:

@@ -36,13 +36,24 @@ def handshake_fault(address: str, port: int, expected: str, *, proxy_protocol: b
         return str(error)
 
 
+def server_fault(host: str, port: int, name: str, trusted: str) -> str:
+    """Why no TLS connection to a server is made that must hold a name, under this trust (PEM); empty when one is."""
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=trusted)
+        with socket.create_connection((host, port), timeout=TIMEOUT) as connection, context.wrap_socket(connection, server_hostname=name):
+            return ""
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
 def absent(addresses: Iterable[str]) -> list[str]:
-    """Which of these the host has not: HAProxy would find no way out from there, and say so to its callers alone."""
+    """Which of these the host has not: a gateway would find no way out from there, and say so to its callers alone."""
     return [address for address in addresses if _bind_error(address, 0) in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}]
 
 
 def taken(address: str, port: int) -> bool:
-    """Whether someone listens there. Threat: a second HAProxy is let in beside the first (SO_REUSEPORT), and shares its connections."""
+    """Whether someone listens there. Threat: a second gateway is let in beside the first (SO_REUSEPORT), and shares its connections."""
     return _bind_error(address, port) == errno.EADDRINUSE
 
 

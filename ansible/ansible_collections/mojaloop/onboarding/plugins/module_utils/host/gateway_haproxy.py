@@ -22,7 +22,7 @@ from typing import Any, Callable, Iterable, Mapping
 from ..errors import GatewayError, HostError
 from . import gateway_release as content
 from . import gateway_socket as sockets
-from . import releases, rollback
+from . import processes, releases, rollback
 from .gateway_change import POLL, SETTLE, Change, listener_faults, prove
 from .gateway_handshake import absent, certificates, taken
 
@@ -286,7 +286,7 @@ def _expect_no_one(place: Place, change: Change) -> None:
                 "something serves the listeners, and no HAProxy answers on this socket", where=place.master_socket, remedy=ALONE
             )
         time.sleep(POLL)
-    if place.service and _systemctl("is-active", place.service).returncode == 0:
+    if place.service and processes.systemctl("is-active", place.service).returncode == 0:
         raise GatewayError(f"{place.service} runs, and does not answer on this socket", where=place.master_socket, remedy=ALONE)
 
 
@@ -332,38 +332,17 @@ def _start(place: Place, digest: str) -> None:
     for path in (place.master_socket, place.stats_socket):
         Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if place.service:
-        _start_unit(place.service)
+        processes.start_unit(place.service)
         _wait_for(place, digest, lambda: "")
         return
     command = [place.binary, "-W", "-S", place.master_socket + ",mode,600", "-f", str(place.release / content.CONFIGURATION)]
-    log = os.open(str(Path(place.folder) / "gateway.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    streams = [(os.POSIX_SPAWN_DUP2, source, target) for source, target in ((null, 0), (log, 1), (log, 2))]
-    try:
-        process = os.posix_spawnp(place.binary, command, os.environ, file_actions=streams, setsid=True)
-    finally:
-        os.close(log)
-        os.close(null)
+    process = processes.spawn(command, Path(place.folder) / "gateway.log")
     _wait_for(place, digest, lambda: "HAProxy ended at its start; gateway.log has the reason" if os.waitpid(process, os.WNOHANG)[0] else "")
-
-
-def _start_unit(name: str) -> None:
-    try:
-        done = _systemctl("start", name)
-    except subprocess.TimeoutExpired as error:
-        raise GatewayError(f"systemd did not start {name} within 60 s", remedy=f"See journalctl -u {name}.") from error
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise GatewayError(f"systemd did not start {name}: {said}", remedy=f"See journalctl -u {name}.")
-
-
-def _systemctl(verb: str, name: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["systemctl", verb, name], capture_output=True, timeout=60, check=False)
 
 
 def _stop(place: Place) -> None:
     if place.service:
-        _systemctl("stop", place.service)
+        processes.systemctl("stop", place.service)
         return
     with suppress(OSError):
         os.kill(sockets.master(place.master_socket), signal.SIGTERM)

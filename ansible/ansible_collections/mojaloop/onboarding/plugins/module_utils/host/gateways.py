@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import gateway_haproxy
+from . import gateway_envoy, gateway_haproxy
 
-HOSTS: dict[str, ModuleType] = {"haproxy": gateway_haproxy}
+HOSTS: dict[str, ModuleType] = {"haproxy": gateway_haproxy, "envoy": gateway_envoy}

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 from .. import rules
 from ..model import TokenRules
-from ..policy import ALGORITHMS, LEEWAY
+from ..policy import ALGORITHMS, AUDIENCES, CLAIMS, LEEWAY, TEXTS
 from .lines import CURRENT, map_file, refusal
 
-AUDIENCES = 8
-"""Members of a token's audience list that are looked at."""
 _PARAMETERS = ("alg", "kid")
-_CLAIMS = ("exp", "nbf", "iss", "aud", "client_id", "azp", "scope", "cnf", "x5t#S256")
-"""Members of a token that are judged here: none may be there twice, at any depth."""
-_TEXTS = ("iss", "client_id", "azp", "scope", "x5t#S256")
 _NUMBER = r"(0|[1-9][0-9]{0,9})(\.[0-9]+)?\s*[,}]"
 """Seconds since 1970 (RFC 7519 section 2) up to the year 2286. Threat: ``sub`` of HAProxy 2.6 makes the highest number of all
 out of a negative one, so that a token with a negative ``exp`` would hold for ever."""
@@ -35,7 +30,7 @@ def token_lines(tokens: TokenRules) -> list[str]:
         "    http-request set-var(txn.claims) var(txn.bearer),field(2,.),ub64dec",
         *_unambiguous("txn.head", _PARAMETERS, _PARAMETERS),
         *_signature(tokens),
-        *_unambiguous("txn.claims", _CLAIMS, _TEXTS),
+        *_unambiguous("txn.claims", CLAIMS, TEXTS),
         *_validity(),
         *_issue(tokens),
         *(_binding() if tokens.certificate_bound else []),
