@@ -53,6 +53,10 @@ class Product:
         """The processes that serve; empty when none does."""
         raise NotImplementedError
 
+    def logs(self, place: Any) -> tuple[str, str]:  # noqa: ANN401
+        """Two places where its log may go, the second is where it goes."""
+        raise NotImplementedError
+
     def sockets(self, place: Any) -> list[str]:  # noqa: ANN401
         """The sockets by which it is administered."""
         raise NotImplementedError
@@ -112,6 +116,10 @@ class Haproxy(Product):
         except OSError:
             return []
 
+    def logs(self, place: gateway_haproxy.Place) -> tuple[str, str]:  # noqa: ARG002
+        """See the base."""
+        return "/dev/log", "stdout"
+
     def sockets(self, place: gateway_haproxy.Place) -> list[str]:
         """See the base."""
         return [place.stats_socket, place.master_socket]
@@ -152,6 +160,10 @@ class Envoy(Product):
         found = envoy_admin.process(place.admin_socket)
         return [str(found)] if found else []
 
+    def logs(self, place: gateway_envoy.Place) -> tuple[str, str]:
+        """See the base."""
+        return f"{place.folder}.log", "stdout"
+
     def sockets(self, place: gateway_envoy.Place) -> list[str]:
         """See the base."""
         return [place.admin_socket]
@@ -178,6 +190,7 @@ class Envoy(Product):
                 "test_certificate_changed_in_the_running_process_only_is_found_and_ended",
                 "test_what_is_longer_than_the_socket_takes_is_reloaded_instead",
                 "test_what_the_running_process_refuses_is_reloaded_instead",
+                "test_without_the_parting_answer_a_reload_loses_requests_that_may_be_repeated",
                 "test_foreign_haproxy_on_the_socket_is_left_alone",
             ),
             _HAPROXYS_FILES,

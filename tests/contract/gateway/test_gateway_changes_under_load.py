@@ -42,8 +42,6 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.onboardi
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.records import read_clients
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
-PRODUCTS = ("haproxy",)
-
 if TYPE_CHECKING:
     from .conftest import Bench, TokenSigner
 
@@ -74,7 +72,7 @@ def test_who_keeps_an_address_under_another_prefix_loses_nothing(bench: Bench) -
     with load_on(bench, banks(bench)["greenbank"].callers(), "another prefix") as load:
         for networks in (wide, own) * (CHANGES // 2):
             change(load, bench, "prefix", reloads=0, callers=with_caller(bench, "greenbank", networks=networks))
-        for networks, log in ((wide, "/dev/log"), (own, "stdout")):
+        for networks, log in zip((wide, own), bench.driver.logs(bench.place), strict=True):
             bench.install(described(bench.with_inbound(callers=with_caller(bench, "greenbank", networks=networks)), log=log))
             load.everyone()
     assert load.losses == {}
@@ -129,12 +127,12 @@ def test_keys_of_the_authorization_server_rotate(bench: Bench) -> None:
     with load_on(bench, [caller for bank in both.values() for caller in bank.callers()], "token keys") as load:
         for number in range(CHANGES):
             old, new = bench.signers[0], bench.signer(f"key-{number + 2}", ("ES256", "RS256")[number % 2])
-            change(load, bench, "token key added", reloads=1, tokens=token_rules(bench, old, new))
+            change(load, bench, "token key added", reloads=bench.driver.reloads, tokens=token_rules(bench, old, new))
             bench.signers[0] = new
             for bank in both.values():
                 bank.renew_token(new)
             load.everyone()
-            change(load, bench, "token key retired", reloads=1, tokens=token_rules(bench, new))
+            change(load, bench, "token key retired", reloads=bench.driver.reloads, tokens=token_rules(bench, new))
     assert load.losses == {}
     assert bench.connect("greenbank").ask(headers=bench.headers(token=old.token(bench.claims("greenbank")))).reason == "token-key-unknown"
 
@@ -302,7 +300,7 @@ def test_what_does_not_fit_into_the_socket_is_reloaded_without_loss(bench: Bench
     with load_on(bench, [caller for bank in banks(bench).values() for caller in bank.callers()], "longer than the socket takes") as load:
         for number in range(10 if DEEP else 2):
             renewed = bench.hub_ca.identity("api.hub.test", server=True)
-            change(load, bench, "long chain", reloads=1, identity=replace(renewed, chain=renewed.chain + others))
+            change(load, bench, "long chain", reloads=bench.driver.reloads, identity=replace(renewed, chain=renewed.chain + others))
             change(load, bench, "certificate short again", reloads=0, identity=renewed)
-            change(load, bench, "list of CAs", reloads=1, trusted=bench.hub_ca.pem + (b"" if number % 2 else others))
+            change(load, bench, "list of CAs", reloads=bench.driver.reloads, trusted=bench.hub_ca.pem + (b"" if number % 2 else others))
     assert load.losses == {}

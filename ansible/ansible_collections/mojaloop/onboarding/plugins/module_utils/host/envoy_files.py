@@ -102,11 +102,12 @@ def with_tables(routes: dict[str, Any], tables: Tables, digest: str) -> dict[str
         return routes
     held.update({"certificate:" + key: owner for key, owner in tables.get("fingerprints", {}).items()})
     held.update({"client:" + key: owner for key, owner in tables.get("clients", {}).items()})
-    roles, networks = _by_owner(tables.get("roles", {})), _by_owner(tables.get("allowed", {}))
+    held.update({"allowed:" + _digits(entry): True for entry in tables.get("allowed", {})})
+    roles, prefixes = _by_owner(tables.get("roles", {})), _by_owner(tables.get("allowed", {}))
     for owner, source in tables.get("sources", {}).items():
-        own = {"source": source, "roles": dict.fromkeys(roles.get(owner, ()), True)}
-        own["networks"] = [_digits(prefix) for prefix in networks.get(owner, ())]
-        held["participant:" + owner] = dict(own)
+        lengths = sorted({int(prefix.rpartition("/")[2]) for prefix in prefixes.get(owner, ())})
+        own_roles = dict.fromkeys(roles.get(owner, ()), True)
+        held["participant:" + owner] = {"source": source, "roles": own_roles, "lengths": lengths}
     return routes
 
 
@@ -125,7 +126,8 @@ def tables_of(routes: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
             elif kind == "participant":
                 found["sources"][name] = value["source"]
                 found["roles"].update({name + "|" + role: "1" for role in value["roles"]})
-                found["allowed"].update({name + "|" + _prefix(digits): "1" for digits in value["networks"]})
+            elif kind == "allowed":
+                found["allowed"][_prefix(name)] = "1"
     return found
 
 
@@ -152,14 +154,18 @@ def _by_owner(entries: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _digits(prefix: str) -> str:
+def _digits(entry: str) -> str:
+    """``participant|prefix`` with the prefix as the script looks it up: its hexadecimal digits, and its length."""
+    owner, _bar, prefix = entry.partition("|")
     network = ipaddress.ip_network(prefix)
-    return f"{network.network_address.packed.hex()}/{network.prefixlen}"
+    return f"{owner}|{network.network_address.packed.hex()}/{network.prefixlen}"
 
 
-def _prefix(digits: str) -> str:
+def _prefix(entry: str) -> str:
+    """The reverse of ``_digits``."""
+    owner, _bar, digits = entry.partition("|")
     base, _slash, length = digits.partition("/")
-    return f"{ipaddress.ip_address(bytes.fromhex(base))}/{length}"
+    return f"{owner}|{ipaddress.ip_address(bytes.fromhex(base))}/{length}"
 
 
 def _resources(version: str, resources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -91,24 +91,24 @@ local function digits(place)
   return full:match("^" .. ("0"):rep(20) .. "ffff(%x%x%x%x%x%x%x%x)$") or full
 end
 
--- Whether an address lies in one of the prefixes, each written as digits/length.
-local function within(address, prefixes)
-  for _, prefix in ipairs(prefixes) do
-    local base, length = prefix:match("^(%x+)/(%d+)$")
-    if #base == #address then
-      local whole, rest = math.floor(length / 4), length % 4
-      local same = base:sub(1, whole) == address:sub(1, whole)
-      if same and rest > 0 then
-        local unit = 2 ^ (4 - rest)
-        local one, other = tonumber(base:sub(whole + 1, whole + 1), 16), tonumber(address:sub(whole + 1, whole + 1), 16)
-        same = math.floor(one / unit) == math.floor(other / unit)
-      end
-      if same then return true end
-    end
+-- The prefix of this length that an address lies in, as digits/length.
+local function prefix(address, length)
+  local whole, rest = math.floor(length / 4), length % 4
+  local kept = address:sub(1, whole)
+  if rest > 0 then
+    local unit = 2 ^ (4 - rest)
+    kept = kept .. string.format("%x", math.floor(tonumber(address:sub(whole + 1, whole + 1), 16) / unit) * unit)
+  end
+  return kept .. ("0"):rep(#address - #kept) .. "/" .. length
+end
+
+-- Whether a participant may come from an address: one look for each length of its prefixes.
+local function allowed(tables, participant, lengths, address)
+  for _, length in ipairs(lengths) do
+    if length <= 4 * #address and tables:get("allowed:" .. participant .. "|" .. prefix(address, length)) then return true end
   end
   return false
 end
-
 """
     + TOKENS
     + r"""
@@ -137,7 +137,8 @@ local function judge(handle)
   if not participant then return "certificate-unknown" end
   note(handle, "participant", participant)
   local caller = tables:get("participant:" .. participant)
-  if not (caller and within(digits(info:downstreamRemoteAddress()), caller.networks)) then return "address-mismatch" end
+  local address = digits(info:downstreamRemoteAddress())
+  if not (caller and allowed(tables, participant, caller.lengths, address)) then return "address-mismatch" end
   local url, method = headers:get(":path"), headers:get(":method")
   local path = url:match("^[^?]*")
   if suspicious(path) or path:sub(1, #facts.base + 1) ~= facts.base .. "/" then return "path-suspicious" end
