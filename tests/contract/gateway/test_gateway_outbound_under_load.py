@@ -13,15 +13,11 @@ from typing import TYPE_CHECKING, Any
 from support.counterpart import Counterpart
 from support.counting import record_count
 from support.depth import DEEP
-from support.gateways import described
 from support.load import Caller, Load, Session, under
 from support.ports import free_port
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import Identity
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_socket
-
-PRODUCTS = ("haproxy",)
 
 if TYPE_CHECKING:
     from .conftest import Bench
@@ -36,7 +32,7 @@ class Egress:
         place = bench.driver.place(bench.root, name)
         inbound = replace(bench.inbound, listeners=(Listener(bench.inbound.listeners[0].address, free_port()),))
         outbound = replace(bench.model.outbound, listener=Listener(bench.inbound.listeners[0].address, free_port()))
-        model = described(replace(bench.model, inbound=inbound, outbound=outbound), stats_socket=place.stats_socket)
+        model = replace(bench.model, inbound=inbound, outbound=outbound, gateway=bench.driver.gateway(place))
         self.bench, self.name, self.to = replace(bench, place=place, model=model), name, to
 
     @property
@@ -51,10 +47,10 @@ class Egress:
     def drained(self, load: Load) -> None:
         """Wait until no earlier process is left, which kept connections with the earlier certificate."""
         for _attempt in range(200):
-            if len(gateway_socket.workers(self.bench.place.master_socket)) == 1:
-                return
             load.everyone(1)
-        raise AssertionError(gateway_socket.workers(self.bench.place.master_socket))
+            if len(self.bench.driver.process(self.bench.place)) == 1:
+                return
+        raise AssertionError(self.bench.driver.process(self.bench.place))
 
     def dial(self) -> Session:
         raw = socket.create_connection(("127.0.0.1", self.port), 10)
@@ -107,7 +103,7 @@ def test_own_client_certificate_rotates_through_one_egress_first(bench: Bench, d
 def rotated(load: Load, peer: Counterpart, both: list[Egress], old: Identity, new: Identity) -> Identity:
     peer.accept(old, new)
     for egress in both:
-        assert egress.switch(new) == 1
+        assert egress.switch(new) == egress.bench.driver.reloads
         record_count("under load, changes: own client certificate at an egress", 1)
         egress.drained(load)
         before = peer.seen(egress.name, old)

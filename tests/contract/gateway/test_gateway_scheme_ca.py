@@ -9,14 +9,13 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.authorities import Authority
-from support.gateways import described
 from support.ports import free_port
 from unit.steps.conftest import Site, faults, site
 
@@ -26,9 +25,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 from .conftest import Bench, Recorder
-from .drivers import Haproxy
-
-PRODUCTS = ("haproxy",)
+from .drivers import Envoy, Haproxy
 
 SOURCES = {"hub": "127.0.0.11", "greenbank": "127.0.0.21", "bluebank": "127.0.0.31"}
 HOSTS = {"hub": "api.switch.example", "greenbank": "greenbank.example", "bluebank": "bluebank.example"}
@@ -103,8 +100,9 @@ def finish(made: Site) -> None:
     assert found == []
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(params=[(Haproxy, Envoy), (Envoy, Haproxy)], ids=["envoy calls haproxy", "haproxy calls envoy"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """The hub and greenbank behind gateways of different products."""
     root = Path(tempfile.mkdtemp(prefix="scheme-"))
     ports, outbound = ({name: free_port() for name in HOSTS} for _ in range(2))
     backends = {name: Recorder() for name in HOSTS}
@@ -113,15 +111,15 @@ def world() -> Iterator[World]:
     benches = {}
     description = load_description(made.root / "description", state=str(made.state))
     try:
-        for side in ("hub", "greenbank"):
+        for side, product in zip(("hub", "greenbank"), request.param, strict=True):
             folder = root / side
             folder.mkdir()
-            driver = Haproxy()
+            driver = product()
             place = driver.place(folder)
             (gateway,) = description.side(side).gateways
             model = gateway_model(description, side, gateway, DiskTree(made.state))
             assert model.findings == (), model.findings
-            model = described(model, stats_socket=place.stats_socket, log="stdout")
+            model = replace(model, gateway=driver.gateway(place))
             benches[side] = Bench(folder, driver, place, Authority("unused"), [], {}, backends[side], Recorder(), model)
             benches[side].install()
         yield World(made, ports, outbound, benches)
