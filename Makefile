@@ -47,6 +47,7 @@ prepare-connector: system node
 	@tests/lab/ledger/prepare
 prepare-faults: system node
 prepare-gateway: system node scanner
+	@tests/tools/envoy_program >/dev/null
 prepare-hostile: system
 prepare-integration: system node scanner
 prepare-interruption: system node

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from ipaddress import ip_address
+from subprocess import PIPE, run
 from typing import Any
+
+from tools.repository import ROOT
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import EnvoyGateway, Gateway, HaproxyGateway, Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
@@ -21,6 +25,12 @@ def haproxy(**facts: Any) -> Gateway:  # noqa: ANN401
 def envoy(**facts: Any) -> Gateway:  # noqa: ANN401
     """A described Envoy called ``hub-gateway`` whose listeners do not matter."""
     return EnvoyGateway("envoy", "hub-gateway", "hub-gateway", (_NOWHERE,), _NOWHERE, _NOWHERE, **facts)
+
+
+@cache
+def envoy_program() -> str:
+    """The path of Envoy, unpacked once on this machine."""
+    return run([ROOT / "tests/tools/envoy_program"], check=True, stdout=PIPE, text=True).stdout.strip()
 
 
 def described(model: GatewayModel, **facts: Any) -> GatewayModel:  # noqa: ANN401

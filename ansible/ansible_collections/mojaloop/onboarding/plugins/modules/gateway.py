@@ -1,19 +1,19 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keeps one HAProxy gateway of a side."""
+"""Keeps one gateway of a side."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gateway
-short_description: Keeps one HAProxy gateway of a side
+short_description: Keeps one gateway of a side
 version_added: "0.1.0"
 description:
   - Keeps the side's mTLS listener and its way out as the description and the store ask for it. Whose certificate, address, token,
     headers and roles do not all belong to the same active participant is refused, request by request.
-  - Compares with what the running process has in force. Entries of maps change without a reload, and so does the listener's
-    certificate unless it is longer than HAProxy's socket takes. Everything else is checked by HAProxy, switched by one rename,
-    reloaded once without a request lost, proved by a new TLS handshake at each listener and confirmed over a new connection.
+  - Compares with what the running process has in force. Entries of tables and the listener's certificate change without a reload, with
+    Envoy everything does. What HAProxy can only take up by a reload is switched by one rename and reloaded once without a request
+    lost. Each change is proved by a new TLS handshake at each listener and confirmed over a new connection.
   - A change that is refused leaves the old state serving. A change that no one confirms in time is undone by the host itself.
   - With O(participants), what is in force for the others stays.
   - Keys travel as one file into a folder that only its owner can read, never as parameters. The user of the connection must own the
@@ -45,7 +45,8 @@ options:
     type: str
   service:
     description:
-      - Systemd unit that runs HAProxy with C(-W -S <master socket> -f <folder>/current/haproxy.cfg).
+      - Systemd unit that runs HAProxy with C(-W -S <master socket> -f <folder>/current/haproxy.cfg), or Envoy with
+        C(-c <folder>/live/bootstrap.json --disable-hot-restart --drain-time-s 60).
       - Without it a gateway that does not run is started as a process of its own.
     type: str
     default: ""
