@@ -29,7 +29,8 @@ from .gateway_release import write_maps
 
 STARTING = 3.0
 """Seconds for which ports of a process that has ended may still be taken."""
-DRAIN_SECONDS = 60
+OPTIONS = ("--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "60", "--file-flush-interval-msec", "250")
+"""How it is started: a listener that is replaced ends its connections with an answer within a minute; the log is soon there."""
 ALONE = "Start Envoy with this gateway's bootstrap.json, or stop it and run again: nothing was changed."
 
 
@@ -197,10 +198,8 @@ def _start(place: Place) -> None:
     if place.service:
         processes.start_unit(place.service)
         return
-    command = [place.binary, "-c", str(place.live / content.BOOTSTRAP), "--disable-hot-restart", "--log-level", "warning"]
-    processes.spawn(
-        [*command, "--drain-time-s", str(DRAIN_SECONDS), "--file-flush-interval-msec", "250"], Path(place.folder) / "gateway.log"
-    )
+    command = [place.binary, "-c", str(place.live / content.BOOTSTRAP), *OPTIONS]
+    processes.spawn(command, Path(place.folder) / "gateway.log")
 
 
 def _stop(place: Place) -> None:

@@ -28,7 +28,7 @@ from .topology import CONTROLLER_ADDRESS, INTERNAL, PUBLIC, Interface, Machine, 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _HOST_ETC = Path("/run/host-etc")
-_OWN_FOLDERS = ("haproxy", "nftables.d")
+_OWN_FOLDERS = ("haproxy", "envoy", "nftables.d")
 _OWN_FILES = ("nftables.conf",)
 _COMMAND_SECONDS = 20
 _NETWORK_MADE = RUNTIME / "network"
@@ -128,7 +128,7 @@ def _settle(etc: Path) -> None:
     """In the machine's process: its own network, and its own /etc and /run."""
     namespaces.unshare(namespaces.NEW_NETWORK | namespaces.NEW_MOUNTS)
     namespaces.mount_memory("/run")
-    for folder in (_HOST_ETC, Path("/run/haproxy"), Path("/run/lock")):
+    for folder in (_HOST_ETC, Path("/run/haproxy"), Path("/run/envoy"), Path("/run/lock")):
         folder.mkdir(mode=0o755)
     namespaces.bind_read_only("/etc", str(_HOST_ETC))
     _furnish(etc)

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ..description.model import EnvoyGateway
+from ..gateway.envoy.release import first_files
 from ..pki.contents import usages
 
 _LIFETIME = timedelta(days=365)
@@ -89,6 +91,12 @@ def write_folder(folder: Path, files: dict[str, bytes]) -> None:
         with os.fdopen(os.open(staged / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(content)
     staged.rename(folder)
+
+
+def first_envoy_files(folder: Path, gateway: EnvoyGateway) -> None:
+    """Give an Envoy's folder what it can be started with, unless it has it."""
+    if not (folder / "live").exists():
+        write_folder(folder / "live", {name: json.dumps(content).encode() for name, content in first_files(gateway).items()})
 
 
 def first_release(folder: Path) -> None:

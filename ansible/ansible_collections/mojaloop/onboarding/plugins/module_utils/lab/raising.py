@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..description.loading import load_description
-from ..description.model import Description, EnvironmentKind
+from ..description.model import Description, EnvironmentKind, EnvoyGateway
 from ..errors import LabError
 from . import machines, material, programs, self_hosted
 from .holder import Holder, find_holder, in_lab, lab_folder, locked, start_holder, stop_holder
@@ -115,8 +115,8 @@ def run(request: Request) -> Outcome:
         if request.purge:
             _load(request, folder)
         return remove_lab(folder, check=request.check, purge=request.purge)
-    places = find_places(folder, Path(request.tools))
     description = _load(request, folder)
+    places = find_places(folder, Path(request.tools), with_envoy=uses_envoy(description))
     return raise_lab(description, places, check=request.check, advance=request.state == "advance")
 
 
@@ -130,14 +130,20 @@ def _load(request: Request, folder: Path) -> Description:
     return description
 
 
-def find_places(state: Path, tools: Path) -> Places:
+def uses_envoy(description: Description) -> bool:
+    """Whether a gateway of the lab is an Envoy."""
+    sides = (description.hub, *description.participants)
+    return any(isinstance(gateway, EnvoyGateway) for side in sides for gateway in side.gateways)
+
+
+def find_places(state: Path, tools: Path, *, with_envoy: bool = False) -> Places:
     """Where everything is on this computer; LabError names the programs that are missing."""
     path = f"{os.environ.get('PATH', '')}:{machines.PATH}"
-    found = {name: shutil.which(name, path=path) for name in _NEEDED}
+    found = {name: shutil.which(name, path=path) for name in (*_NEEDED, *(("envoy",) if with_envoy else ()))}
     missing = [name for name, program in found.items() if program is None]
     if missing:
         raise LabError(f"needs {', '.join(missing)}", where="the lab", remedy="Install them (make system), then repeat.")
-    return Places(state.resolve(), tools.resolve(), found["haproxy"] or "", found["node"] or "")
+    return Places(state.resolve(), tools.resolve(), found["haproxy"] or "", found["node"] or "", envoy=found.get("envoy") or "")
 
 
 def raise_lab(description: Description, places: Places, *, check: bool = False, advance: bool = False) -> Outcome:
@@ -243,7 +249,11 @@ def _prepare(plan: Plan, places: Places) -> None:
     """Files that programs find when they start."""
     for machine in plan.topology.machines:
         if machine.gateway is not None:
-            material.first_release(places.machine(machine.name) / machine.gateway.folder.lstrip("/"))
+            folder = places.machine(machine.name) / machine.gateway.folder.lstrip("/")
+            if isinstance(machine.gateway, EnvoyGateway):
+                material.first_envoy_files(folder, machine.gateway)
+            else:
+                material.first_release(folder)
         if machine.name == AUTHORIZATION_SERVER and not places.authorization_server.exists():
             material.write_folder(places.authorization_server, material.authorization_server_files(machine.addresses[0]))
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which programs run on which machine, and how they are configured: pure, from the description.
 
-The gateways run HAProxy as a distribution starts it; the rest are the lab's own Node.js programs in the tools folder.
+The gateways run HAProxy or Envoy as a distribution starts them; the rest are the lab's own Node.js programs in the tools folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..description.model import HUB, Description, Participant, Side
+from ..description.model import HUB, Description, EnvoyGateway, Participant, Side
+from ..host.gateway_envoy import OPTIONS
 from ..store import layout
 from . import connectors
 from .programs import Service
@@ -20,7 +21,6 @@ from .self_hosted import SelfHosted, uses_own_tools
 from .topology import AUTHORIZATION_SERVER, INTERNAL, Machine, Topology
 
 BACKEND = "backend"
-GATEWAY = "haproxy"
 CONTROL_PORT = 3001
 """Where a backend's control service listens on its machine's loopback: health, messages seen, messages to send."""
 
@@ -36,6 +36,7 @@ class Places:
     haproxy: str
     node: str
     redis: str = "redis-server"
+    envoy: str = "envoy"
 
     def machine(self, name: str) -> Path:
         """The folder of one machine."""
@@ -97,8 +98,11 @@ def _gateway(machine: Machine, places: Places) -> Service:
     gateway = machine.gateway
     if gateway is None:
         raise TypeError(machine.name)
+    if isinstance(gateway, EnvoyGateway):
+        command = (places.envoy, "-c", f"{gateway.folder}/live/bootstrap.json", *OPTIONS)
+        return Service(gateway.kind, machine.name, places.machine(machine.name), command, ready_file=gateway.admin_socket)
     command = (places.haproxy, "-W", "-S", gateway.master_socket, "-f", f"{gateway.folder}/current/haproxy.cfg")
-    return Service(GATEWAY, machine.name, places.machine(machine.name), command, ready_file=gateway.master_socket)
+    return Service(gateway.kind, machine.name, places.machine(machine.name), command, ready_file=gateway.master_socket)
 
 
 def _backend(description: Description, machine: Machine, places: Places) -> Service:

@@ -18,14 +18,19 @@ from ..errors import LabError
 from ..verification.model import Identity, InboundListener, Witness
 from .holder import NETWORKS
 from .impostor import Impostor, divert
-from .services import CONTROL_PORT, GATEWAY
+from .services import CONTROL_PORT
 from .topology import PROBES, STRANGER, Topology, topology
 from .vantage import machines_here, open_socket
 
 _TABLE = ("inet", "mojaloop_onboarding")
 _REFUSED_IN, _REFUSED_OUT = "refused_in", "refused_out"
-_HANDSHAKE_ENDED = (b"SSL handshake failure", b"SSL client CA chain cannot be verified", b"SSL client certificate not trusted")
-"""HAProxy's three words for a caller whose certificate is missing or not the right CA's."""
+_HANDSHAKE_ENDED = (
+    b"SSL handshake failure",
+    b"SSL client CA chain cannot be verified",
+    b"SSL client certificate not trusted",
+    b"tls=TLS_error",
+)
+"""HAProxy's three words for a caller whose certificate is missing or not the right CA's, and Envoy's."""
 _SECONDS = 10
 
 
@@ -98,9 +103,10 @@ class LabSite:
     def handshake_witness(self, side: str) -> Witness | None:
         """The log of the side's gateway."""
         machine = self.machine_of(side)
-        if machine is None or not self.description.side(side).gateways:
+        gateways = self.description.side(side).gateways
+        if machine is None or not gateways:
             return None
-        log = self.state / "lab" / "machines" / machine / "log" / f"{GATEWAY}.log"
+        log = self.state / "lab" / "machines" / machine / "log" / f"{gateways[0].kind}.log"
         return LogWitness(f"{machine}'s log", log, _HANDSHAKE_ENDED)
 
     def packet_witness(self, side: str, *, outward: bool = False) -> Witness | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..description.model import Address, Description, Endpoint, HaproxyGateway, Network, Participant, Side
+from ..description.model import Address, Description, Endpoint, EnvoyGateway, HaproxyGateway, Network, Participant, Side
 from ..errors import LabError
 
 PUBLIC = "lab0"
@@ -47,7 +47,7 @@ class Machine:
     name: str
     interfaces: tuple[Interface, ...]
     side: str = ""
-    gateway: HaproxyGateway | None = None
+    gateway: HaproxyGateway | EnvoyGateway | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -100,8 +100,8 @@ def _gateways(side: Side, *, internal: bool) -> list[Machine]:
     spare += [address for address in _hosts_of(side.egress_addresses) if all(address not in own for own in egress)]
     machines = []
     for index, (gateway, own) in enumerate(zip(side.gateways, listening, strict=True)):
-        if not isinstance(gateway, HaproxyGateway):
-            raise LabError(f"kind {gateway.kind} is not raised by the lab", where=gateway.name, remedy="Describe kind haproxy.")
+        if not isinstance(gateway, HaproxyGateway | EnvoyGateway):
+            raise LabError(f"kind {gateway.kind} is not raised by the lab", where=gateway.name, remedy="Describe kind haproxy or envoy.")
         interfaces = [_card("eth0", PUBLIC, [*own, *egress[index], *(spare if index == 0 else ())])]
         if internal:
             interfaces.append(_card("eth1", INTERNAL, [_HUB_GATEWAY_ADDRESS + index]))

@@ -55,6 +55,11 @@ def render(model: GatewayModel) -> Release:
     return Release({**files, **_identity_files(inbound)}, {name: tables[name] for name in TABLES}, RULES)
 
 
+def first_files(gateway: EnvoyGateway) -> dict[str, object]:
+    """What a process that serves nothing yet is started with, and takes its first release up from."""
+    return {"bootstrap.json": _bootstrap(gateway), "listeners.json": {"resources": []}, "clusters.json": {"resources": []}}
+
+
 def _described(model: GatewayModel) -> EnvoyGateway:
     if not isinstance(model.gateway, EnvoyGateway):
         raise GatewayError(f"is of kind {model.gateway.kind}, and no Envoy", where=model.host)
