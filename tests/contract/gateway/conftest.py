@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address, ip_network
@@ -118,6 +118,7 @@ class Recorder(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         assert isinstance(self.server, Recorder)
@@ -308,6 +309,14 @@ def driver(request: pytest.FixtureRequest) -> Product:
 
 @pytest.fixture
 def bench(driver: Product) -> Iterator[Bench]:
+    """A gateway that is not installed yet, and everything around it."""
+    with bench_of(driver) as made:
+        yield made
+
+
+@contextmanager
+def bench_of(driver: Product) -> Iterator[Bench]:
+    """See the fixture ``bench``."""
     root = Path(tempfile.mkdtemp(prefix="gateway-"))
     hub_ca, other_ca = Authority("Hub CA"), Authority("Other CA")
     authorization = Recorder(other_ca.identity("auth.hub.test", server=True), root)

@@ -28,6 +28,8 @@ def by_hand(bench: Bench, name: str, edit: Callable[[dict[str, Any]], None]) -> 
     file, before = bench.place.live / name, envoy_admin.ask(bench.place.admin_socket, "/config_dump")
     content = json.loads(file.read_text())
     edit(content["resources"][0])
+    if name.startswith("routes-"):
+        content["resources"][0]["virtual_hosts"][-1]["routes"][-1]["name"] = "by hand"
     releases.write(file, json.dumps(content).encode())
     assert until(lambda: envoy_admin.ask(bench.place.admin_socket, "/config_dump") != before)
 

@@ -94,12 +94,21 @@ def digest_of(routes: Iterable[Mapping[str, Any]]) -> str:
 
 
 def with_tables(routes: dict[str, Any], tables: Tables, digest: str) -> dict[str, Any]:
-    """A route configuration whose last route holds the release's name and the tables, key by key as the script looks them up."""
+    """A route configuration whose last route holds the release's name and the tables, key by key as the script looks them up.
+
+    That route is named by the digest of what it holds: the script reads it anew when the name is another.
+    """
     held = _held(routes)
     held["release"] = digest
     if routes["name"] == "outbound":
         held.update({"destination:" + key: name for key, name in tables.get("destinations", {}).items()})
-        return routes
+    else:
+        _add_callers(held, tables)
+    routes["virtual_hosts"][-1]["routes"][-1]["name"] = sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+    return routes
+
+
+def _add_callers(held: dict[str, Any], tables: Tables) -> None:
     held.update({"certificate:" + key: owner for key, owner in tables.get("fingerprints", {}).items()})
     held.update({"client:" + key: owner for key, owner in tables.get("clients", {}).items()})
     held.update({"allowed:" + _digits(entry): True for entry in tables.get("allowed", {})})
@@ -108,7 +117,6 @@ def with_tables(routes: dict[str, Any], tables: Tables, digest: str) -> dict[str
         lengths = sorted({int(prefix.rpartition("/")[2]) for prefix in prefixes.get(owner, ())})
         own_roles = dict.fromkeys(roles.get(owner, ()), True)
         held["participant:" + owner] = {"source": source, "roles": own_roles, "lengths": lengths}
-    return routes
 
 
 def tables_of(routes: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:

@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """How an Envoy gateway judges a request: one script, the same for every gateway, in the order of ``policy.REFUSALS``.
 
-Whose certificate, address, client and role it is comes as data with the routes (RDS), key by key, so that a request looks up
-its own caller only and no value ever becomes code. Signatures are Envoy's ``jwt_authn``; what it verified is in its metadata.
+Whose certificate, address, client and role it is comes as data with the routes (RDS), key by key, so that a request looks up its
+own caller only, however many there are, and no value ever becomes code. Signatures are Envoy's ``jwt_authn``; what it verified is
+in its metadata.
 
 Threat: where a script fails, Envoy lets the request go on. So it lets no one in: it sets ``verdict``, and without that the only
 route is a refusal. Clients cannot set such metadata.
@@ -22,8 +23,21 @@ local function note(handle, key, value)
   handle:streamInfo():dynamicMetadata():set(NAMESPACE, key, value)
 end
 
+local known = { version = "", entries = {} }
+
+-- What came with the routes. It is read once for each change and worker: reading it copies all of it. The route's name is its digest.
+local function entries(handle)
+  local version = handle:streamInfo():routeName()
+  if version ~= known.version then
+    local found = {}
+    for key, value in pairs(handle:metadata()) do found[key] = value end
+    known = { version = version, entries = found }
+  end
+  return known.entries
+end
+
 local function refuse(handle, reason)
-  local answer = handle:metadata():get("refusal:" .. reason)
+  local answer = entries(handle)["refusal:" .. reason]
   note(handle, "refused", reason)
   local headers = {
     [":status"] = answer.status, ["content-type"] = "application/json",
@@ -105,7 +119,7 @@ end
 -- Whether a participant may come from an address: one look for each length of its prefixes.
 local function allowed(tables, participant, lengths, address)
   for _, length in ipairs(lengths) do
-    if length <= 4 * #address and tables:get("allowed:" .. participant .. "|" .. prefix(address, length)) then return true end
+    if length <= 4 * #address and tables["allowed:" .. participant .. "|" .. prefix(address, length)] then return true end
   end
   return false
 end
@@ -130,13 +144,13 @@ local function remove_owned(headers, facts)
 end
 
 local function judge(handle)
-  local tables, info, headers = handle:metadata(), handle:streamInfo(), handle:headers()
-  local facts, tls = tables:get("facts"), info:downstreamSslConnection()
+  local tables, info, headers = entries(handle), handle:streamInfo(), handle:headers()
+  local facts, tls = tables["facts"], info:downstreamSslConnection()
   local fingerprint = tls and tls:sha256PeerCertificateDigest() or ""
-  local participant = tables:get("certificate:" .. fingerprint)
+  local participant = tables["certificate:" .. fingerprint]
   if not participant then return "certificate-unknown" end
   note(handle, "participant", participant)
-  local caller = tables:get("participant:" .. participant)
+  local caller = tables["participant:" .. participant]
   local address = digits(info:downstreamRemoteAddress())
   if not (caller and allowed(tables, participant, caller.lengths, address)) then return "address-mismatch" end
   local url, method = headers:get(":path"), headers:get(":method")
@@ -195,13 +209,13 @@ OUTBOUND = (
     _COMMON
     + r"""
 local function choose(handle)
-  local headers, tables = handle:headers(), handle:metadata()
+  local headers, tables = handle:headers(), entries(handle)
   if suspicious(headers:get(":path"):match("^[^?]*")) then return "path-suspicious" end
   local wanted = "*"
-  if tables:get("facts").routed then
+  if tables["facts"].routed then
     wanted = headers:getNumValues("fspiop-destination") == 1 and headers:get("fspiop-destination") or ""
   end
-  local destination = tables:get("destination:" .. wanted)
+  local destination = tables["destination:" .. wanted]
   if not destination then return "destination-unknown" end
   note(handle, "destination", destination)
   return nil, destination

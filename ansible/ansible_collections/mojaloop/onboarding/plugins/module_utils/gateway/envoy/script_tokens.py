@@ -109,7 +109,7 @@ local function against_token(handle, facts, fingerprint, participant)
   end
   local client = claims.client_id
   if client == nil then client = claims.azp end
-  if type(client) ~= "string" or handle:metadata():get("client:" .. client) ~= participant then return "token-client" end
+  if type(client) ~= "string" or entries(handle)["client:" .. client] ~= participant then return "token-client" end
   return nil, claims
 end
 """
