@@ -99,8 +99,8 @@ def _gateway(machine: Machine, places: Places) -> Service:
     if gateway is None:
         raise TypeError(machine.name)
     if isinstance(gateway, EnvoyGateway):
-        command = (places.envoy, "-c", f"{gateway.folder}/live/bootstrap.json", *OPTIONS)
-        return Service(gateway.kind, machine.name, places.machine(machine.name), command, ready_file=gateway.admin_socket)
+        started = (places.envoy, "-c", f"{gateway.folder}/live/bootstrap.json", *OPTIONS)
+        return Service(gateway.kind, machine.name, places.machine(machine.name), started, ready_file=gateway.admin_socket)
     command = (places.haproxy, "-W", "-S", gateway.master_socket, "-f", f"{gateway.folder}/current/haproxy.cfg")
     return Service(gateway.kind, machine.name, places.machine(machine.name), command, ready_file=gateway.master_socket)
 

@@ -31,7 +31,7 @@ def outbound_listener(outbound: Outbound, gateway: EnvoyGateway) -> Message:
 
 def outbound_routes(outbound: Outbound) -> Message:
     """The route configuration without counterparts: the host puts their routes before the last one."""
-    return routes_of("outbound", [refusing({"routed": outbound.routed})])
+    return routes_of("outbound", [refusing({"routed": outbound.routed, "header": outbound.header})])
 
 
 def destination_route(destination: Destination) -> Message:

@@ -12,7 +12,7 @@ from ...description.model import EnvoyGateway
 from ...document_steps import Phase
 from ...errors import GatewayError
 from .. import policy, rules
-from ..model import Destination, GatewayModel, Identity, Inbound
+from ..model import Destination, GatewayModel, HeaderRule, Identity, Inbound
 from ..release import FileRule, Release
 from ..tables import maps
 from .clusters import inbound_clusters
@@ -29,6 +29,7 @@ RULES = (
     FileRule("callers-ca.pem", "trust-differs", (Phase.CALLER_ACCEPTED,)),
     FileRule("token-ca.pem", "trust-differs", (Phase.OAUTH,)),
 )
+_HEADERS = (HeaderRule.SOURCE, HeaderRule.DESTINATION)
 TABLES = ("fingerprints", "sources", "allowed", "clients", "roles", "destinations")
 
 
@@ -39,6 +40,8 @@ def render(model: GatewayModel) -> Release:
         raise ValueError(msg)
     own = _described(model)
     inbound = model.inbound
+    if inbound.pins or inbound.health or inbound.header_rule not in _HEADERS:
+        raise GatewayError("Envoy knows callers by certificate and FSPIOP header alone", where=model.host, remedy="Describe kind: haproxy.")
     made: dict[str, object] = {
         "bootstrap.json": _bootstrap(own),
         "listeners.json": [*inbound_listeners(inbound, own), outbound_listener(model.outbound, own)],

@@ -212,8 +212,9 @@ local function choose(handle)
   local headers, tables = handle:headers(), entries(handle)
   if suspicious(headers:get(":path"):match("^[^?]*")) then return "path-suspicious" end
   local wanted = "*"
-  if tables["facts"].routed then
-    wanted = headers:getNumValues("fspiop-destination") == 1 and headers:get("fspiop-destination") or ""
+  local facts = tables["facts"]
+  if facts.routed then
+    wanted = headers:getNumValues(facts.header) == 1 and headers:get(facts.header) or ""
   end
   local destination = tables["destination:" .. wanted]
   if not destination then return "destination-unknown" end
