@@ -79,7 +79,7 @@ def test_certificate_changed_by_hand_is_found_in_the_running_process_and_ended(b
     assert bench.connect("greenbank").client.sock.getpeercert(binary_form=True) == bench_der(bench.inbound.identity.certificate)
 
 
-def test_a_script_that_fails_lets_nobody_in(bench: Bench) -> None:
+def test_a_script_that_fails_lets_no_one_in(bench: Bench) -> None:
     """Envoy lets a request go on where a script fails; the route that is left refuses it."""
     bench.install()
     live = bench.connect("greenbank")
