@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 Verdict = dict[str, object]
+EARLIER = timedelta(hours=1)
+"""Certificates begin in the past: a test may take its time from a moment before they were made."""
 OIDS = {
     "CN": NameOID.COMMON_NAME,
     "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
@@ -68,7 +70,7 @@ def certificates(text: str | None) -> list[x509.Certificate]:
 
 def make_authority(parts: dict[str, str], number: int) -> Authority:
     """A new CA."""
-    key, subject, now = new_key(number, 3072), name(parts), datetime.now(UTC)
+    key, subject, now = new_key(number, 3072), name(parts), datetime.now(UTC) - 2 * EARLIER
     builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=365))
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
@@ -81,7 +83,7 @@ def sign(
     authority: Authority, request: x509.CertificateSigningRequest, *, common_name: str = "", days: int = 30, server: bool = False
 ) -> x509.Certificate:
     """What the server signs: the request's subject, or for an empty one ``common_name``, for clients and servers alike."""
-    now = datetime.now(UTC) - timedelta(seconds=30)
+    now = datetime.now(UTC) - EARLIER
     subject = request.subject if list(request.subject) else name({"CN": common_name})
     public, until = request.public_key(), now + timedelta(days=days)
     builder = x509.CertificateBuilder(authority.certificate.subject, subject, public, x509.random_serial_number(), now, until)
