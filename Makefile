@@ -38,7 +38,7 @@ pulumi: venv ## Pulumi, an API server of Kubernetes and what goes with it, built
 
 # One target for each area that needs more than .venv, in the order of the areas' names.
 # Whatever is dear to make is made by tests/tools/cached, so that the next clone on this machine finds it.
-prepare-cluster: pulumi
+prepare-cluster: pulumi system node
 	@tests/tools/envoy_program >/dev/null
 	@tests/tools/system_packages etcd=etcd-server setpriv=util-linux
 prepare-connector: system node

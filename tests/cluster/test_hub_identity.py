@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -15,7 +16,12 @@ from support.istio_hub import Header, Hub, until
 from support.token_server import base64url
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.release import place_of
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.shutting import shut_route
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.target import ClusterTarget
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model import GatewayModel
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unknown
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.kubernetes import Cluster
 
 pytestmark = pytest.mark.xdist_group("cluster")
 OPEN = 200
@@ -174,6 +180,70 @@ def test_a_rule_added_by_hand_is_reported_and_taken_back(open_hub: Hub) -> None:
     assert [(finding.participant, finding.reason) for finding in found.findings] == [("redbank", "running-config-stale")]
     open_hub.install()
     assert open_hub.plan().changes is False
+
+
+def test_a_policy_under_this_packs_labels_that_it_did_not_make_goes(open_hub: Hub) -> None:
+    cluster, namespace = open_hub.istio.cluster, open_hub.gateway.namespace
+    made = json.loads(cluster.kubectl(f"--namespace={namespace}", "get", "authorizationpolicy", "caller-redbank", "--output=json").stdout)
+    metadata = {"name": "open-to-all", "namespace": namespace, "labels": made["metadata"]["labels"]}
+    cluster.kubectl("apply", "--filename=-", content=json.dumps({**made, "metadata": metadata, "spec": {**made["spec"], "rules": [{}]}}))
+    until(lambda: open_hub.status("redbank", headers=[("FSPIOP-Source", "bluebank")]) == OPEN)
+    (found,) = open_hub.plan().findings
+    assert found.artefact.endswith(f"unknown/AuthorizationPolicy/{namespace}/open-to-all")
+    open_hub.install()
+    until(lambda: open_hub.status("redbank", headers=[("FSPIOP-Source", "bluebank")]) == 403)
+    assert open_hub.plan().changes is False
+
+
+def test_a_run_that_was_killed_while_it_shut_someone_out_is_undone_by_the_next(open_hub: Hub) -> None:
+    route = shut_route(place_of(open_hub.model), "redbank", open_hub.caller("redbank").certificates)
+    open_hub.istio.cluster.kubectl("apply", "--server-side", "--field-manager=killed", "--filename=-", content=json.dumps(route))
+    until(lambda: open_hub.status("redbank") == 403)
+    assert [(finding.participant, finding.reason) for finding in open_hub.plan().findings] == [("redbank", "running-config-stale")]
+    open_hub.install()
+    until(lambda: open_hub.status("redbank") == OPEN)
+    assert open_hub.plan().changes is False
+
+
+def narrower(hub: Hub) -> GatewayModel:
+    """Two participants with one role less."""
+    green, blue, red = hub.inbound.callers
+    return hub.with_callers(replace(green, roles=("parties",)), replace(blue, roles=("parties",)), red)
+
+
+def failing(error: BaseException) -> Callable[[Cluster, dict[str, Any]], None]:
+    """Writes one object and fails at the second, as a server does or as one does who ends the process; later ones are written."""
+    apply, written = Cluster.apply, itertools.count(1)
+
+    def applied(cluster: Cluster, wanted: dict[str, Any]) -> None:
+        if next(written) == 2:
+            raise error
+        apply(cluster, wanted)
+
+    return applied
+
+
+def test_a_change_that_fails_half_way_is_undone(open_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ClusterTarget(open_hub.model, 30).observe()
+    monkeypatch.setattr(Cluster, "apply", failing(Unknown("was answered with 500")))
+    with pytest.raises(GatewayError, match="undone"):
+        open_hub.install(narrower(open_hub))
+    monkeypatch.undo()
+    assert ClusterTarget(open_hub.model, 30).observe() == before
+    assert open_hub.status(GREEN, path="/transfers", method="POST") == OPEN
+
+
+def test_a_change_whose_controller_is_killed_is_completed_by_the_next_run(open_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cluster, "apply", failing(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        open_hub.install(narrower(open_hub))
+    monkeypatch.undo()
+    assert open_hub.plan(narrower(open_hub)).changes
+    open_hub.install(narrower(open_hub))
+    assert open_hub.plan(narrower(open_hub)).changes is False
+    until(lambda: open_hub.status("bluebank", path="/transfers", method="POST") == 403)
+    open_hub.install()
+    until(lambda: open_hub.status("bluebank", path="/transfers", method="POST") == OPEN)
 
 
 @pytest.mark.parametrize(

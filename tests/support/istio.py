@@ -53,6 +53,7 @@ class Istio:
     def __init__(self, cluster: Cluster, programs: Programs) -> None:
         self.cluster = cluster
         self._programs = programs
+        self._started = 0
         self._ports = {name: ports.free_port() for name in ("grpc", "secure", "http", "https", "monitoring")}
 
     def start(self, authorities: Path) -> None:
@@ -79,8 +80,11 @@ class Istio:
         self._programs.until(lambda: _answers(f"http://{at['http']}/ready"), "istiod")
         self._judge_what_is_written()
 
-    def gateway(self, namespace: str, name: str, topology: Mapping[str, Any]) -> Proxy:
-        """Start Envoy as the pods of a gateway: its account, its labels, and the topology that its pods are annotated with."""
+    def gateway(self, namespace: str, name: str, topology: Mapping[str, Any], identities: int = 0) -> Proxy:
+        """Start Envoy as the pods of a gateway: its account, its labels, and the topology that its pods are annotated with.
+
+        ``identities`` is the port where it finds its identity of the mesh, where it needs one.
+        """
         token = self.cluster.kubectl("create", "token", name, f"--namespace={namespace}", "--audience=istio-ca").stdout.strip()
         proxy = Proxy(ports.free_port())
         metadata = {
@@ -93,11 +97,12 @@ class Istio:
             "PROXY_CONFIG": {"gatewayTopology": dict(topology)},
         }
         node = {"id": f"router~192.0.2.7~{name}.{namespace}~{namespace}.svc.cluster.local", "cluster": name, "metadata": metadata}
-        place = self._programs.folder / f"{name}.json"
-        place.write_text(json.dumps(_bootstrap(node, token, self._ports["grpc"], proxy.admin)), encoding="utf-8")
+        self._started += 1
+        place = self._programs.folder / f"{name}-{self._started}.json"
+        place.write_text(json.dumps(_bootstrap(node, token, self._ports["grpc"], proxy.admin, identities)), encoding="utf-8")
         place.chmod(0o600)
         drain = ["--drain-time-s", "45", "--drain-strategy", "immediate"]  # as Istio starts it
-        self._programs.run(_envoy(), "-c", str(place), "--disable-hot-restart", "--concurrency", "1", *drain, name=name)
+        self._programs.run(_envoy(), "-c", str(place), "--disable-hot-restart", "--concurrency", "1", *drain, name=place.stem)
         self._programs.until(lambda: _answers(f"http://127.0.0.1:{proxy.admin}/ready"), f"the gateway {name}")
         return proxy
 
@@ -159,17 +164,10 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _bootstrap(node: Mapping[str, Any], token: str, control_plane: int, admin: int) -> dict[str, Any]:
+def _bootstrap(node: Mapping[str, Any], token: str, control_plane: int, admin: int, identities: int) -> dict[str, Any]:
     """Envoy's own configuration: who it is, and that everything else comes from the control plane."""
     service = {"envoy_grpc": {"cluster_name": "xds-grpc"}, "initial_metadata": [{"key": "authorization", "value": f"Bearer {token}"}]}
-    http2 = {"@type": f"type.googleapis.com/{_OPTIONS}", "explicit_http_config": {"http2_protocol_options": {}}}
-    cluster = {
-        "name": "xds-grpc",
-        "type": "STATIC",
-        "connect_timeout": "5s",
-        "load_assignment": {"cluster_name": "xds-grpc", "endpoints": [{"lb_endpoints": [_endpoint(control_plane)]}]},
-        "typed_extension_protocol_options": {_OPTIONS: http2},
-    }
+    clusters = [_http2_cluster("xds-grpc", control_plane)] + ([_http2_cluster("sds-grpc", identities)] if identities else [])
     ads = {"ads": {}, "resource_api_version": "V3"}
     return {
         "node": node,
@@ -179,7 +177,18 @@ def _bootstrap(node: Mapping[str, Any], token: str, control_plane: int, admin: i
             "lds_config": {**ads, "initial_fetch_timeout": "0s"},
             "cds_config": {**ads, "initial_fetch_timeout": "0s"},
         },
-        "static_resources": {"clusters": [cluster]},
+        "static_resources": {"clusters": clusters},
+    }
+
+
+def _http2_cluster(name: str, port: int) -> dict[str, Any]:
+    http2 = {"@type": f"type.googleapis.com/{_OPTIONS}", "explicit_http_config": {"http2_protocol_options": {}}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [_endpoint(port)]}]},
+        "typed_extension_protocol_options": {_OPTIONS: http2},
     }
 
 

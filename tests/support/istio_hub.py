@@ -51,14 +51,19 @@ PATIENCE = 30.0
 
 
 class Backend(ThreadingHTTPServer):
-    """Stand-in for the hub's services: answers 200 to everything, and remembers what it was asked."""
+    """Stand-in for services, or with ``tls`` for a participant's server: answers 200 to everything, and remembers what it was asked."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, place: tuple[str, int] = ("127.0.0.1", 0), tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(place, _Handler)
         self.seen: list[tuple[str, str, list[Header]]] = []
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Broken connections are the other side's business."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -208,17 +213,24 @@ def described(folder: Path, port: int, keys: str) -> Path:
     return place
 
 
-def serve(istio: Istio, namespace: str, port: int) -> None:
+def serve(istio: Istio, namespace: str, backend: int, services: tuple[str, ...] = SERVICES, port: int = 80) -> None:
     """Have the services that the hub's routes name be on this machine: no container runs behind them."""
     spec = {
-        "hosts": [f"{service}.{namespace}.svc.cluster.local" for service in SERVICES],
-        "ports": [{"number": 80, "name": "http", "protocol": "HTTP", "targetPort": port}],
+        "hosts": [f"{service}.{namespace}.svc.cluster.local" for service in services],
+        "ports": [{"number": port, "name": "http", "protocol": "HTTP", "targetPort": backend}],
         "location": "MESH_INTERNAL",
         "resolution": "STATIC",
         "endpoints": [{"address": "127.0.0.1"}],
     }
     entry = {"apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry", "metadata": {"name": "services", "namespace": namespace}}
     istio.cluster.kubectl("apply", "--filename=-", content=json.dumps({**entry, "spec": spec}))
+
+
+def start_gateway(istio: Istio, namespace: str, name: str, identities: int = 0) -> Proxy:
+    """Envoy in place of the pods of a gateway, believing what their template says; ``identities``: see ``Istio.gateway``."""
+    found = istio.cluster.kubectl("get", "deployment", name, f"--namespace={namespace}", "--output=json").stdout
+    annotations = json.loads(found)["spec"]["template"]["metadata"]["annotations"]
+    return istio.gateway(namespace, name, json.loads(annotations["proxy.istio.io/config"])["gatewayTopology"], identities)
 
 
 def _hub(istio: Istio, stack: Stack, tokens: TokenServer, folder: Path, outputs: dict[str, Any], backend: Backend) -> Hub:
@@ -238,10 +250,7 @@ def _hub(istio: Istio, stack: Stack, tokens: TokenServer, folder: Path, outputs:
         egress_namespace=egress["namespace"],
         egress_gateway=egress["gateway"],
     )
-    found = istio.cluster.kubectl("get", "deployment", gateway.gateway, f"--namespace={gateway.namespace}", "--output=json").stdout
-    annotations = json.loads(found)["spec"]["template"]["metadata"]["annotations"]
-    topology = json.loads(annotations["proxy.istio.io/config"])["gatewayTopology"]
-    proxy = istio.gateway(gateway.namespace, gateway.gateway, topology)
+    proxy = start_gateway(istio, gateway.namespace, gateway.gateway)
     authority = Authority("Hub CA")
     clients = {name: authority.identity(name) for name in ADDRESSES}
     callers = tuple(_caller(name, identity) for name, identity in clients.items())

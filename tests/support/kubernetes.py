@@ -63,6 +63,13 @@ class Cluster:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {ended.stderr}")
         return ended
 
+    def asked(self) -> list[str]:
+        """The requests of the pack so far, as the server received them: ``PATCH /apis/…?…``. It alone names no program of its own."""
+        lines = (self.kubeconfig.parent / "audit.log").read_text(encoding="utf-8").splitlines()
+        events = [json.loads(line) for line in lines]
+        verbs = {"get": "GET", "list": "GET", "watch": "GET", "patch": "PATCH", "delete": "DELETE", "create": "POST", "update": "PUT"}
+        return [f"{verbs.get(each['verb'], each['verb'])} {each['requestURI']}" for each in events if not each.get("userAgent")]
+
     def objects(self) -> set[str]:
         """Every object of every kind that can be listed, as ``kind.group namespace/name``, but what the controllers make of others."""
         kinds = self.kubectl("api-resources", "--verbs=list", "--output=name").stdout.split()
@@ -73,9 +80,16 @@ class Cluster:
     def _of_every_namespace(self) -> Iterator[str]:
         names = self.kubectl("get", "namespaces", "--output=jsonpath={.items[*].metadata.name}").stdout.split()
         for name in names:
-            yield from (f"ConfigMap {name}/kube-root-ca.crt", f"ServiceAccount {name}/default")
+            yield from (f"ConfigMap {name}/kube-root-ca.crt", f"ConfigMap {name}/istio-ca-root-cert", f"ServiceAccount {name}/default")
 
 
+AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "users": ["administrator"]}],
+}
+"""What the server writes down of each request of the tests and of what they test."""
 PASSING = {"events", "events.events.k8s.io", "componentstatuses", "endpoints"}
 PASSING |= {"leases.coordination.k8s.io", "ipaddresses.networking.k8s.io"}
 """Kinds whose objects the server makes of others, and of what happens."""
@@ -141,6 +155,7 @@ class _Starting:
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         _write(self._folder / "accounts.key", pem)
+        _write(self._folder / "audit.yaml", yaml.safe_dump(AUDIT).encode())
         _write(self._folder / "tokens.csv", f"{token},administrator,administrator,system:masters\n".encode())
         self._run(
             self._programs / "kube-apiserver",
@@ -154,6 +169,9 @@ class _Starting:
             f"--secure-port={port}",
             f"--cert-dir={self._folder}/certificates",
             f"--token-auth-file={self._folder}/tokens.csv",
+            f"--audit-policy-file={self._folder}/audit.yaml",
+            f"--audit-log-path={self._folder}/audit.log",
+            "--audit-log-mode=blocking",
             "--authorization-mode=RBAC",
             "--feature-gates=WatchList=false",  # Debian's etcd is too old for it
         )

@@ -15,7 +15,11 @@ from support.authorities import Authority
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.kubernetes_gateway import KubernetesGateway
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Listener
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.inbound import caller_policy, narrowing_policy
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.inbound import (
+    caller_opening,
+    caller_policy,
+    narrowing_policy,
+)
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.place import Place, slug
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.kubernetes.policies import (
     caller_in,
@@ -33,7 +37,6 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
     Caller,
     GatewayModel,
     HeaderRule,
-    Identity,
     Inbound,
     Outbound,
     TokenEndpoint,
@@ -41,7 +44,8 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.model 
 )
 
 ON = KubernetesGateway("kubernetes", "hub-gateway", "", (Listener(ip_address("192.0.2.1"), 443),), kubeconfig_file="/kubeconfig")
-AUTHORITY = Authority("Hub CA").pem
+HUB = Authority("Hub CA")
+AUTHORITY, OWN = HUB.pem, HUB.identity("api.test", server=True)
 OLD, NEW = "a" * 64, "b" * 64
 GREEN = Caller("greenbank", "GreenBank", (OLD,), (ip_network("192.0.2.0/24"), ip_network("192.0.2.7/32")), ("client-1",), ("parties",))
 TOKENS = TokenRules("https://auth.test", "https://api.test", (), certificate_bound=True)
@@ -49,7 +53,7 @@ TOKENS = TokenRules("https://auth.test", "https://api.test", (), certificate_bou
 
 def inbound(**changed: Any) -> Inbound:  # noqa: ANN401
     made = Inbound(
-        ON.inbound, False, Identity(b"certificate", b"chain", b"key"), AUTHORITY, (GREEN,), HeaderRule.SOURCE, ON.inbound_backend,
+        ON.inbound, False, OWN, AUTHORITY, (GREEN,), HeaderRule.SOURCE, ON.inbound_backend,
         base_path="/fspiop", resources=("parties", "quotes"), tokens=TOKENS, host="api.test",
     )  # fmt: skip
     return replace(made, **changed)
@@ -120,8 +124,10 @@ def test_a_value_that_istio_would_read_as_a_pattern_is_refused(changed: dict[str
         caller_policy(PLACE, inbound(), "switch", replace(GREEN, **changed))
 
 
-def test_behind_a_load_balancer_its_word_of_the_address_counts() -> None:
-    assert rules(GREEN, proxy_protocol=True)[0]["from"] == [{"source": {"remoteIpBlocks": ["192.0.2.0/24"]}}]
+def test_packets_of_a_participant_reach_the_pods_from_its_networks_alone() -> None:
+    spec = caller_opening(PLACE, GREEN)["spec"]
+    assert spec["podSelector"] == {"matchLabels": {"istio": "ext-gateway"}}
+    assert spec["ingress"] == [{"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"protocol": "TCP", "port": 8443}]}]
 
 
 def test_at_a_participant_the_hub_names_whom_it_calls() -> None:
@@ -145,7 +151,7 @@ def test_tables_and_policies_say_the_same() -> None:
     other = Caller("red_Bank", "red", (NEW,), (ip_network("192.0.2.9/32"),), ("client-2",), ("quotes", "parties"))
     made = policies(model(), PLACE, (GREEN, other))
     entries = tables([GREEN, other])
-    assert tables(caller_in(policy) for policy in made.values()) == entries
+    assert tables(caller_in(policy) for policy, _opening in made.values()) == entries
     assert policies(model(), PLACE, callers_of(entries)) == made
 
 
@@ -180,12 +186,14 @@ def test_every_object_carries_the_labels_by_which_it_is_removed() -> None:
 
 def test_a_secret_holds_the_bundle_and_no_text_of_it_is_yaml() -> None:
     made = json.loads(render(model()).files["server.json"])
-    assert base64.b64decode(made["data"]["tls.crt"]) == b"certificatechain"
+    assert base64.b64decode(made["data"]["tls.crt"]) == OWN.certificate + OWN.chain
     assert made["metadata"]["name"] == "vault-tls-cert"
 
 
 def test_what_istio_cannot_do_is_refused() -> None:
     with pytest.raises(GatewayError, match="client_certificate"):
         render(model(token_endpoint=TokenEndpoint("auth.test", 443, "/token", "auth.test", b"")))
+    with pytest.raises(GatewayError, match="load balancer"):
+        render(model(proxy_protocol=True))
     with pytest.raises(GatewayError, match="not on a cluster"):
         place_of(replace(model(), inbound=None))

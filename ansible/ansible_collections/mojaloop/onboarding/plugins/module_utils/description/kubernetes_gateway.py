@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .model import Gateway
+from .model import Endpoint, Gateway
 
 
 @dataclass(frozen=True)
@@ -24,3 +25,9 @@ class KubernetesGateway(Gateway):
     services_namespace: str = "mojaloop"
     egress_namespace: str = "istio-egress"
     egress_gateway: str = "egress-gateway"
+
+
+def mesh_url(gateways: Iterable[Gateway], endpoint: Endpoint | None) -> str:
+    """Where the services of a side on a cluster call a counterpart: TLS to it begins in the egress gateway. Empty for any other side."""
+    on_a_cluster = any(isinstance(gateway, KubernetesGateway) for gateway in gateways)
+    return f"http://{endpoint.host}{endpoint.base_path}" if on_a_cluster and endpoint else ""

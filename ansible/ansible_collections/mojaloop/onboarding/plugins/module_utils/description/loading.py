@@ -21,6 +21,7 @@ from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, li
 from .lint_connector import lint_connector, lint_payment_manager, lint_transport
 from .lint_directory import lint_directory, lint_registration, lint_tenant
 from .lint_hosts import lint_hosts
+from .lint_kubernetes import lint_kubernetes
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
 from .lint_together import by_file, claims_of, lint_together
 from .model import Approval, Description, EnvironmentKind, Participant, State
@@ -63,6 +64,7 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False, pro
         *_unknown_profile(hub_file, profiles),
         *lint_hub(hub_file, around),
         *lint_hub_ledger(hub_side(hub_file), around),
+        *lint_kubernetes(hub_side(hub_file)),
         *lint_directory(hub_file, around),
         *_name_of_folder(folder, hub_file),
     ]
@@ -145,6 +147,7 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
                 *lint_transport(side, around),
                 *lint_payment_manager(side, around),
                 *lint_registration(side, around),
+                *lint_kubernetes(side),
             ]
     return found
 

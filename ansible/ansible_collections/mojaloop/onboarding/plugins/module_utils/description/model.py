@@ -326,7 +326,8 @@ class SettlementModel:
 class Ledger:
     """The hub's ledger. ``url`` is its administration API, which knows no callers: only the hub's own network may reach it.
 
-    ``callback_url``: where the hub's services reach its own outbound gateway; empty: they call the participants' endpoints.
+    ``callback_url``: where the hub's services reach its own outbound gateway; empty: they call the participants' endpoints,
+    without TLS where the hub's gateway is on a cluster: there it begins in the egress gateway.
     """
 
     kind: str

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
+from ..description.kubernetes_gateway import mesh_url
 from ..description.model import HUB, AccountLookup, Ledger, Participant, State
 from ..document_steps import Phase
 from ..errors import RemoteError
@@ -69,7 +71,8 @@ def _ended(run: Run, client: LedgerClient, name: str) -> Iterator[Difference]:
 
 
 def _kept(run: Run, client: LedgerClient, ledger: Ledger, participant: Participant) -> Iterator[Difference]:
-    desired = desired_participant(ledger, participant)
+    called = ledger.callback_url or mesh_url(run.description.hub.gateways, participant.endpoint)
+    desired = desired_participant(replace(ledger, callback_url=called), participant)
     there = ParticipantInLedger(desired, client, Openings(run.tree, participant.name), run.dry_run)
     return chain(there.ensure(), there.remaining() if participant.state is State.OFFBOARDED else ())
 

@@ -20,7 +20,8 @@ from ...remote.kubernetes import (
     Kind,
 )
 from ..model import GatewayModel, TokenRules
-from .place import MANAGED, Place
+from .place import GATEWAY as GATEWAY_LABEL
+from .place import Place
 
 _STRICT = ("normalize_path", "merge_slashes")
 _FROM_THE_HEADER = [{"name": "Authorization", "prefix": "Bearer "}]
@@ -61,7 +62,8 @@ class _Environment:
     def _other_policies(self) -> Iterator[str]:
         """One more policy that allows would let pass what no participant's does."""
         for found in self._cluster.listed(AUTHORIZATION_POLICY, self._place.on.namespace):
-            ours = found["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == MANAGED["app.kubernetes.io/managed-by"]
+            # Whatever carries this gateway's labels is compared with what it should be, and goes where it should not be.
+            ours = found["metadata"].get("labels", {}).get(GATEWAY_LABEL) == self._place.labels[GATEWAY_LABEL]
             spec = found.get("spec", {})
             selected = spec.get("selector", {}).get("matchLabels", {})
             meets = selected.items() <= self._place.selector.items() or "targetRefs" in spec

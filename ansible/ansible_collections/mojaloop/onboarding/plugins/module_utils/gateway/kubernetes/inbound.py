@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import GatewayError
-from ...remote.kubernetes import AUTHORIZATION_POLICY, SECRET
+from ...remote.kubernetes import AUTHORIZATION_POLICY, NETWORK_POLICY, SECRET
 from .. import rules
 from ..model import Caller, HeaderRule, Inbound, TokenRules
 from ..policy import METHODS
@@ -22,6 +22,7 @@ from ..tables import widest
 from .place import FSPIOP_ID, Object, Place, encoded, made, slug
 
 CERTIFICATE_HEADER = "x-forwarded-client-cert"
+FIRST_UNPRIVILEGED = 1024
 MOST_RULES = 512
 """Rules of one policy (Istio's own bound)."""
 _CLAIM = "request.auth.claims[{}]"
@@ -34,6 +35,11 @@ def server_secret(place: Place, inbound: Inbound) -> Object:
     data = {"tls.crt": identity.certificate + identity.chain, "tls.key": identity.key, "ca.crt": rules.bundle(inbound.trusted)}
     content = {"type": "kubernetes.io/tls", "data": {key: encoded(value) for key, value in data.items()}}
     return made(SECRET, place, place.on.certificate, content)
+
+
+def narrowed_name(place: Place) -> str:
+    """The name of the policy that narrows all others."""
+    return f"{place.on.listener}-narrowed"
 
 
 def policy_name(participant: str) -> str:
@@ -64,6 +70,16 @@ def caller_policy(place: Place, inbound: Inbound, fspiop_id: str, caller: Caller
     return policy
 
 
+def caller_opening(place: Place, caller: Caller) -> Object:
+    """What lets packets of one participant reach the gateway's pods, in a namespace that takes none by default."""
+    blocks = [{"ipBlock": {"cidr": str(network)}} for network in widest(caller.networks)]
+    # Pods without privileges listen above 1023: the Pulumi program has their service lead to this port.
+    port = place.port if place.port >= FIRST_UNPRIVILEGED else place.port + 8000
+    rule = {"from": blocks, "ports": [{"protocol": "TCP", "port": port}]}
+    spec = {"podSelector": {"matchLabels": place.selector}, "policyTypes": ["Ingress"], "ingress": [rule]}
+    return made(NETWORK_POLICY, place, policy_name(caller.participant), {"spec": spec}, participant=caller.participant)
+
+
 def narrowing_policy(place: Place, inbound: Inbound) -> Object:
     """What no participant may: other methods than FSPIOP's, and a resource that its token's scope does not name.
 
@@ -76,7 +92,7 @@ def narrowing_policy(place: Place, inbound: Inbound) -> Object:
             for word in (rules.checked(rules.RESOURCE, resource, what="resource") for resource in inbound.resources)
         ]
     spec = {"selector": {"matchLabels": place.selector}, "action": "DENY", "rules": refused}
-    return made(AUTHORIZATION_POLICY, place, f"{place.on.listener}-narrowed", {"spec": spec})
+    return made(AUTHORIZATION_POLICY, place, narrowed_name(place), {"spec": spec})
 
 
 def presented(certificate: str) -> str:
@@ -91,12 +107,9 @@ def thumbprint(certificate: str) -> str:
 
 
 def _rule(inbound: Inbound, caller: Caller, conditions: list[Rule]) -> Rule:
-    # ``ipBlocks`` is the connection's own peer; what a load balancer says of the peer is in ``remoteIpBlocks``.
-    blocks = "remoteIpBlocks" if inbound.proxy_protocol else "ipBlocks"
-    source = {blocks: [str(network) for network in widest(caller.networks)]}
-    rule: Rule = {"from": [{"source": source}], "when": conditions}
-    paths = _paths(inbound, caller)
-    return {**rule, "to": [{"operation": {"paths": paths}}]}
+    # The connection's own peer: what a client writes about addresses into headers is not looked at.
+    source = {"ipBlocks": [str(network) for network in widest(caller.networks)]}
+    return {"from": [{"source": source}], "to": [{"operation": {"paths": _paths(inbound, caller)}}], "when": conditions}
 
 
 def _header(rule: HeaderRule, fspiop_id: str, caller: Caller) -> Rule:

@@ -15,11 +15,13 @@ from hashlib import sha256
 from typing import Any
 
 from ...description.kubernetes_gateway import KubernetesGateway
+from ...description.model import HUB
 from ...remote.kubernetes import Kind
 
 Object = dict[str, Any]
 DOMAIN = "onboarding.mojaloop.io"
-GATEWAY, PARTICIPANT, FSPIOP_ID = f"{DOMAIN}/gateway", f"{DOMAIN}/participant", f"{DOMAIN}/fspiop-id"
+GATEWAY, PARTICIPANT, FSPIOP_ID, FILE = (f"{DOMAIN}/{name}" for name in ("gateway", "participant", "fspiop-id", "file"))
+"""Labels and annotations; ``FILE`` is the name of the object in the release."""
 MANAGED = {"app.kubernetes.io/managed-by": "mojaloop-onboarding", "app.kubernetes.io/part-of": "mojaloop"}
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -38,6 +40,11 @@ class Place:
     def selector(self) -> dict[str, str]:
         """The labels of the ingress gateway's pods."""
         return {"istio": self.on.gateway}
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Where its objects are: only a hub has an egress gateway, a participant's connector begins TLS itself."""
+        return tuple(dict.fromkeys((self.on.namespace, *((self.on.egress_namespace,) if self.side == HUB else ()))))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -66,6 +73,11 @@ def made(kind: Kind, place: Place, name: str, content: Mapping[str, Any], *, par
 def participant_of(found: Mapping[str, Any]) -> str:
     """Whose object it is; empty: the gateway's own."""
     return str(found["metadata"].get("annotations", {}).get(PARTICIPANT, ""))
+
+
+def file_of(found: Mapping[str, Any]) -> str:
+    """The object's name in the release; empty: it is none of its files."""
+    return str(found["metadata"].get("annotations", {}).get(FILE, ""))
 
 
 def encoded(content: bytes) -> str:

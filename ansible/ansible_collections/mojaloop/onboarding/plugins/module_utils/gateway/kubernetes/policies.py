@@ -14,7 +14,7 @@ from typing import Any
 
 from ..model import Caller, GatewayModel, Inbound
 from ..tables import Maps, maps
-from .inbound import caller_policy
+from .inbound import caller_opening, caller_policy
 from .place import FSPIOP_ID, Object, Place, participant_of
 from .shutting import allowed_certificates
 
@@ -40,11 +40,14 @@ def callers_of(entries: Mapping[str, Mapping[str, str]]) -> list[Caller]:
     ]
 
 
-def policies(model: GatewayModel, place: Place, callers: Iterable[Caller]) -> dict[str, Object]:
-    """The policy of each caller whom anything lets pass, by participant."""
-    inbound = _inbound(model)
-    made = {caller.participant: caller_policy(place, inbound, model.fspiop_id, _ordered(caller)) for caller in callers}
-    return {name: policy for name, policy in made.items() if policy is not None}
+def policies(model: GatewayModel, place: Place, callers: Iterable[Caller]) -> dict[str, list[Object]]:
+    """What lets each caller pass whom anything does, by participant: its rules, and the opening for its packets."""
+    made = {}
+    for caller in callers:
+        policy = caller_policy(place, _inbound(model), model.fspiop_id, _ordered(caller))
+        if policy is not None:
+            made[caller.participant] = [policy, caller_opening(place, caller)]
+    return made
 
 
 def caller_in(policy: Mapping[str, Any]) -> Caller:

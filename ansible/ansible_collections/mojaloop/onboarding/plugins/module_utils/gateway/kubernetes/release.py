@@ -7,17 +7,26 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography import x509
+
 from ...description.kubernetes_gateway import KubernetesGateway
 from ...document_steps import Phase
 from ...errors import GatewayError
+from .. import rules
 from ..model import GatewayModel
 from ..release import FileRule, Release
+from .callbacks import callback_objects
 from .inbound import narrowing_policy, server_secret
-from .place import Object, Place
+from .place import FILE, Object, Place
 from .policies import policies, tables
 
 SERVER, NARROWED = "server.json", "narrowed.json"
-RULES = (FileRule(SERVER, "certificate-differs", (Phase.SERVER_MADE,)),)
+RULES = (
+    FileRule(SERVER, "certificate-differs", (Phase.SERVER_MADE,)),
+    FileRule("destinations/*/secret.json", "certificate-differs", (Phase.CLIENT_INSTALLED, *Phase.AUTHORITY_INSTALLED)),
+    FileRule("destinations/*/opening.json", "configuration-differs", (Phase.ADDRESSES,)),
+    FileRule("destinations/*", "configuration-differs", (Phase.URLS,)),
+)
 
 
 def place_of(model: GatewayModel) -> Place:
@@ -36,13 +45,33 @@ def render(model: GatewayModel) -> Release:
     if inbound.token_endpoint:
         remedy = "Describe authorization_server.client_certificate: tls, or a gateway of another kind."
         raise GatewayError("cannot hand a caller's certificate to the authorization server", where=model.host, remedy=remedy)
+    if inbound.proxy_protocol:
+        remedy = "Describe source_address: direct, and let the load balancer hand on the addresses of callers as they are."
+        raise GatewayError("cannot judge addresses that a load balancer tells", where=model.host, remedy=remedy)
+    if any(isinstance(name, x509.UniformResourceIdentifier) for name in _names(inbound.identity.certificate)):
+        remedy = "Renew the server certificate without it."
+        raise GatewayError("has a server certificate with a URI, which would stand before every caller's", where=model.host, remedy=remedy)
     admitted = policies(model, place, inbound.callers)
     objects = {SERVER: server_secret(place, inbound), NARROWED: narrowing_policy(place, inbound)}
+    # A participant's connector begins TLS to the hub itself.
+    for each in model.outbound.destinations if model.outbound.routed else ():
+        objects.update({f"destinations/{each.participant}/{name}.json": one for name, one in callback_objects(place, each).items()})
+    for name, made in objects.items():
+        made["metadata"].setdefault("annotations", {})[FILE] = name
     return Release(
         {name: content(each) for name, each in objects.items()},
         tables(caller for caller in inbound.callers if caller.participant in admitted),
         RULES,
     )
+
+
+def _names(certificate: bytes) -> list[x509.GeneralName]:
+    """The names of a certificate (PEM)."""
+    extensions = rules.certificates(certificate)[0].extensions
+    try:
+        return list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return []
 
 
 def content(found: Mapping[str, Any]) -> bytes:

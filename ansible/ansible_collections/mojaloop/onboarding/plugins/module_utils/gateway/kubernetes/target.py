@@ -16,23 +16,16 @@ from typing import Any
 from ...errors import GatewayError, OnboardingError, RemoteError
 from ...remote.http import HttpClient
 from ...remote.kubeconfig import read_access
-from ...remote.kubernetes import (
-    AUTHORIZATION_POLICY,
-    ENVOY_FILTER,
-    KINDS,
-    Cluster,
-    Kind,
-    compared,
-    kind_of,
-)
+from ...remote.kubernetes import Cluster, compared, kind_of, name_of
 from ..comparison import Plan
 from ..model import GatewayModel
-from ..release import Release, release_digest
+from ..release import release_digest
 from .expectations import lacking
-from .place import GATEWAY, Object, participant_of
+from .live import ORDER, Live, read_live
+from .place import Object
 from .policies import caller_in, callers_of, policies, tables
 from .release import content, parsed, place_of, render
-from .shutting import shut_certificates, shut_name, shut_route
+from .shutting import shut_certificates, shut_route
 
 
 class ClusterTarget:
@@ -50,13 +43,14 @@ class ClusterTarget:
     def change(self, made: Plan, observed: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:  # noqa: ARG002 -- read anew
         """See ``driver.Target``. There is nothing to reload."""
         with self._cluster() as cluster:
-            self._shut(cluster, made.maps)
+            live = read_live(cluster, self._place)
+            self._shut(cluster, live, made.maps)
             self._expect_environment(cluster)
-            wanted = self._wanted(made)
-            for each in wanted:
-                cluster.normal(each)
-            self._write(cluster, wanted)
-            self._delete_policies(cluster, made.maps)
+            differing = [one for one in self._wanted(made) if not _same(cluster, one, live.objects.get(name_of(one)))]
+            for one in differing:
+                cluster.normal(one)
+            self._write(cluster, live, differing)
+            self._close(cluster, live, made)
             self._open(cluster, made.maps)
             return 0, self._observed(cluster)
 
@@ -73,51 +67,39 @@ class ClusterTarget:
             http.close()
 
     def _observed(self, cluster: Cluster) -> dict[str, Any]:
-        release = render(self._model)
-        files = self._files(cluster, release)
-        callers, stale = self._callers(cluster)
-        entries = tables(callers)
+        live, release = read_live(cluster, self._place), render(self._model)
+        files = {}
+        for name, found in live.files.items():
+            made = release.files.get(name)
+            same = made is not None and _same(cluster, parsed(made), found)
+            files[name] = sha256(made if made is not None and same else content(compared(found))).hexdigest()
+        callers = [caller_in(policy) for policy in live.policies.values()]
         installed = release_digest(files) if files else ""
-        common: dict[str, Any] = {"undone": [], "absent": [], "token_endpoint": ""}
-        return {"running": installed, "installed": installed, "files": files, "maps": entries, "stale": stale, **common}
+        common: dict[str, Any] = {"undone": [], "absent": [], "token_endpoint": "", "stale": self._stale(cluster, live)}
+        return {"running": installed, "installed": installed, "files": files, "maps": tables(callers), **common}
 
-    def _files(self, cluster: Cluster, release: Release) -> dict[str, str]:
-        """The digest of each file whose object is there: that of the release where the object is as the server would make it of it."""
-        found = {}
-        for name, made in release.files.items():
-            wanted = parsed(made)
-            live = cluster.read(kind_of(wanted), wanted["metadata"]["namespace"], wanted["metadata"]["name"])
-            if live is not None:
-                same = compared(cluster.normal(wanted)) == compared(live)
-                found[name] = sha256(made if same else content(compared(live))).hexdigest()
+    def _stale(self, cluster: Cluster, live: Live) -> list[str]:
+        """The participants whose policy or opening is not as it would be made for what their policy says, or who are refused all the same.
+
+        The latter is what a run leaves that was killed while it shut a participant out, if that one is to be let in after all.
+        """
+        made = policies(self._model, self._place, [caller_in(policy) for policy in live.policies.values()])
+        found = []
+        for name in sorted({*live.policies, *live.openings}):
+            there = [live.policies.get(name), live.openings.get(name)]
+            wanted, route = made.get(name), live.routes.get(name)
+            refused = route and name in live.policies and shut_certificates(route) & set(caller_in(live.policies[name]).certificates)
+            if wanted is None or refused or not all(_same(cluster, one, each) for one, each in zip(wanted, there, strict=True)):
+                found.append(f"participants/{name}/policy.json")
         return found
 
-    def _policies(self, cluster: Cluster) -> dict[str, Object]:
-        """The policies of participants that are there, by participant."""
-        return {participant_of(each): dict(each) for each in self._own(cluster, AUTHORIZATION_POLICY) if participant_of(each)}
-
-    def _callers(self, cluster: Cluster) -> tuple[list[Any], list[str]]:
-        """Who is let in, and the names of policies that are not as they would be made for them."""
-        there = self._policies(cluster)
-        callers = [caller_in(policy) for policy in there.values()]
-        made = policies(self._model, self._place, callers)
-        stale = [
-            f"participants/{name}/policy.json"
-            for name, policy in there.items()
-            if name not in made or compared(cluster.normal(made[name])) != compared(policy)
-        ]
-        return callers, stale
-
-    def _own(self, cluster: Cluster, kind: Kind) -> Iterator[Mapping[str, Any]]:
-        return cluster.listed(kind, self._place.on.namespace, {GATEWAY: self._place.labels[GATEWAY]})
-
-    def _shut(self, cluster: Cluster, entries: Mapping[str, Mapping[str, str]]) -> None:
+    def _shut(self, cluster: Cluster, live: Live, entries: Mapping[str, Mapping[str, str]]) -> None:
         """Refuse, on live connections too, every certificate that is let in now and will not be."""
         allowed = entries["fingerprints"]
-        for participant, policy in self._policies(cluster).items():
+        for participant, policy in live.policies.items():
             leaving = frozenset(caller_in(policy).certificates) - set(allowed)
             if leaving:
-                before = cluster.read(ENVOY_FILTER, self._place.on.namespace, shut_name(participant))
+                before = live.routes.get(participant)
                 kept = shut_certificates(before) - set(allowed) if before else frozenset()
                 cluster.apply(shut_route(self._place, participant, leaving | kept))
 
@@ -128,44 +110,50 @@ class ClusterTarget:
             raise GatewayError("; ".join(found), where=f"gateway/{self._model.host}", remedy=remedy)
 
     def _wanted(self, made: Plan) -> list[Object]:
-        """What is to be written, in its order."""
+        """What is to be there, in its order."""
         files = [parsed(made.release.files[name]) for name in made.sent]
         callers = policies(self._model, self._place, callers_of(made.maps))
-        return [*sorted(files, key=lambda each: KINDS.index(kind_of(each))), *callers.values()]
+        return [*sorted(files, key=lambda each: ORDER.index(kind_of(each))), *(one for each in callers.values() for one in each)]
 
-    def _write(self, cluster: Cluster, wanted: list[Object]) -> None:
-        """Write what differs; what was written is put back when one of it is refused after all."""
-        done: list[tuple[Object, Mapping[str, Any] | None]] = []
+    def _write(self, cluster: Cluster, live: Live, wanted: list[Object]) -> None:
+        """Write these objects; what was written is put back when one of them is refused after all."""
+        done: list[Object] = []
         try:
             for each in wanted:
-                before = cluster.read(kind_of(each), each["metadata"]["namespace"], each["metadata"]["name"])
-                if before is None or compared(cluster.normal(each)) != compared(before):
-                    done.append((each, before))
-                    cluster.apply(each)
+                done.append(each)
+                cluster.apply(each)
         except OnboardingError as error:
-            self._put_back(cluster, done)
+            for each in reversed(done):
+                self._put_back(cluster, each, live.objects.get(name_of(each)))
             raise GatewayError(f"the change was undone: {error}", where=f"gateway/{self._model.host}", remedy="Run again.") from error
 
-    def _put_back(self, cluster: Cluster, done: list[tuple[Object, Mapping[str, Any] | None]]) -> None:
-        for written, before in reversed(done):
-            if before is not None:
-                cluster.apply(compared(before))
-            elif made := cluster.read(kind_of(written), written["metadata"]["namespace"], written["metadata"]["name"]):
-                cluster.delete(made)
+    def _put_back(self, cluster: Cluster, written: Object, before: Mapping[str, Any] | None) -> None:
+        if before is not None:
+            cluster.apply(compared(before))
+        elif made := cluster.read(kind_of(written), written["metadata"]["namespace"], written["metadata"]["name"]):
+            cluster.delete(made)
 
-    def _delete_policies(self, cluster: Cluster, entries: Mapping[str, Mapping[str, str]]) -> None:
-        kept = policies(self._model, self._place, callers_of(entries))
-        for participant, policy in self._policies(cluster).items():
-            if participant not in kept:
-                cluster.delete(policy)
+    def _close(self, cluster: Cluster, live: Live, made: Plan) -> None:
+        """Remove what is not to be there, what names before what is named."""
+        kept = policies(self._model, self._place, callers_of(made.maps))
+        gone = [found for each in (live.openings, live.policies) for name, found in each.items() if name not in kept]
+        for found in (*gone, *(found for name, found in reversed(live.files.items()) if name not in made.files)):
+            cluster.delete(found)
 
     def _open(self, cluster: Cluster, entries: Mapping[str, Mapping[str, str]]) -> None:
         """Take back the routes that refuse a certificate which is let in again: its policy is in force by now."""
-        for route in self._own(cluster, ENVOY_FILTER):
-            participant, refused = participant_of(route), shut_certificates(route)
+        for participant, route in read_live(cluster, self._place).routes.items():
+            refused = shut_certificates(route)
             left = refused - set(entries["fingerprints"])
-            if participant and left != refused:
-                if left:
-                    cluster.apply(shut_route(self._place, participant, left))
-                else:
-                    cluster.delete(route)
+            if left and left != refused:
+                cluster.apply(shut_route(self._place, participant, left))
+            elif not left:
+                cluster.delete(route)
+
+
+def _same(cluster: Cluster, wanted: Object, found: Mapping[str, Any] | None) -> bool:
+    """Whether an object is as the server would make it of what is wanted; it is asked only where the two are not equal anyhow."""
+    if found is None:
+        return False
+    there = compared(found)
+    return there == wanted or compared(cluster.normal(wanted)) == there
