@@ -115,7 +115,7 @@ test-deep: pytest ## all tests that `make test` only samples (every point of int
 demo: system venv node ## raise the lab on this machine, onboard, verify, remove it (KEEP=1 leaves it running)
 	@tests/tools/demo
 
-demo-kubernetes: prepare-cluster ## plan, make, make again and remove the environments of a hub and two participants on a Kubernetes API of this machine
+demo-kubernetes: prepare-cluster ## environments of a hub and two participants on a Kubernetes API of this machine by Pulumi, then their onboarding with Istio
 	@PYTHONPATH=tests python tests/tools/demo_kubernetes.py
 
 demo-transfer: venv prepare-connector ## two banks with the real Mojaloop SDK pay each other through the real ledger in a lab (KEEP=1 leaves it running)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`make demo-kubernetes`: the environments of a hub and two participants on a Kubernetes API of this machine, made and removed.
+"""`make demo-kubernetes`: the environments of a hub and two participants on a Kubernetes API of this machine; then their onboarding.
 
 What runs is Pulumi itself against a real API server. There are no machines behind it: pods become ready without a container.
 """
@@ -16,18 +16,19 @@ import yaml
 from support.kubernetes import ROOT, Cluster, running_cluster
 from support.published import publish
 from support.pulumi_runs import OFFICIAL_IS_HERE, Stack, new_stack
+from tools.demo_onboarding import onboarded, say, title
 
 PARTICIPANTS = ("greenbank", "bluebank")
 NOT_TRIED = """\
-Applied, not tried: NetworkPolicies and probes have no effect without nodes; what Istio makes of its objects is not shown either.
+Applied, not tried: NetworkPolicies and probes have no effect without nodes. A plain Envoy stood for the gateways' pods, not Istio's own.
 """
 
 
 def main() -> int:
-    """Raise, show, remove; 1 where what is there differs from what the plans said, or anything is left."""
+    """Raise, show, remove, onboard; 1 where anything differs from what was said, or is left of the environments."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        _title("A Kubernetes API server, its controllers, and a node without a machine")
+        title("A Kubernetes API server, its controllers, and a node without a machine")
         with running_cluster(folder / "cluster") as cluster:
             before = cluster.objects()
             stacks = _stacks(folder, cluster)
@@ -40,8 +41,9 @@ def main() -> int:
             for name, stack in reversed(stacks.items()):
                 _run(name, stack, "destroy", "--yes", "--skip-preview")
             left = cluster.objects() - before
-            _say(f"Left on the cluster: {len(left)} objects")
-    _say(NOT_TRIED)
+            say(f"Left on the cluster: {len(left)} objects")
+            right = onboarded(cluster, folder) and right
+    say(NOT_TRIED)
     return 0 if right and not left else 1
 
 
@@ -67,35 +69,27 @@ def _planned(name: str, stack: Stack) -> list[str]:
     """Print what a stack would make, by kind; the objects."""
     planned = stack.previewed()["create"]
     kinds = Counter(each.partition(" ")[0].partition(".")[0] for each in planned)
-    _title(f"Plan of {name}: {len(planned)} objects")
-    _say(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    title(f"Plan of {name}: {len(planned)} objects")
+    say(", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
     return planned
 
 
 def _run(name: str, stack: Stack, command: str, *arguments: str) -> None:
     """Run a command and print how it ended, in Pulumi's own words."""
-    _title(f"pulumi {command}: {name}")
+    title(f"pulumi {command}: {name}")
     ended = stack.run(command, *arguments)
     words = ended.text[ended.text.rindex("Resources:") :] if "Resources:" in ended.text else ended.text
-    _say("\n".join(line for line in words.partition("\n\nThe resources")[0].splitlines() if line.strip()))
+    say("\n".join(line for line in words.partition("\n\nThe resources")[0].splitlines() if line.strip()))
 
 
 def _compare(found: set[str], planned: set[str]) -> bool:
-    _title("What an independent client finds")
+    title("What an independent client finds")
     verdict = "exactly what the plans named" if found == planned else f"not planned: {found - planned}; missing: {planned - found}"
-    _say(f"{len(found)} objects: {verdict}")
+    say(f"{len(found)} objects: {verdict}")
     return found == planned
-
-
-def _title(text: str) -> None:
-    _say(f"\n== {text}")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 -- what the demonstration is for
 
 
 if __name__ == "__main__":
     if not OFFICIAL_IS_HERE:
-        _say("A stand-in of the tests serves in place of Pulumi's Kubernetes plugin, which is not installed here.")
+        say("A stand-in of the tests serves in place of Pulumi's Kubernetes plugin, which is not installed here.")
     sys.exit(main())
