@@ -15,7 +15,7 @@ PREPARE := $(if $(AREA),$(or $(filter prepare-$(AREA),$(PREPARATIONS)),venv),$(P
 # Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
 PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-kubernetes demo-transfer demo-uae bench bench-gateways docs format lock clean $(PREPARATIONS)
+.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-kubernetes demo-transfer demo-uae bench bench-gateways bench-kubernetes docs format lock clean $(PREPARATIONS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -129,6 +129,9 @@ bench: system venv node ## measure against the bounds of the project
 
 bench-gateways: venv prepare-gateway ## compare the gateway products: added latency, handshakes, memory with 10 and with 1,000 participants
 	@PYTHONPATH=tests python tests/bench/gateways.py
+
+bench-kubernetes: prepare-cluster ## measure a gateway on Kubernetes with 3, 100 and 1,000 participants: objects, seconds of a run, latency of a request
+	@PYTHONPATH=tests python tests/bench/kubernetes.py
 
 docs: venv ## write what is generated: the READMEs of the roles, and the page of tried systems (figures of the last tests)
 	python tests/tools/role_readmes.py

@@ -193,6 +193,8 @@ def test_a_secret_holds_the_bundle_and_no_text_of_it_is_yaml() -> None:
 def test_what_istio_cannot_do_is_refused() -> None:
     with pytest.raises(GatewayError, match="client_certificate"):
         render(model(token_endpoint=TokenEndpoint("auth.test", 443, "/token", "auth.test", b"")))
+    with pytest.raises(GatewayError, match="subjects"):
+        render(model(pins=("OU",)))
     with pytest.raises(GatewayError, match="load balancer"):
         render(model(proxy_protocol=True))
     with pytest.raises(GatewayError, match="not on a cluster"):

@@ -13,7 +13,7 @@ from ...description.kubernetes_gateway import KubernetesGateway
 from ...document_steps import Phase
 from ...errors import GatewayError
 from .. import rules
-from ..model import GatewayModel
+from ..model import GatewayModel, Inbound
 from ..release import FileRule, Release
 from .callbacks import callback_objects
 from .inbound import narrowing_policy, server_secret
@@ -42,15 +42,7 @@ def render(model: GatewayModel) -> Release:
     place = place_of(model)
     inbound = model.inbound
     assert inbound is not None  # place_of has seen to it  # noqa: S101
-    if inbound.token_endpoint:
-        remedy = "Describe authorization_server.client_certificate: tls, or a gateway of another kind."
-        raise GatewayError("cannot hand a caller's certificate to the authorization server", where=model.host, remedy=remedy)
-    if inbound.proxy_protocol:
-        remedy = "Describe source_address: direct, and let the load balancer hand on the addresses of callers as they are."
-        raise GatewayError("cannot judge addresses that a load balancer tells", where=model.host, remedy=remedy)
-    if any(isinstance(name, x509.UniformResourceIdentifier) for name in _names(inbound.identity.certificate)):
-        remedy = "Renew the server certificate without it."
-        raise GatewayError("has a server certificate with a URI, which would stand before every caller's", where=model.host, remedy=remedy)
+    _refuse_unfit(inbound, model.host)
     admitted = policies(model, place, inbound.callers)
     objects = {SERVER: server_secret(place, inbound), NARROWED: narrowing_policy(place, inbound)}
     # A participant's connector begins TLS to the hub itself.
@@ -63,6 +55,21 @@ def render(model: GatewayModel) -> Release:
         tables(caller for caller in inbound.callers if caller.participant in admitted),
         RULES,
     )
+
+
+def _refuse_unfit(inbound: Inbound, where: str) -> None:
+    """GatewayError for what Istio cannot do, or not as safely as it would look."""
+    if inbound.token_endpoint:
+        remedy = "Describe authorization_server.client_certificate: tls, or a gateway of another kind."
+        raise GatewayError("cannot hand a caller's certificate to the authorization server", where=where, remedy=remedy)
+    if inbound.pins:
+        raise GatewayError("knows callers by their certificates, not by subjects", where=where, remedy="Describe kind: haproxy.")
+    if inbound.proxy_protocol:
+        remedy = "Describe source_address: direct, and let the load balancer hand on the addresses of callers as they are."
+        raise GatewayError("cannot judge addresses that a load balancer tells", where=where, remedy=remedy)
+    if any(isinstance(name, x509.UniformResourceIdentifier) for name in _names(inbound.identity.certificate)):
+        remedy = "Renew the server certificate without it."
+        raise GatewayError("has a server certificate with a URI, which would stand before every caller's", where=where, remedy=remedy)
 
 
 def _names(certificate: bytes) -> list[x509.GeneralName]:
