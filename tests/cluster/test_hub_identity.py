@@ -261,6 +261,7 @@ def test_without_its_environment_no_participant_is_let_in(open_hub: Hub, kind: s
     without = open_hub.with_callers(*open_hub.inbound.callers[:2])
     open_hub.install(without)
     cluster.kubectl(place, "delete", kind, name)
+    assert open_hub.plan(without).changes, "it is found though nothing else differs"
     with pytest.raises(GatewayError, match=name):
         open_hub.install()
     assert "redbank" not in ClusterTarget(open_hub.model, 30).observe()["maps"]["sources"]

@@ -135,6 +135,18 @@ def test_who_is_to_be_shut_out_is_so_though_the_environment_lacks_a_part(server:
     assert server.written == ["apply shut-bluebank"]
 
 
+def test_a_part_of_the_environment_that_lacks_is_found_though_nothing_else_differs(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(with_callers(GREEN))
+    server.written.clear()
+    monkeypatch.setattr(target, "lacking", lambda *_: ["the floor is missing"])
+    assert [finding.artefact for finding in planned(with_callers(GREEN)).findings] == ["gateway/hub-gateway/environment"]
+    with pytest.raises(GatewayError, match="the floor is missing"):
+        install(with_callers(GREEN))
+    assert server.written == []
+
+
 def test_what_was_written_is_put_back_when_another_object_is_refused(server: ApiServer) -> None:
     install(with_callers(GREEN))
     before = {path: found["metadata"].get("resourceVersion") and found.get("spec") for path, found in server.kept.items()}

@@ -11,6 +11,8 @@ version_added: "0.1.0"
 description:
   - Keeps the side's mTLS listener and its way out as the description and the store ask for it. Whose certificate, address, token,
     headers and roles do not all belong to the same active participant is refused, request by request.
+  - A gateway of O(description) with C(kind=kubernetes) has no host. It is read and changed from the controller, by the API of its cluster;
+    a change is judged by dry runs before it is written.
   - Compares with what the running process has in force. Entries of tables and the listener's certificate change without a reload, with
     Envoy everything does. What HAProxy can only take up by a reload is switched by one rename and reloaded once without a request
     lost. Each change is proved by a new TLS handshake at each listener and confirmed over a new connection.

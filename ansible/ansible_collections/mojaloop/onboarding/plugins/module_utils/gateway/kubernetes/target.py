@@ -76,6 +76,9 @@ class ClusterTarget:
         callers = [caller_in(policy) for policy in live.policies.values()]
         installed = release_digest(files) if files else ""
         common: dict[str, Any] = {"undone": [], "absent": [], "token_endpoint": "", "stale": self._stale(cluster, live)}
+        if lacking(cluster, self._place, self._model):
+            # Found in every run, though nothing else differs: without its floor the gateway would be open. ``change`` says what lacks.
+            common["stale"].append("environment")
         return {"running": installed, "installed": installed, "files": files, "maps": tables(callers), **common}
 
     def _stale(self, cluster: Cluster, live: Live) -> list[str]:
