@@ -75,6 +75,13 @@ def impostors(site: IstioSite, port: int, service: ssl.SSLContext) -> None:
         assert server.seen != []
 
 
+def test_4_b_the_verification_proves_the_hubs_listener(site: IstioSite) -> None:
+    played = site.play("verify.yml", "-e", "participants=greenbank,bluebank")
+    print(played.output)  # noqa: T201 -- its table
+    (result,) = played.of("verification")
+    assert result["counts"]
+
+
 def test_5_who_is_suspended_is_refused_on_a_live_connection(site: IstioSite) -> None:
     headers, other = site.headers("bluebank"), site.headers("greenbank")
     site.stacks["hub"].run("stack", "export", "--file", str(site.folder / "older.json"))

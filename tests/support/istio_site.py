@@ -55,7 +55,14 @@ class IstioSite:
         """Write the description; ``states`` are those of participants, active where absent."""
         place = self.folder / "inventory"
         (place / "participants").mkdir(parents=True, exist_ok=True)
-        files = {"hosts.yml": {"plugin": "mojaloop.onboarding.hub", "state": str(self.state)}, "hub.yml": self._hub()}
+        files = {
+            "hosts.yml": {
+                "plugin": "mojaloop.onboarding.hub",
+                "state": str(self.state),
+                "probe_hosts": {"here": {"ansible_connection": "local"}},
+            },
+            "hub.yml": self._hub(),
+        }
         for name in ADDRESSES:
             files[f"participants/{name}.yml"] = self._participant(name, states.get(name, "active"))
             own = place / f"participants-files/{name}"

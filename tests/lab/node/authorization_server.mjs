@@ -51,11 +51,12 @@ class FileAdapter {
   async revokeByGrantId() {}
 }
 
-// RFC 8705 behind a proxy: whoever can set the header can claim any certificate, so only the gateway may.
+// RFC 8705 behind a proxy: whoever can set the header can claim any certificate, so only the gateway may. Else TLS itself tells.
 function clientCertificate(ctx) {
   const peer = ctx.req.socket.remoteAddress.replace(/^::ffff:/, '');
   const header = ctx.get('x-client-certificate');
-  if (!header || !config.gateway_addresses.includes(peer)) return undefined;
+  if (!header) return ctx.req.socket.getPeerX509Certificate();
+  if (!config.gateway_addresses.includes(peer)) return undefined;
   try {
     return new X509Certificate(Buffer.from(header, 'base64'));
   } catch {
@@ -119,7 +120,7 @@ function reload() {
 }
 
 const server = https.createServer(
-  { cert: read(config.certificate_file), key: read(config.key_file), minVersion: 'TLSv1.2' },
+  { cert: read(config.certificate_file), key: read(config.key_file), minVersion: 'TLSv1.2', requestCert: true, rejectUnauthorized: false },
   (request, response) => handle(request, response),
 );
 server.listen(config.port, config.address, () => {

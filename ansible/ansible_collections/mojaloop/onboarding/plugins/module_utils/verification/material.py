@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,15 +13,16 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..description.model import HUB, Network, Participant, Side
+from ..description.model import HUB, AuthorizationServer, Network, Participant, Side
 from ..errors import OnboardingError, StoreError
 from ..formats import read_json
 from ..oauth.model import TOKEN_PATH
-from ..oauth.token import token_request
+from ..oauth.token import fetch_token, token_request
 from ..pki.authority import make_authority
 from ..pki.issuing import issue, issue_out_of_time, self_signed
 from ..pki.keys import PrivateKey, private_pem, public_digest, read_own_key
 from ..pki.signers import LocalSigner
+from ..remote.http import HttpClient, Route
 from ..steps.authorities import pem_of, signer_of
 from ..steps.run import Run
 from ..store import layout
@@ -36,7 +38,7 @@ class MissingMaterial(OnboardingError):
 
 @dataclass(frozen=True)
 class Material:
-    """What this verification can use. Tokens are fetched once a run, through the hub's listener."""
+    """What this verification can use. Tokens are fetched once a run, through the hub's listener or at the server."""
 
     run: Run
     site: Site
@@ -199,8 +201,7 @@ class _Tokens:
         material = self._material
         server = material.run.description.hub.authorization_server
         if server and server.client_certificate != "header":
-            what = "no token was asked for: the gateway serves none where client_certificate is tls"
-            raise StoreError(what, where=participant.name, remedy=f"Ask for one at {server.token_endpoint} by hand.")
+            return self._fetched_at(server, participant)
         headers, body = token_request(material.credentials(participant))
         attempt = Attempt(
             *material.way(participant, material.run.description.hub),
@@ -216,6 +217,17 @@ class _Tokens:
             msg = f"got no token at the hub's listener: {answer}"
             raise StoreError(msg, where=participant.name, remedy="See the log of the hub's gateway and of the authorization server.")
         return token
+
+    def _fetched_at(self, server: AuthorizationServer, participant: Participant) -> str:
+        """Where TLS ends in the server itself: asked from here, with the participant's certificate."""
+        identity = self._material.identity(participant, HUB)
+        http = HttpClient(Route(server.ca_file, identity=identity.chain + identity.key))
+        with closing(http):
+            answer = fetch_token(http, self._material.credentials(participant), url=server.token_endpoint)
+        if not answer.token:
+            what = f"got no token at {server.token_endpoint}: {answer.status} {answer.reason}"
+            raise StoreError(what, where=participant.name, remedy="See the log of the authorization server.")
+        return answer.token
 
 
 def egress_address(network: Network) -> str:
