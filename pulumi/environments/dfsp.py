@@ -197,4 +197,5 @@ def callback_gateway(settings: DfspSettings, facts: DfspFacts) -> IngressGateway
         routes_name=f"{facts.namespace}-connector-vs",
         routes_namespace=facts.namespace,
         routes=callback_routes(sdk_service(facts), INBOUND, facts.base_path),
+        base_path=facts.base_path,
     )

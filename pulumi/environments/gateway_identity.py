@@ -16,14 +16,38 @@ Spec = dict[str, Any]
 _CONNECTION_MANAGER = "envoy.filters.network.http_connection_manager"
 _CONNECTION_MANAGER_TYPE = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _LUA_TYPE = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
-# Envoy judges each value of a repeated header by itself, so a policy alone does not see the second one.
+# Envoy judges each value of a repeated header by itself, so a policy alone does not see the second one; and no policy compares a
+# header with the request, or sees what is encoded twice. The base path is one of a description: nothing in it ends Lua's text.
 _SOURCE_ONCE = """\
+local base = "BASE"
+local unclear = {["25"] = true, ["2e"] = true, ["2f"] = true, ["3b"] = true, ["5c"] = true, ["7f"] = true}
+local function refuse(handle, status, code, text)
+  handle:respond({[":status"] = status, ["content-type"] = "application/json"},
+    '{"errorInformation":{"errorCode":"' .. code .. '","errorDescription":"' .. text .. '"}}')
+end
+local function clear(path)
+  if not string.find(path, "^/[%w/._~!$&()*+,=:@%%-]*$") then return false end
+  for code in string.gmatch(path, "%%(.?.?)") do
+    if not string.find(code, "^%x%x$") or unclear[string.lower(code)] or tonumber(code, 16) < 32 then return false end
+  end
+  return true
+end
+local function agrees(headers, name, wanted)
+  local count = headers:getNumValues(name)
+  return count == 0 or (count == 1 and headers:get(name) == wanted)
+end
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local value = headers:get("fspiop-source")
+  local value, target = headers:get("fspiop-source"), headers:get(":path")
   if headers:getNumValues("fspiop-source") ~= 1 or value == "" or string.find(value, ",", 1, true) then
-    handle:respond({[":status"] = "400", ["content-type"] = "application/json"},
-      '{"errorInformation":{"errorCode":"3100","errorDescription":"Exactly one FSPIOP-Source header is required"}}')
+    refuse(handle, "400", "3100", "Exactly one FSPIOP-Source header is required")
+  elseif headers:getNumValues("fspiop-destination") > 1 then
+    refuse(handle, "400", "3101", "At most one FSPIOP-Destination header is allowed")
+  elseif not clear(string.match(target, "^[^?]*")) then
+    refuse(handle, "404", "3002", "Unknown URI")
+  elseif not agrees(headers, "fspiop-http-method", headers:get(":method"))
+    or not agrees(headers, "fspiop-uri", string.sub(target, #base + 1)) then
+    refuse(handle, "400", "3101", "A header does not agree with the request")
   end
 end
 """
@@ -79,9 +103,13 @@ def strict_requests_spec(selector: Mapping[str, str]) -> Spec:
     return {"workloadSelector": {"labels": dict(selector)}, "configPatches": [patch]}
 
 
-def source_once_spec(selector: Mapping[str, str]) -> Spec:
-    """A request without exactly one value of FSPIOP-Source gets 400."""
-    value = {"name": "fspiop-source-once", "typed_config": {"@type": _LUA_TYPE, "default_source_code": {"inline_string": _SOURCE_ONCE}}}
+def source_once_spec(selector: Mapping[str, str], base: str = "") -> Spec:
+    """A request without exactly one value of FSPIOP-Source gets 400, as one whose headers say another method or URI than it has.
+
+    An unclear path gets 404. ``base`` is the path in front of the resources, which FSPIOP-URI leaves out.
+    """
+    code = {"inline_string": _SOURCE_ONCE.replace("BASE", base)}
+    value = {"name": "fspiop-source-once", "typed_config": {"@type": _LUA_TYPE, "default_source_code": code}}
     match = _match(subFilter={"name": "envoy.filters.http.router"})
     patch = {"applyTo": "HTTP_FILTER", "match": match, "patch": {"operation": "INSERT_BEFORE", "value": value}}
     return {"workloadSelector": {"labels": dict(selector)}, "configPatches": [patch]}

@@ -102,6 +102,7 @@ def external_gateway(settings: HubSettings, hub: HubFacts) -> IngressGatewayArgs
         routes_name="interop-vs",
         routes_namespace=SERVICES,
         routes=interop_routes(settings.release, SERVICES, hub.base_path),
+        base_path=hub.base_path,
     )
 
 

@@ -44,6 +44,8 @@ class IngressGatewayArgs:
     routes_name: str
     routes_namespace: str
     routes: Sequence[Mapping[str, Any]]
+    base_path: str = ""
+    """Path in front of the resources of FSPIOP: empty, or ``/…`` without a slash at its end."""
 
 
 class IngressGateway(Component):
@@ -110,14 +112,14 @@ class FspiopGateway(IngressGateway):
 
     def _guard(self) -> None:
         self.policy("tokens", ISTIO_SECURITY, "RequestAuthentication", token_spec(self._selector, self._issuer))
-        self.policy("source-once", ENVOY_FILTER, "EnvoyFilter", source_once_spec(self._selector))
+        self.policy("source-once", ENVOY_FILTER, "EnvoyFilter", source_once_spec(self._selector, self._args.base_path))
 
 
 class CallbackGateway(IngressGateway):
     """The gateway on which a participant takes the hub's callbacks. Which certificate is the hub's, a policy of Ansible's says."""
 
     def _guard(self) -> None:
-        self.policy("source-once", ENVOY_FILTER, "EnvoyFilter", source_once_spec(self._selector))
+        self.policy("source-once", ENVOY_FILTER, "EnvoyFilter", source_once_spec(self._selector, self._args.base_path))
 
 
 class InternalGateway(IngressGateway):

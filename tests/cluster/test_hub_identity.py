@@ -95,6 +95,10 @@ REFUSED: dict[str, tuple[set[int], Callable[[Hub], int]]] = {
     "a resource that only begins like a role": ({403}, lambda hub: hub.status(GREEN, path="/partiesX")),
     "a path that leaves its resource": ({403}, lambda hub: hub.status(GREEN, path="/parties/../quotes")),
     "a path that leaves its resource, escaped": ({400, 403}, lambda hub: hub.status(GREEN, path="/parties/..%2fquotes")),
+    "a path that is escaped twice": ({404}, lambda hub: hub.status(GREEN, path="/parties/%252e%252e/quotes")),
+    "a path with a semicolon": ({404}, lambda hub: hub.status(GREEN, path="/parties/..;/quotes")),
+    "another FSPIOP-URI": ({400}, lambda hub: hub.status(GREEN, headers=more(hub, ("FSPIOP-URI", "/quotes")))),
+    "another FSPIOP-HTTP-Method": ({400}, lambda hub: hub.status(GREEN, headers=more(hub, ("FSPIOP-HTTP-Method", "PUT")))),
     "a method that no API has": ({403, 405}, lambda hub: hub.status(GREEN, method="TRACE")),
     "a forwarded address": (
         {403},
@@ -117,6 +121,11 @@ def test_a_token_in_the_url_is_none(open_hub: Hub) -> None:
     token = open_hub.headers(GREEN)[0][1].removeprefix("Bearer ")
     path = f"/parties/MSISDN/1?access_token={token}"
     assert open_hub.status(GREEN, path=path, headers=open_hub.headers(GREEN)[1:]) == 403
+
+
+def test_headers_that_agree_with_the_request_pass(open_hub: Hub) -> None:
+    headers = more(open_hub, ("FSPIOP-URI", "/parties/MSISDN/1"), ("FSPIOP-HTTP-Method", "GET"), ("FSPIOP-Destination", "bluebank"))
+    assert open_hub.status(GREEN, headers=headers) == OPEN
 
 
 def test_a_client_that_its_token_names_as_azp_passes(open_hub: Hub) -> None:
