@@ -6,17 +6,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from ..description.kubernetes_gateway import KubernetesGateway
 from ..description.model import HUB, Participant
 from ..steps.run import Run
 from .flows import ring
 from .handshakes import Handshakes
+from .hub_listener import DIRECTION as TO_THE_HUB
 from .hub_listener import HubListener
 from .impostors import Impostors
 from .material import Material
-from .model import Case, Result, Site
+from .model import Case, Expected, Kind, Result, Site
+from .participant_listener import DIRECTION as FROM_THE_HUB
 from .participant_listener import ParticipantListener
 from .running import run_cases
 from .shut_out import ShutOut
+from .wrong_requests import GATEWAY
 
 NO_PLACE = "no host here owns its address: name one in probe_hosts of hosts.yml"
 
@@ -29,7 +33,21 @@ def verify(run: Run, site: Site, *, progress: Callable[[Result], None] = lambda 
 def all_cases(material: Material) -> Iterator[Case]:
     """Every case, listener by listener; where nothing can be tried, each with the reason."""
     obstacle = material.site.obstacle
-    yield from (replace(case, obstacle=obstacle) if obstacle else case for case in _cases(material))
+    for case in _cases(material):
+        expected = _from_a_cluster(case.expected) if _is_on_a_cluster(material, case) else case.expected
+        yield replace(case, expected=expected, obstacle=obstacle or case.obstacle)
+
+
+def _is_on_a_cluster(material: Material, case: Case) -> bool:
+    """Whether the listener that a case is about is one of Istio's."""
+    listening = {TO_THE_HUB: HUB, FROM_THE_HUB: case.participant}.get(case.direction)
+    gateways = material.run.description.side(listening).gateways if listening else ()
+    return any(isinstance(gateway, KubernetesGateway) for gateway in gateways)
+
+
+def _from_a_cluster(expected: Expected) -> Expected:
+    """Istio refuses without a name and a reason of this pack, and by other statuses: that it refuses is what can be seen."""
+    return Expected(Kind.ANSWERED, (400, 401, 403, 404, 405)) if expected.refused_by == GATEWAY else expected
 
 
 def _cases(material: Material) -> Iterator[Case]:

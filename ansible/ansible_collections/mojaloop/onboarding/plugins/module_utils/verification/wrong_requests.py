@@ -21,9 +21,13 @@ class Wrong:
     change: Change
 
 
+GATEWAY = "gateway"
+"""Who refuses, as the gateways of this pack say it."""
+
+
 def by_gateway(status: int, *reasons: str) -> Expected:
     """A refusal that the gateway itself puts its name and reason under."""
-    return Expected(Kind.ANSWERED, (status,), "gateway", reasons)
+    return Expected(Kind.ANSWERED, (status,), GATEWAY, reasons)
 
 
 BY_BACKEND = Expected(Kind.ANSWERED, (400,), "backend")
