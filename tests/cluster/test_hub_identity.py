@@ -196,11 +196,11 @@ def test_a_policy_under_this_packs_labels_that_it_did_not_make_goes(open_hub: Hu
     made = json.loads(cluster.kubectl(f"--namespace={namespace}", "get", "authorizationpolicy", "caller-redbank", "--output=json").stdout)
     metadata = {"name": "open-to-all", "namespace": namespace, "labels": made["metadata"]["labels"]}
     cluster.kubectl("apply", "--filename=-", content=json.dumps({**made, "metadata": metadata, "spec": {**made["spec"], "rules": [{}]}}))
-    until(lambda: open_hub.status("redbank", headers=[("FSPIOP-Source", "bluebank")]) == OPEN)
+    until(lambda: open_hub.status("redbank", headers=open_hub.headers("bluebank")) == OPEN)
     (found,) = open_hub.plan().findings
     assert found.artefact.endswith(f"unknown/AuthorizationPolicy/{namespace}/open-to-all")
     open_hub.install()
-    until(lambda: open_hub.status("redbank", headers=[("FSPIOP-Source", "bluebank")]) == 403)
+    until(lambda: open_hub.status("redbank", headers=open_hub.headers("bluebank")) == 403)
     assert open_hub.plan().changes is False
 
 

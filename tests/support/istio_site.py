@@ -8,7 +8,6 @@ import json
 import shutil
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -129,27 +128,6 @@ class IstioSite:
         found = [tree.read(f"{layout.store_folder(name, 'client', 'hub')}/{part}.pem") for part in ("certificate", "key")]
         assert all(found)
         return found[0] or b"", found[1] or b""
-
-    def stored(self, folder: str) -> bytes:
-        """Certificate and key of an artefact of the store."""
-        tree = DiskTree(self.state)
-        return b"".join(tree.read(f"store/{folder}/{part}.pem") or b"" for part in ("certificate", "key"))
-
-    @contextmanager
-    def counterpart(self, name: str, shown: bytes) -> Iterator[Backend]:
-        """A server at a participant's address that shows this certificate, and asks for one that the participant's CA signed."""
-        file = self.folder / f"counterpart-{time.monotonic_ns()}.pem"
-        file.write_bytes(shown)
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.load_cert_chain(file)
-        tls.load_verify_locations(cadata=(DiskTree(self.state).read(f"store/{name}/ca/certificate.pem") or b"").decode())
-        tls.verify_mode, tls.verify_flags = ssl.CERT_REQUIRED, tls.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN
-        server = Backend((ADDRESSES[name], self.ports[name]), tls)
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            server.server_close()
 
     def headers(self, name: str) -> list[tuple[str, str]]:
         """A token that the server gave to the participant's client, and who it is."""
