@@ -194,6 +194,7 @@ class Envoy(Product):
             ),
             _HAPROXYS_FILES,
         ),
+        "test_nor_outbound_from_the_sides_own_services_to_a_counterpart": "the request after a server's unasked 101 is answered 503",
         "test_destination_over_ipv6_leaves_from_the_egress_address_of_its_family": _HAPROXYS_FILES,
         "test_one_address_cannot_hold_every_connection": "Envoy counts connections of all callers together, of none by itself",
         "test_participants_listener_is_not_held_by_one_address": "Envoy counts connections of all callers together, of none by itself",
