@@ -228,12 +228,12 @@ def cpu(*command: str) -> tuple[float, int]:
 
 
 def test_help_and_status_are_quick(settled: Place) -> None:
-    """Beside what loading the libraries for YAML and X.509 takes alone: under half a second on a machine where that takes an eighth."""
+    """Beside what loading the libraries for YAML and X.509 takes alone. The status loads every driver that a description may name."""
     yardstick, _ = cpu("-c", "import yaml, json, argparse, cryptography.x509, cryptography.hazmat.primitives.serialization.pkcs12")
     spent, status = cpu("-m", MAIN, "--help")
     assert (status, spent < yardstick) == (0, True), (spent, yardstick)
     spent, status = cpu("-m", MAIN, "status", "-i", str(settled.inventory))
-    assert (status, spent < 6 * yardstick) == (3, True), (spent, yardstick)
+    assert (status, spent < 9 * yardstick) == (3, True), (spent, yardstick)
 
 
 def test_help_reads_nothing_of_the_core() -> None:
