@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from support.ledger_database import BALANCES, STATE, STATES_OF_AMOUNT
 from support.playbooks import ROOT, Played, play
 from support.transfers import EXPECTED, TransferLab
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.signed_evidence import read_evidence
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.connectors import DELAY_FILE
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.signed import read_signed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("transfer-lab")]
 
@@ -197,13 +198,36 @@ def test_9_the_suites_pass_a_participant_that_answers_well_and_its_evidence_is_s
     assert {name: after - before[name] for name, after in story.lab.positions().items()} == {"greenbank": -2, "bluebank": 2}
     assert story.lab.rows(STATES_OF_AMOUNT.format("13.01")) == [("ABORTED_ERROR",)]
     (written,) = (story.lab.state / "evidence" / "greenbank").glob("*.json")
-    evidence = read_signed(written.read_bytes(), "evidence")
+    evidence = read_evidence(written.read_bytes(), "evidence")
     assert evidence.passed == {"end-to-end", "sla"}
     own = x509.load_pem_x509_certificate((story.lab.state / "store" / "hub" / "exchange" / "certificate.pem").read_bytes())
     assert evidence.signer == own.fingerprint(SHA256()).hex()
 
 
-def test_10_a_slow_participant_fails_the_service_level_alone(story: Story) -> None:
+def test_10_a_window_is_settled_in_the_ledger_and_the_load_is_plotted(story: Story) -> None:
+    """Greenbank pays 2 and is paid 1 in the window, pays 1 after it: 1 is settled, 1 stays. The load goes both ways."""
+    file = story.lab.folder / "hub.yml"
+    text = file.read_text(encoding="utf-8").replace("load: {requests: 20, parallel: 4}", "load: {requests: 3, parallel: 3}")
+    file.write_text(text, encoding="utf-8")
+    before = _balances(story)
+    _played, cases = _suites(story, "performance", "settlement")
+    assert cases == dict.fromkeys(("load-in", "load-out", "window", "net", "position", "settlement-account"), "passed")
+    moved = {key: value - before[key] for key, value in _balances(story).items() if value != before[key]}
+    # Whatever bluebank had paid before lies in an earlier window, so only this one's net is settled.
+    assert moved == {
+        ("greenbank", "POSITION"): 1,
+        ("greenbank", "SETTLEMENT"): 1,
+        ("bluebank", "POSITION"): -1,
+        ("bluebank", "SETTLEMENT"): -1,
+    }
+    assert "<svg" in (story.lab.state / "evidence" / "verification.html").read_text(encoding="utf-8")
+
+
+def _balances(story: Story) -> dict[tuple[str, str], Decimal]:
+    return {(name, kind): Decimal(value) for name, _code, kind, _active, value in story.lab.rows(BALANCES)}
+
+
+def test_11_a_slow_participant_fails_the_service_level_alone(story: Story) -> None:
     delay = story.lab.state / "lab" / "machines" / "greenbank-gateway" / DELAY_FILE
     delay.write_text("5000")  # for each of lookup, quote and transfer
     try:
@@ -212,4 +236,4 @@ def test_10_a_slow_participant_fails_the_service_level_alone(story: Story) -> No
         delay.unlink()
     assert (played.status != 0, cases) == (True, {"errors": "passed", "p95": "failed", "p99": "failed"})
     written = max((story.lab.state / "evidence" / "greenbank").glob("*.json"))
-    assert read_signed(written.read_bytes(), "evidence").passed == frozenset()
+    assert read_evidence(written.read_bytes(), "evidence").passed == frozenset()

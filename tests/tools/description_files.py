@@ -44,6 +44,7 @@ hub:
     initial_access_token_file: "{state}/initial-access-token"
 defaults:
   roles: [parties, quotes]
+gate: {kind: none, reason: the first environment of the scheme}
 """
 
 GREENBANK = """\

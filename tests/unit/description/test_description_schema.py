@@ -29,7 +29,7 @@ HUB_CASES = [
     ("environment: live", "environment: ../x", "2: environment: found '../x'; allowed: a lower-case letter, then letters, digits and - (at most 30)"),
     ("kind: production", "kind: prod", "3: kind: found 'prod'; allowed: lab | pre-production | production"),
     ("profile: mojaloop", "profile: mojalop", "4: profile: found 'mojalop'; allowed: mojaloop | mojaloop-scheme-ca | uae-api-hub (did you mean mojaloop?)"),
-    ("approval: manual", "aproval: manual", "5: aproval: found an unknown key; allowed: format | environment | kind | profile | approval | hub | directory | defaults (did you mean approval?)"),
+    ("approval: manual", "aproval: manual", "5: aproval: found an unknown key; allowed: format | environment | kind | profile | approval | hub | directory | defaults | gate (did you mean approval?)"),
     ("id: switch", "id: -switch", f"7: hub.id: found '-switch'; allowed: {ID_WORDS}"),
     ("id: switch", "id: [switch]", f"7: hub.id: found a list; allowed: {ID_WORDS}"),
     ("https://api.switch.example\n    addr", "http://api.switch.example\n    addr", f"10: hub.endpoint.url: found 'http://api.switch.example'; allowed: {URL_WORDS}"),

@@ -27,7 +27,8 @@ EVERY_VERDICT = list(Verdict)
 
 
 def result(participant: str = "greenbank", verdict: Verdict = Verdict.PASSED, **values: str) -> Result:
-    fields = {"key": "no-token", "title": "no token", "direction": "to the hub", "expected": "401", "seen": "401 by gateway: token-missing"}
+    reported = {"expected": "401", "seen": "401 by gateway: token-missing"}
+    fields: dict[str, Any] = {"key": "no-token", "title": "no token", "direction": "to the hub", **reported}
     return Result(**{**fields, "participant": participant, **values}, verdict=verdict, seconds=0.25)
 
 

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from unit.steps.conftest import NOW, Site, site
@@ -16,12 +17,17 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main i
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import SdkConnector, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.portable import portable_digest
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import PROFILES
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.testing import SUITE_NAMES
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError, OnboardingError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.signed_evidence import read_evidence
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Result, Verdict
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.page import page
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.payments import Payment
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.plot import plot
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.proving import prove
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.service_level import Measured, measure
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.signed import read_signed
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.suites import SUITES
 
 TRANSFERS = load_description(Path(__file__).parents[3] / "inventories" / "lab-transfer", state="/nowhere")
@@ -38,7 +44,7 @@ def test_evidence_is_one_signed_file_for_each_participant_and_run(tmp_path: Path
     made.run()
     files = proved(made, *SUITES)
     assert [file.parent.name for file in files] == ["bluebank", "greenbank"]
-    evidence = read_signed(files[1].read_bytes(), "greenbank.json")
+    evidence = read_evidence(files[1].read_bytes(), "greenbank.json")
     assert {name: each["step"] for name, each in evidence.content["suites"].items()} == {name: each.step for name, each in SUITES.items()}
     assert {case["participant"] for case in evidence.content["cases"]} == {"greenbank"}
     assert evidence.passed == frozenset(), "nothing was tried from here, which shows nothing"
@@ -55,14 +61,14 @@ def test_evidence_of_which_any_byte_is_changed_is_refused(tmp_path: Path) -> Non
     document = json.loads(data)
     document["evidence"]["suites"]["security"]["passed"] = True
     with pytest.raises(OnboardingError, match="is not what was signed"):
-        read_signed(json.dumps(document).encode(), "forged")
+        read_evidence(json.dumps(document).encode(), "forged")
     refused = 0
     for place in range(0, len(data), max(1, len(data) // 150)):
         if data[place : place + 1].isspace():
             continue
         changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
         with pytest.raises(OnboardingError):
-            read_signed(changed, "changed")
+            read_evidence(changed, "changed")
         refused += 1
     assert refused > 50
 
@@ -72,7 +78,7 @@ def test_the_evidence_of_another_signer_is_distinguished(tmp_path: Path) -> None
     for name in ("one", "two"):
         made = site(tmp_path / name, "greenbank")
         made.run()
-        signers.add(read_signed(proved(made, "security")[0].read_bytes(), name).signer)
+        signers.add(read_evidence(proved(made, "security")[0].read_bytes(), name).signer)
     assert len(signers) == 2
 
 
@@ -80,6 +86,26 @@ def test_a_suite_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path)
     made = site(tmp_path, "greenbank")
     with pytest.raises(DescriptionError, match=r"sl: found no such suite; allowed: security, end-to-end, sla"):
         proved(made, "sl")
+
+
+def test_the_suites_that_a_description_may_name_are_those_there_are() -> None:
+    assert tuple(SUITES) == SUITE_NAMES
+    assert all(set(profile.demanded) <= SUITES.keys() for profile in PROFILES.values())
+
+
+def test_what_was_measured_is_drawn_and_a_page_with_it_loads_nothing() -> None:
+    drawn = plot([1000.0, 2000.0, 4000.0])
+    assert drawn.count("<circle") == 3
+    assert "p50: 2000" in drawn
+    assert "p99: 4000" in drawn
+    assert ET.fromstring(drawn).tag == "svg"  # noqa: S314 -- our own text
+    shown = Result("load-in", "is paid", "performance", "greenbank", Verdict.PASSED, "x", "y", series=(1000.0, 2000.0))
+    kept = {
+        "environment": "lab", "hub": "Hub", "description": "", "profile": "mojaloop 1", "at": NOW.isoformat(), "participants": {},
+        "left_out": [], "verdicts": {}, "material": {}, "cases": [shown.as_dict()],
+    }  # fmt: skip
+    assert "<svg" in page(kept)
+    assert "style=" not in plot([1.0]), "the page's policy forbids it"
 
 
 def test_percentiles_are_nearest_ranks_of_what_completed() -> None:

@@ -22,7 +22,8 @@ options:
   suites:
     description:
       - What is verified. V(security) is the security set-up, each refusal beside its control. V(end-to-end) are payments with a counterpart
-        in both roles, and the negative business cases. V(sla) are percentiles and errors of a bounded run of payments.
+        in both roles, and the negative business cases. V(sla) are percentiles and errors of a bounded run of payments;
+        V(performance) a bounded load in both directions, with a plot; V(settlement) a window that is closed and settled.
       - The suites beside V(security) need participants with the Mojaloop SDK, C(parties) in their files, and the hub's ledger.
     type: list
     elements: str

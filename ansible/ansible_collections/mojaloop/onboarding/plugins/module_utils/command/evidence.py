@@ -8,17 +8,17 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 
 from ..description.model import HUB
+from ..exchange.signed_evidence import read_evidence
 from ..pki.certificates import read_certificate
 from ..store import layout
 from ..store.opening import open_tree
-from ..verification.signed import read_signed
 
 _WORDS = {True: "passed", False: "FAILED", None: "nothing could be tried"}
 
 
 def judged(file: Path, state: Path) -> tuple[bool, dict[str, object], str]:
-    """Whether it is signed by this hub's exchange key; the facts; the text. EvidenceRefused or PublicationRefused where it is altered."""
-    evidence = read_signed(file.read_bytes(), str(file))
+    """Whether it is signed by this hub's exchange key; the facts; the text. PublicationRefused where it is altered."""
+    evidence = read_evidence(file.read_bytes(), str(file))
     pem = open_tree(state).read(f"{layout.store_folder(HUB, 'exchange')}/certificate.pem")
     ours = pem is not None and read_certificate(pem).fingerprint(hashes.SHA256()).hex() == evidence.signer
     content = evidence.content

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hub's back end in a description: ledger, account lookup, and how participants are tested (see ``systems``)."""
+"""The hub's back end in a description: ledger, account lookup, how participants are tested and let into production (see ``systems``)."""
 
 from __future__ import annotations
 
 from .model import Ledger, Oracle, SettlementModel
 from .spec import Field, Flag, Many, Record, Text, Variant, Whole
 from .systems import KIND
-from .testing import Testing
-from .texts import AMOUNT, CURRENCY, EMAIL, FILE, ID, IDENTIFIERS, INTERNAL_URL, LEDGER_NAME, MODEL_NAME, choice
+from .testing import SUITE_NAMES, Load, Testing
+from .texts import AMOUNT, CURRENCY, DIGEST, EMAIL, FILE, ID, IDENTIFIERS, INTERNAL_URL, LEDGER_NAME, MODEL_NAME, choice
 
 _ADMINISTRATION = (
     Field("url", INTERNAL_URL, "Its administration API, which has no access control of its own.", required=True),
@@ -69,6 +69,13 @@ ACCOUNT_LOOKUP = Variant(
     common=(*_ADMINISTRATION, Field("oracles", Many(_ORACLE, least=1, most=100), "Oracles; others are left alone.", required=True)),
 )
 
+SETTLEMENT = Variant(
+    "The hub's settlement service.",
+    by=KIND,
+    of={"central-settlement": Record("Mojaloop central-settlement.", ())},
+    common=_ADMINISTRATION,
+)
+
 PARTY = Record(
     "A customer.",
     (
@@ -88,6 +95,13 @@ _SERVICE_LEVEL = Record(
         Field("parallel", Whole(1, 100), "How many payments are under way at a time."),
     ),
 )
+_LOAD = Record(
+    "Extent of the performance suite.",
+    (
+        Field("requests", Whole(1, 10_000), "How many payments are made in each direction.", default=Load.requests),
+        Field("parallel", Whole(1, 100), "How many payments are under way at a time.", default=Load.parallel),
+    ),
+)
 TESTING = Record(
     "How participants are tested.",
     (
@@ -96,5 +110,28 @@ TESTING = Record(
         Field("wrong_fulfilment", AMOUNT, "Amount at which the counterpart fulfils wrongly on purpose."),
         Field("abort", AMOUNT, "Amount at which the counterpart refuses the transfer on purpose."),
         Field("service_level", _SERVICE_LEVEL, "Limits and extent of the SLA suite.", default={}),
+        Field("load", _LOAD, "Extent of the performance suite.", default={}),
     ),
+)
+
+REASON = Text("a reason in words", r"[^\s](.*[^\s])?", longest=500)
+GATE = Variant(
+    "The gate of production.",
+    by=KIND,
+    of={
+        "evidence": Record(
+            "A participant is active with evidence of pre-production only.",
+            (
+                Field(
+                    "signers",
+                    Many(DIGEST, least=1, most=10),
+                    "Fingerprints of the exchange certificates of pre-production's hubs (mojaloop-onboarding evidence prints them).",
+                    required=True,
+                ),
+                Field("suites", Many(choice(*SUITE_NAMES), most=20), "Suites demanded; where absent, those of the profile.", default=[]),
+                Field("days", Whole(0, 3650), "For how many days evidence counts; 0: for ever.", default=0),
+            ),
+        ),
+        "none": Record("No evidence is asked for.", (Field("reason", REASON, "Why; it stands in the evidence.", required=True),)),
+    },
 )

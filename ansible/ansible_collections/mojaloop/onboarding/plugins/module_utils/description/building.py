@@ -37,7 +37,7 @@ from .model import (
     State,
 )
 from .profiles import Profile
-from .testing import Party, Testing
+from .testing import Gate, Load, Party, SettlementService, Testing
 from .transports import (
     ConnectionManagerServer,
     ConnectionManagerTransport,
@@ -92,10 +92,12 @@ def build_hub(values: Values, *, profile: Profile, folder: str, state: str) -> H
         authorization_server=_authorization_server(server, folder, state) if server else None,
         ledger=_ledger(ledger, folder, state) if ledger else None,
         account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
+        settlement=_settlement(hub["settlement"], folder, state) if "settlement" in hub else None,
         services=HubServices(**hub["services"]) if "services" in hub else None,
         connection_manager=_manager(values, folder, state),
         vault_bundles=_bundles(hub["vault_bundles"], folder, state) if "vault_bundles" in hub else None,
-        testing=Testing(**{**hub["testing"], "service_level": replace(profile.service_level, **hub["testing"]["service_level"])}),
+        testing=_testing(hub["testing"], profile),
+        gate=_gate(values["gate"]) if "gate" in values else Gate(),
         first_publications=tuple(sorted(hub["first_publications"].items())),
     )
 
@@ -132,11 +134,22 @@ def build_participant(
         alarm_percentage=values.get("alarm_percentage"),
         opening_funds=tuple(sorted(values["opening_funds"].items())),
         notification_addresses=tuple(values["notification_addresses"]),
+        unproved=values.get("unproved", ""),
         parties=tuple(Party(**each) for each in values["parties"]),
         oauth=ClientOrders(**values["oauth"]),
         probe=probe,
         here=not installation or (HUB if probe else values["id"]) in installation,
     )
+
+
+def _testing(values: Values, profile: Profile) -> Testing:
+    level = replace(profile.service_level, **values["service_level"])
+    return Testing(**{**values, "service_level": level, "load": Load(**values["load"])})
+
+
+def _gate(values: Values) -> Gate:
+    lists = {name: tuple(values.get(name, ())) for name in ("signers", "suites")}
+    return Gate(kind=values["kind"], reason=values.get("reason", ""), days=values.get("days", 0), **lists)
 
 
 def _connector(values: Values, folder: str, state: str) -> Connector:
@@ -282,6 +295,10 @@ def _ledger(values: Values, folder: str, state: str) -> Ledger:
 def _account_lookup(values: Values, folder: str, state: str) -> AccountLookup:
     oracles = tuple(Oracle(**{**oracle, "url": oracle["url"].text}) for oracle in values["oracles"])
     return AccountLookup(values["kind"], values["url"].text.rstrip("/"), oracles, **_files(values, folder, state))
+
+
+def _settlement(values: Values, folder: str, state: str) -> SettlementService:
+    return SettlementService(values["kind"], values["url"].text.rstrip("/"), **_files(values, folder, state))
 
 
 def _files(values: Values, folder: str, state: str) -> dict[str, str]:

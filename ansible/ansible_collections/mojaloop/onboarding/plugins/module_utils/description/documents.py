@@ -79,17 +79,17 @@ def read_document(path: Path) -> tuple[Node | None, list[Problem]]:
     return (None, [content]) if isinstance(content, Problem) else parse_document(content, file=str(path))
 
 
-def read_content(path: Path) -> bytes | Problem:
+def read_content(path: Path, *, largest: int = LARGEST_FILE) -> bytes | Problem:
     """The bytes of one file, or why it cannot be read."""
     try:
-        content = _read_regular(path)
+        content = _read_regular(path, largest)
     except OSError as error:
         if path.is_symlink():
             return Problem(str(path), 1, WHOLE_FILE, "a link", "a file of its own (links are not followed)")
         return Problem(str(path), 1, WHOLE_FILE, f"a file that cannot be read ({error.strerror or error})", "a readable YAML file")
-    if len(content) > LARGEST_FILE:
-        found = f"more than {LARGEST_FILE // 1024} KiB"
-        return Problem(str(path), 1, WHOLE_FILE, found, f"at most {LARGEST_FILE // 1024} KiB")
+    if len(content) > largest:
+        found = f"more than {largest // 1024} KiB"
+        return Problem(str(path), 1, WHOLE_FILE, found, f"at most {largest // 1024} KiB")
     return content
 
 
@@ -113,13 +113,13 @@ def parse_document(content: bytes, *, file: str) -> tuple[Node | None, list[Prob
     return None, composer.problems
 
 
-def _read_regular(path: Path) -> bytes:
+def _read_regular(path: Path, largest: int) -> bytes:
     """A FIFO or a device in a description must not block or flood the run, and a link must not lead it to a secret."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError("not a regular file")
-        return stream.read(LARGEST_FILE + 1)
+        return stream.read(largest + 1)
 
 
 def _explained(error: yaml.YAMLError) -> tuple[int, str, str, str]:

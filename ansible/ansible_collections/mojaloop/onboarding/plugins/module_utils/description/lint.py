@@ -8,7 +8,7 @@ themselves, so it never repeats what the schema has already said.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import PurePath
 from typing import Any
@@ -45,6 +45,10 @@ class Circumstances:
     """The sides that this installation acts for; empty: all of them."""
     connection_manager: bool = True
     """Whether the hub's file names one."""
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    """The gate of production, as written."""
+    roles: tuple[str, ...] = ()
+    """The hub's defaults."""
 
     @property
     def for_the_hub(self) -> bool:
@@ -96,6 +100,8 @@ def circumstances(
         tuple(currency for currency in (values.get("hub", {}).get("ledger") or {}).get("currencies") or () if currency),
         installation,
         "connection_manager" in values.get("hub", {}),
+        values.get("gate") or {},
+        tuple(role for role in values.get("defaults", {}).get("roles") or () if role),
     )
 
 

@@ -20,6 +20,7 @@ from .hosts_file import installation_of, lint_installation, listed_hosts, read_h
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
 from .lint_connector import lint_connector, lint_payment_manager, lint_transport
 from .lint_directory import lint_directory, lint_registration, lint_tenant
+from .lint_gate import lint_gate, lint_hub_gate
 from .lint_hosts import lint_hosts
 from .lint_kubernetes import lint_kubernetes
 from .lint_ledger import lint_hub_ledger, lint_participant_ledger
@@ -65,6 +66,7 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False, pro
         *lint_hub(hub_file, around),
         *lint_hub_ledger(hub_side(hub_file), around),
         *lint_kubernetes(hub_side(hub_file)),
+        *lint_hub_gate(hub_file, around),
         *lint_directory(hub_file, around),
         *_name_of_folder(folder, hub_file),
     ]
@@ -148,6 +150,7 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
                 *lint_payment_manager(side, around),
                 *lint_registration(side, around),
                 *lint_kubernetes(side),
+                *lint_gate(side, around),
             ]
     return found
 

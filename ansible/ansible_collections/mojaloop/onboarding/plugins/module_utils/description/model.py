@@ -15,7 +15,7 @@ from pathlib import PurePath
 
 from .claims import Claims
 from .profiles import Profile
-from .testing import Party, Testing
+from .testing import Gate, Party, SettlementService, Testing
 from .transports import ConnectionManagerServer, Connector, Transport, VaultBundles
 from .trust_framework import Registration, TrustFramework
 
@@ -381,10 +381,12 @@ class Hub(Side):
     authorization_server: AuthorizationServer | None = None
     ledger: Ledger | None = None
     account_lookup: AccountLookup | None = None
+    settlement: SettlementService | None = None
     services: HubServices | None = None
     connection_manager: ConnectionManagerServer | None = None
     vault_bundles: VaultBundles | None = None
     testing: Testing = field(default_factory=Testing)
+    gate: Gate = field(default_factory=Gate)
     first_publications: tuple[tuple[str, str], ...] = ()
     """Digests of the hub's first publication for each participant, as confirmed at the participant's site."""
 
@@ -429,6 +431,8 @@ class Participant(Side):
     notification_addresses: tuple[str, ...] = ()
     parties: tuple[Party, ...] = ()
     """Customers for tests: they pay and are paid."""
+    unproved: str = ""
+    """Why it is active in production without evidence; empty: it has evidence."""
     oauth: ClientOrders = ClientOrders()
     probe: bool = False
     """A probe participant: proves the hub's inbound listeners, holds no ledger position, has no endpoint of its own."""

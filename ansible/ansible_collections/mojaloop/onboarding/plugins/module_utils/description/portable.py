@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 from .model import Participant
 
 
 def portable_digest(participant: Participant) -> str:
     """SHA-256 (hex) of the portable fields: id, organisation, currencies, roles, kind and version of the connector."""
-    fields = {
-        "id": participant.fspiop_id,
-        "organisation": participant.organisation,
-        "currencies": sorted(participant.currencies),
-        "roles": sorted(participant.roles),
-        "connector": [participant.connector.kind, participant.sdk.version if participant.sdk else ""],
-    }
-    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    version = participant.sdk.version if participant.sdk else ""
+    named = (participant.fspiop_id, participant.organisation, participant.connector.kind, version)
+    return digest_of(named, participant.currencies, participant.roles)
+
+
+def digest_of(named: tuple[str, str, str, str], currencies: Iterable[str], roles: Iterable[str]) -> str:
+    """The same of the fields; ``named``: id, organisation, kind and version (or empty) of the connector."""
+    fields = [*named, sorted(currencies), sorted(roles)]
+    return hashlib.sha256(json.dumps(fields, separators=(",", ":")).encode()).hexdigest()

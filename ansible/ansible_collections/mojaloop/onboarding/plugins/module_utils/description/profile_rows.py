@@ -190,6 +190,8 @@ class Profile:
     suite: str = "fspiop"
     """The cases of verification: ``fspiop``, or ``handshakes`` at the scheme's health endpoints."""
     service_level: ServiceLevel = ServiceLevel()
+    demanded: tuple[str, ...] = ("security", "end-to-end", "sla")
+    """The suites of which production asks evidence."""
     steps: tuple[DocumentStep, ...] = DOCUMENT_STEPS
     """The document steps that the summary shows."""
     lint: str = "mojaloop"

@@ -144,6 +144,7 @@ UAE_API_HUB = Profile(
     hello="/hello",
     suite="handshakes",
     lint="uae",
+    demanded=("security",),
     steps=(
         DocumentStep(Phase.SERVER_MADE, "keys and requests made; server certificate installed"),
         DocumentStep(Phase.SERVER_SHARED, "requests and facts shared with the counterpart"),

@@ -9,7 +9,7 @@ key, or the environment, are in ``lint``.
 from __future__ import annotations
 
 from .authorization_servers import AUTHORIZATION_SERVER
-from .back_end import ACCOUNT_LOOKUP, LEDGER, PARTY, TESTING
+from .back_end import ACCOUNT_LOOKUP, GATE, LEDGER, PARTY, REASON, SETTLEMENT, TESTING
 from .gateways import gateway
 from .model import Approval, EnvironmentKind, Participant, State
 from .profiles import PROFILES
@@ -146,6 +146,7 @@ _HUB = Record(
         Field("connection_manager", CONNECTION_MANAGER, "The Connection Manager through which participants may exchange."),
         Field("vault_bundles", VAULT_BUNDLES, "Where deployments read the hub's client certificates."),
         Field("services", HUB_SERVICES, "Where the hub's services read JWS keys."),
+        Field("settlement", SETTLEMENT, "The hub's settlement service, for the suite of that name."),
         Field("testing", TESTING, "How participants are tested (verify.yml).", default={}),
     ),
 )
@@ -176,6 +177,7 @@ HUB_FILE = Record(
             "Defaults of all participants.",
             default={},
         ),
+        Field("gate", GATE, "Whom production lets in; required there."),
     ),
 )
 """hub.yml."""
@@ -234,6 +236,8 @@ PARTICIPANT_FILE = Record(
             default={},
         ),
         Field("notification_addresses", Many(EMAIL, most=5), "Whom the ledger's e-mails about it go to.", default=[]),
+        Field("evidence", Many(OWN_FILE, most=10), "Signed evidence of pre-production, for production.", default=[]),
+        Field("unproved", REASON, "Why it is active in production without evidence; it stands in the evidence."),
         Field("parties", Many(PARTY, most=20), "Customers of it that tests pay, and in whose name they pay.", default=[]),
         Field(
             "probe",

@@ -73,7 +73,9 @@ def read_envelope(kind: str, data: bytes, *, fields: set[str], limit: int, where
 
 def unreadable(kind: str, what: str, where: str) -> PublicationRefused:
     """The refusal of a document that is not what it should be."""
-    return PublicationRefused(f"{kind}-unreadable", f"is not a {kind} of format {FORMAT} ({what})", where=where)
+    return PublicationRefused(
+        f"{kind}-unreadable", f"is not {'an' if kind[0] in 'aeiou' else 'a'} {kind} of format {FORMAT} ({what})", where=where
+    )
 
 
 def signed_by(content: Mapping[str, object], signature: bytes, certificate: x509.Certificate, *, salt: int = SALT) -> bool:

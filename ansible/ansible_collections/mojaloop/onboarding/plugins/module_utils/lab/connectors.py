@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..connector.model import ENVIRONMENT, LOOPBACK
 from ..description.model import HUB, Description, Participant, SdkConnector
@@ -58,7 +59,21 @@ def hub_services(description: Description, machine: Machine, folders: tuple[Path
         "kafka_client": str(installed / "node_modules" / "node-rdkafka"),
         "signing_key_file": str(state / layout.store_folder(HUB, "jws") / "key.pem"),
     }
-    return [program, _switch(description, machine, folders, {"ledger": way}, str(installed / "bin" / "node"))]
+    switch = _switch(description, machine, folders, {"ledger": way}, str(installed / "bin" / "node"))
+    return [program, *_settlement(description, machine, (tools, own)), switch]
+
+
+def _settlement(description: Description, machine: Machine, folders: tuple[Path, Path]) -> list[Service]:
+    """The stand-in for the settlement service, where one is described; it works on the ledger's database."""
+    service, (tools, own) = description.hub.settlement, folders
+    if service is None:
+        return []
+    url = urlsplit(service.url)
+    settings = {"listen": {"address": url.hostname, "port": url.port}, "socket": LEDGER_SOCKET}
+    script = tools / "ledger" / "settlement.py"
+    command = (sys.executable, str(script), str(own / "settlement.json"))
+    text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    return [Service("settlement", machine.name, own, command, configuration=text, ready_text="settlement ready", follows=(script,))]
 
 
 def _switch(description: Description, machine: Machine, folders: tuple[Path, Path, Path], more: dict[str, Any], node: str) -> Service:

@@ -15,6 +15,7 @@ from itertools import chain
 
 from ..description.kubernetes_gateway import mesh_url
 from ..description.model import HUB, AccountLookup, Ledger, Participant, State
+from ..description.testing import SettlementService
 from ..document_steps import Phase
 from ..errors import RemoteError
 from ..findings import Disposition, Finding
@@ -94,8 +95,8 @@ def _is_asked(run: Run) -> bool:
 
 
 @contextmanager
-def ledger_access(run: Run, system: Ledger | AccountLookup) -> Iterator[Changes]:
-    """The way to the administration API of the ledger or of account lookup, with its CA and token."""
+def ledger_access(run: Run, system: Ledger | AccountLookup | SettlementService) -> Iterator[Changes]:
+    """The way to the administration API of the ledger, of account lookup or of settlement, with its CA and token."""
     http = HttpClient(Route(system.ca_file, internal=True), timeout=TIMEOUT)
     try:
         yield Changes(http, dry_run=run.dry_run, headers=lambda: bearer(read_token(system.token_file)) if system.token_file else {})

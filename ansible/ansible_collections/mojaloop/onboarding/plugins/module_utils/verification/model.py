@@ -85,6 +85,8 @@ class Answer:
     reason: str = ""
     transcript: str = ""
     body: bytes = field(default=b"", repr=False)
+    series: tuple[float, ...] = ()
+    """What was measured, in milliseconds, for a plot; empty: nothing."""
 
     def __str__(self) -> str:
         if self.kind is not Kind.ANSWERED:
@@ -186,6 +188,7 @@ class Result:
     control_transcript: str = ""
     seconds: float = 0.0
     suite: str = "security"
+    series: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Plain data for evidence and results."""
@@ -194,6 +197,7 @@ class Result:
             "verdict": self.verdict.value, "expected": self.expected, "seen": self.seen, "control": self.control,
             "refuser": self.refuser, "detail": self.detail, "transcript": self.transcript,
             "control_transcript": self.control_transcript, "seconds": round(self.seconds, 3), "suite": self.suite,
+            "series": [round(each) for each in self.series],
         }  # fmt: skip
 
 

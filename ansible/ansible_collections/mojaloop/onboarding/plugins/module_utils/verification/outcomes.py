@@ -39,6 +39,6 @@ def outcome(words: str, *, refusal: bool = False) -> Outcome:
     return Outcome(Kind.ANSWERED, (_HOLDS,), words=words, refusal=refusal)
 
 
-def found(words: str, transcript: str = "", *, holds: bool) -> Found:
-    """What came out, and whether that is what must."""
-    return Found(Kind.ANSWERED, _HOLDS if holds else _FAILS, reason=words, transcript=transcript)
+def found(words: str, transcript: str = "", *, holds: bool, series: tuple[float, ...] = ()) -> Found:
+    """What came out, and whether that is what must; ``series``: what was measured, in milliseconds."""
+    return Found(Kind.ANSWERED, _HOLDS if holds else _FAILS, reason=words, transcript=transcript, series=series)

@@ -13,6 +13,7 @@ from typing import Any
 
 from .model import Verdict, counted
 from .page_template import STYLE, TEMPLATE
+from .plot import plot
 
 Shown = Mapping[str, Any]
 """A case as evidence holds it, with its number on the page."""
@@ -44,7 +45,7 @@ def page(kept: Mapping[str, Any]) -> str:
     cases = [{**case, "number": number} for number, case in enumerate(kept["cases"], 1)]
     numbers = _numbers(cases)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["visible"] = visible
+    environment.filters |= {"visible": visible, "plot": plot}
     made: str = environment.from_string(TEMPLATE).render(
         kept=kept,
         when=f"{datetime.fromisoformat(kept['at']):%d %B %Y, %H:%M:%S %Z}",

@@ -156,6 +156,7 @@ SHA-256 <code>{{ kept.material.get(name, "") }}</code></dd>
 {% if case.detail %}<dt>Because</dt><dd>{{ case.detail }}</dd>{% endif %}
 <dt>Took</dt><dd>{{ "%.3f"|format(case.seconds) }} s</dd>
 </dl>
+{% if case.get("series") %}{{ case.series|plot }}{% endif %}
 <div class="pair">
 {% if case.transcript %}
 <div><h4>{{ "The attempt" if case.control else "The request" }}</h4><pre>{{ case.transcript|visible }}</pre></div>

@@ -56,6 +56,7 @@ def _run(case: Case, controls: dict[str, Answer], started: float) -> Result:
         control=redacted(str(control)) if control else "",
         control_transcript=_kept(control),
         refuser=_refuser(case, answer),
+        series=answer.series,
     )
 
 

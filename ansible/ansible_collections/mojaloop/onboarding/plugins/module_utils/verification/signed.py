@@ -1,26 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Signed evidence: one file for each participant and run, that others can believe who have the signer's exchange certificate.
-
-Its form is that of every signed document of the pack (``exchange.envelope``); the certificate lies inside, and is worth nothing by
-itself: a reader compares its fingerprint with one that came over another channel.
-"""
+"""What a verification leaves for others: evidence of each participant, signed with the exchange key of whose run it was."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+import hashlib
+from collections.abc import Sequence
 
 from ..description.model import HUB, Participant
 from ..description.portable import portable_digest
-from ..errors import OnboardingError
-from ..exchange.envelope import read_envelope, sign_envelope, signed_by
-from ..formats import FORMAT
-from ..pki.certificates import CertificateUnreadable, read_certificate
+from ..exchange.signed_evidence import sign_evidence
 from ..steps.publications import exchange_key
 from ..steps.run import Run
 from ..store import layout
@@ -28,27 +16,7 @@ from .evidence import counts, material_digest, verdicts
 from .model import Result
 from .suites import SUITES
 
-KIND = "evidence"
-LIMIT = 16 * 1024 * 1024
-"""Bytes of one file."""
-FIELDS = {"environment", "kind", "hub", "participant", "organisation", "profile", "at", "portable", "material", "suites", "cases", "signer"}
-
-
-class EvidenceRefused(OnboardingError):
-    """Evidence that is not what it says, or not from who must have signed it."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Evidence whose signature holds. ``signer``: SHA-256 (hex) of the exchange certificate; ``suites``: name -> whether it passed."""
-
-    content: Mapping[str, Any]
-    signer: str
-
-    @property
-    def passed(self) -> frozenset[str]:
-        """The suites of which everything that could be tried was as described, and something was."""
-        return frozenset(name for name, found in self.content["suites"].items() if found["passed"] is True)
+_TRANSCRIPTS = ("transcript", "control_transcript")
 
 
 def write_signed(run: Run, results: Sequence[Result]) -> dict[str, str]:
@@ -62,15 +30,14 @@ def write_signed(run: Run, results: Sequence[Result]) -> dict[str, str]:
     for name in dict.fromkeys(result.participant for result in results):
         own = [result for result in results if result.participant == name]
         path = f"evidence/{name}/{run.now.strftime('%Y%m%dT%H%M%S.%fZ')}.json"
-        run.tree.write(path, sign_envelope(KIND, _content(run, described[name], own, pem), key))
+        run.tree.write(path, sign_evidence(_content(run, described[name], own), pem, key))
         written[name] = path
     return written
 
 
-def _content(run: Run, participant: Participant, results: Sequence[Result], certificate: bytes) -> dict[str, object]:
+def _content(run: Run, participant: Participant, results: Sequence[Result]) -> dict[str, object]:
     description = run.description
     return {
-        "format": FORMAT,
         "environment": description.environment,
         "kind": description.kind.value,
         "hub": description.hub.fspiop_id,
@@ -80,36 +47,20 @@ def _content(run: Run, participant: Participant, results: Sequence[Result], cert
         "at": run.now.isoformat(),
         "portable": portable_digest(participant),
         "material": material_digest(run.tree, participant, description.hub),
+        "override": participant.unproved or description.hub.gate.reason,
         "suites": {name: _suite(name, results) for name in dict.fromkeys(result.suite for result in results)},
-        "cases": [result.as_dict() for result in results],
-        "signer": certificate.decode(),
+        "cases": [_case(result) for result in results],
     }
+
+
+def _case(result: Result) -> dict[str, object]:
+    """A case with the digests of its transcripts, which stay in the evidence of the run: addresses and bodies go to no one else."""
+    found = result.as_dict()
+    kept = {name: value for name, value in found.items() if name not in _TRANSCRIPTS}
+    return {**kept, **{f"{name}_sha256": hashlib.sha256(str(found[name]).encode()).hexdigest() for name in _TRANSCRIPTS if found[name]}}
 
 
 def _suite(name: str, results: Sequence[Result]) -> dict[str, object]:
     own = [result for result in results if result.suite == name]
     passed = next(iter(verdicts(own).values()))
     return {"step": SUITES[name].step, "passed": passed, "counts": dict(counts(own))}
-
-
-def read_signed(data: bytes, where: str) -> Evidence:
-    """Parse evidence and check its signature by the certificate that lies inside; EvidenceRefused, or PublicationRefused."""
-    envelope = read_envelope(KIND, data, fields=FIELDS, limit=LIMIT, where=where)
-    certificate = _certificate(envelope.content["signer"], where)
-    if not signed_by(envelope.content, envelope.signature, certificate):
-        raise EvidenceRefused(
-            "is not what was signed", where=where, remedy="It was changed after the run. Ask for it again.", reason="evidence-signature"
-        )
-    return Evidence(envelope.content, certificate.fingerprint(hashes.SHA256()).hex())
-
-
-def made_at(evidence: Evidence) -> datetime:
-    """When the run was."""
-    return datetime.fromisoformat(str(evidence.content["at"]))
-
-
-def _certificate(text: object, where: str) -> x509.Certificate:
-    try:
-        return read_certificate(str(text).encode())
-    except CertificateUnreadable as error:
-        raise EvidenceRefused(f"has no certificate of its signer ({error})", where=where, reason="evidence-signature") from error

@@ -18,7 +18,8 @@ from .evidence import SECURITY
 from .material import Material
 from .model import Case, Result, Site
 from .running import run_cases
-from .service_level import Service
+from .service_level import Load, Service
+from .settlement_window import Windows
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Suite:
     cases: Callable[[Material], Iterator[Case]]
 
 
-def _each(kind: type[Business | Service]) -> Callable[[Material], Iterator[Case]]:
+def _each(kind: type[Business | Service | Load | Windows]) -> Callable[[Material], Iterator[Case]]:
     """The cases of every participant of the run that has a counterpart."""
 
     def cases(material: Material) -> Iterator[Case]:
@@ -41,7 +42,7 @@ def _each(kind: type[Business | Service]) -> Callable[[Material], Iterator[Case]
     return cases
 
 
-def _with_counterpart(material: Material, participant: Participant, kind: type[Business | Service]) -> Iterator[Case]:
+def _with_counterpart(material: Material, participant: Participant, kind: type[Business | Service | Load | Windows]) -> Iterator[Case]:
     counterpart = counterpart_of(material, participant)
     if counterpart is None:
         return
@@ -68,6 +69,8 @@ SUITES: dict[str, Suite] = {
         Suite(SECURITY, "security setup validation", all_cases),
         Suite("end-to-end", "end-to-end integration and application layer validation against real, friendly DFSPs", _each(Business)),
         Suite("sla", "validation of response time Service Level Agreements (SLAs)", _each(Service)),
+        Suite("performance", "performance testing", _each(Load)),
+        Suite("settlement", "settlement process validation", _each(Windows)),
     )
 }
 
