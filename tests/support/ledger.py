@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -47,8 +48,22 @@ class RealLedger:
         answer = subprocess.run(query_command(self.socket, query), capture_output=True, text=True, check=True, timeout=60)
         return rows_of(answer.stdout)
 
+    @contextmanager
+    def hanging_broker(self) -> Iterator[None]:
+        """While it lasts the broker takes connections and requests, and answers none: its process is stopped, as the kernel says."""
+        broker = self.processes["broker"].pid
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            end = time.monotonic() + PATIENCE
+            while Path(f"/proc/{broker}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "T":
+                assert time.monotonic() < end, "the broker does not stop"
+                time.sleep(0.01)
+            yield
+        finally:
+            os.kill(broker, signal.SIGCONT)
+
     def broker(self, order: str) -> None:
-        """Have the broker go ``down``, ``up``, be ``slow <ms>``, or ``send <topic> <text>``."""
+        """Have the broker go ``down``, ``up``, or ``send <topic> <text>``."""
         process = self.processes["broker"]
         assert process.stdin
         assert process.stdout

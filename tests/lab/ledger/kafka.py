@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A broker that speaks Kafka's protocol on the loopback address: the mock cluster that librdkafka brings, in memory only.
 
-Prints its address. Then every line of the input is an order: ``down`` (it takes no connection), ``up``, ``slow <ms>`` (each answer
-waits), ``send <topic> <text>`` (a message, as one of the hub's other services sends it). Ends with its input.
+Prints its address. Then every line of the input is an order: ``down`` (it takes no connection), ``up``, ``send <topic> <text>`` (a
+message, as one of the hub's other services sends it). Ends with its input.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ def main() -> None:
     _say(address.decode())
     for line in sys.stdin:
         order, _, value = line.strip().partition(" ")
-        if order == "slow":
-            library.rd_kafka_mock_broker_set_rtt(cluster, BROKER, int(value))
-        elif order == "send":
+        if order == "send":
             _send(library, producer, *value.split(" ", 1))
         else:
             getattr(library, f"rd_kafka_mock_broker_set_{order}")(cluster, BROKER)
