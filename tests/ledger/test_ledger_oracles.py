@@ -92,3 +92,52 @@ def test_a_service_that_refuses_or_is_down_is_an_error(way: Between, site: Site)
     assert faults(site.run_hub()) == refused
     site.hub["hub"]["account_lookup"]["url"] = f"http://127.0.0.1:{free_port()}"
     assert faults(site.run_hub()) == [("hub", "account-lookup", "account-lookup-unreachable")]
+
+
+NUMBER = {"identifier": "MSISDN", "value": "27710000001"}
+PATH = "/participants/MSISDN/27710000001"
+
+
+@pytest.fixture
+def registering(site: Site, way: Between) -> Site:
+    """A participant with a party, whose oracle is the stand-in's; there is no ledger."""
+    site.hub["hub"]["account_lookup"]["oracles"][0]["url"] = way.url
+    site.describe("bluebank", "USD", parties=[NUMBER])
+    return site
+
+
+def test_a_party_is_registered_once_and_taken_out_with_its_participant(
+    lookup: AccountLookupStandIn, way: Between, registering: Site, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("secret-of-the-listener-1\n", encoding="ascii")
+    registering.hub["hub"]["account_lookup"]["token_file"] = str(token)
+    missing = changed("party/MSISDN/27710000001 party-missing")
+    assert reasons(registering.run(check=True), "bluebank") == missing
+    assert not way.changing()
+    assert reasons(registering.run(), "bluebank") == missing
+    assert lookup.parties == {PATH: [{"fspId": "bluebank", "currency": "USD"}]}
+    assert {each.authorization for each in way.seen} == {""}, "the token of account lookup is not the oracle's to see"
+    way.forget()
+    assert registering.run() == []
+    registering.participants["bluebank"]["state"] = "suspended"
+    assert registering.run() == []
+    assert not way.changing()
+    registering.participants["bluebank"]["state"] = "offboarded"
+    assert reasons(registering.run(), "bluebank") == changed("party/MSISDN/27710000001 party-unwanted")
+    assert (lookup.parties, registering.run()) == ({}, [])
+
+
+def test_a_party_of_another_participant_is_left_to_a_person(lookup: AccountLookupStandIn, way: Between, registering: Site) -> None:
+    lookup.parties[PATH] = [{"fspId": "redbank", "currency": "USD"}]
+    assert faults(registering.run()) == [("bluebank", "party/MSISDN/27710000001", "party-of-another")]
+    registering.participants["bluebank"]["state"] = "offboarded"
+    assert registering.run() == []
+    assert not way.changing()
+
+
+def test_an_oracle_that_does_not_answer_is_an_error(way: Between, registering: Site) -> None:
+    way.misbehave = lambda _seen: BEFORE
+    assert [each[:1] for each in faults(registering.run())] == [("bluebank",)]
+    registering.hub["hub"]["account_lookup"]["oracles"][0]["url"] = f"http://127.0.0.1:{free_port()}"
+    assert faults(registering.run()) == [("bluebank", "oracle", "oracle-unreachable")]

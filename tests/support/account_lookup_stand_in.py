@@ -2,7 +2,8 @@
 """A stand-in for the administration API of Mojaloop's account lookup service, which is published as source and image only.
 
 Held to what is published of it: admin-swagger 1.1 (required keys, types of identifiers, the one type of endpoint) and domain/oracle
-(a second oracle for the same identifier and currency is an error 2001; an update ignores ``isDefault: false``).
+(a second oracle for the same identifier and currency is an error 2001; an update ignores ``isDefault: false``). Beside it stands an
+oracle (ALS Oracle API 1.1: ``/participants/{Type}/{ID}``), as of one process.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 IDENTIFIERS = {"MSISDN", "EMAIL", "PERSONAL_ID", "BUSINESS", "DEVICE", "ACCOUNT_ID", "IBAN", "ALIAS", "CONSENT", "THIRD_PARTY_LINK"}
+PARTIES = "/participants/"
 KEYS = {"oracleIdType", "endpoint", "currency", "isDefault"}
 
 
@@ -24,6 +26,8 @@ class AccountLookupStandIn:
     def __init__(self) -> None:
         self.url = ""
         self.oracles: dict[str, dict[str, Any]] = {}
+        self.parties: dict[str, list[dict[str, Any]]] = {}
+        """What the oracle holds, by path."""
         self._last = 0
 
     def create(self, wanted: dict[str, Any]) -> int:
@@ -77,10 +81,21 @@ def account_lookup_stand_in() -> Iterator[AccountLookupStandIn]:
 def _handler(service: AccountLookupStandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(200, service.listed())
+            if self.path.startswith(PARTIES):
+                self._answer(200, {"partyList": service.parties.get(self.path, [])})
+            else:
+                self._answer(200, service.listed())
 
         def do_POST(self) -> None:
-            self._answer(service.create(self._body()))
+            body = self._body()
+            if self.path.startswith(PARTIES):
+                service.parties.setdefault(self.path, []).append(body)
+                self._answer(201)
+            else:
+                self._answer(service.create(body))
+
+        def do_DELETE(self) -> None:
+            self._answer(204 if service.parties.pop(self.path, None) else 404)
 
         def do_PUT(self) -> None:
             self._answer(service.update(self.path.rpartition("/")[2], self._body()))

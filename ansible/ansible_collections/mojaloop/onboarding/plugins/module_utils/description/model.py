@@ -430,7 +430,7 @@ class Participant(Side):
     """What is booked once on its settlement accounts, by currency."""
     notification_addresses: tuple[str, ...] = ()
     parties: tuple[Party, ...] = ()
-    """Customers for tests: they pay and are paid."""
+    """Customers: registered at the oracle of their type, and who pays and is paid in tests."""
     unproved: str = ""
     """Why it is active in production without evidence; empty: it has evidence."""
     oauth: ClientOrders = ClientOrders()

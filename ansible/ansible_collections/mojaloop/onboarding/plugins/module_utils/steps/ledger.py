@@ -26,6 +26,7 @@ from ..ledger.funds import Openings
 from ..ledger.hub import hub_in_ledger
 from ..ledger.model import DesiredParticipant, desired_hub, desired_participant
 from ..ledger.participants import ParticipantInLedger
+from ..ledger.parties import PartyAtOracle, places
 from ..remote.changes import Changes
 from ..remote.errors import Unreachable
 from ..remote.http import HttpClient, Route, bearer
@@ -52,10 +53,25 @@ def keep_ledger_hub(run: Run) -> None:
 
 
 def keep_ledger_participants(run: Run) -> None:
-    """Each participant's accounts, caps, callback URLs, e-mails, state and opening funds."""
-    ledger = run.description.hub.ledger
-    if ledger is None or not _is_asked(run):
-        return
+    """Each participant's accounts, caps, callback URLs, e-mails, state and opening funds; whose customers its parties are."""
+    hub = run.description.hub
+    if hub.ledger and _is_asked(run):
+        _keep_in_ledger(run, hub.ledger)
+    if hub.account_lookup and _is_asked(run):
+        _keep_parties(run, hub.account_lookup)
+
+
+def _keep_parties(run: Run, lookup: AccountLookup) -> None:
+    """At the oracles themselves, without the token of account lookup: they are other systems. A suspended one keeps its customers."""
+    with ledger_access(run, replace(lookup, token_file="")) as changes:
+        for participant in (each for each in _shut_out_first(run) if each.state is not State.SUSPENDED):
+            for place in places(participant, lookup.oracles):
+                at = PartyAtOracle(place, participant.fspiop_id, participant.active, changes)
+                if not _noted(run, participant.name, PARTICIPANT_STEP, partial(at.ensure, dry_run=run.dry_run), system="oracle"):
+                    return
+
+
+def _keep_in_ledger(run: Run, ledger: Ledger) -> None:
     with ledger_access(run, ledger) as changes:
         client = LedgerClient(changes, ledger.url)
         for name in _closed(run):
