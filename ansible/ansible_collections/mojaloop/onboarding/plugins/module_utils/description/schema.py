@@ -238,7 +238,12 @@ PARTICIPANT_FILE = Record(
         Field("notification_addresses", Many(EMAIL, most=5), "Whom the ledger's e-mails about it go to.", default=[]),
         Field("evidence", Many(OWN_FILE, most=10), "Signed evidence of pre-production, for production.", default=[]),
         Field("unproved", REASON, "Why it is active in production without evidence; it stands in the evidence."),
-        Field("parties", Many(PARTY, most=20), "Customers of it: registered at the oracle of their type (account_lookup), and who pays and is paid in tests.", default=[]),
+        Field(
+            "parties",
+            Many(PARTY, most=20),
+            "Customers of it: registered at the oracle of their type (account_lookup), and who pays and is paid in tests.",
+            default=[],
+        ),
         Field(
             "probe",
             Flag(),

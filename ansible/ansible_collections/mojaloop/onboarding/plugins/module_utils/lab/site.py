@@ -16,6 +16,7 @@ from pathlib import Path
 from ..description.model import Description, Participant
 from ..errors import LabError
 from ..verification.model import Identity, InboundListener, Witness
+from .connectors import parties
 from .holder import NETWORKS
 from .impostor import Impostor, divert
 from .services import CONTROL_PORT
@@ -123,5 +124,7 @@ class LabSite:
             yield
 
     def control(self, side: str) -> InboundListener | None:
-        """The backend's control service."""
-        return InboundListener("127.0.0.1", CONTROL_PORT, side, b"") if self.machine_of(side) else None
+        """The control service of the lab's own backend; none where the Mojaloop SDK stands there, or at the hub its switch."""
+        described = self.description.side(side)
+        own = not described.sdk if isinstance(described, Participant) else not parties(self.description)
+        return InboundListener("127.0.0.1", CONTROL_PORT, side, b"") if own and self.machine_of(side) else None

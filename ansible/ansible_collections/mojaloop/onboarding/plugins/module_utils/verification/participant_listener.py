@@ -21,6 +21,15 @@ from .wrong_requests import METHOD, PATHS, TAMPERED, Wrong, identity_header
 DIRECTION = "from the hub"
 
 
+_QUOTE = {
+    "transferAmount": {"amount": "1", "currency": "USD"},
+    "expiration": "2030-01-01T00:00:00.000Z",
+    "ilpPacket": "AA",
+    "condition": 43 * "A",
+}
+"""An answer to a quote that no one has asked for: whole as FSPIOP API 1.1 has it (section 6.5.4), so that a real service takes it."""
+
+
 @dataclass(frozen=True)
 class ParticipantListener:
     """The cases of one participant's listener."""
@@ -73,7 +82,7 @@ class ParticipantListener:
             "date": formatdate(usegmt=True),
             "content-type": kind,
         }
-        signed = sign_request(material.jws_key(hub), "PUT", path, plain, {"transferAmount": {"amount": "1", "currency": "USD"}})
+        signed = sign_request(material.jws_key(hub), "PUT", path, plain, _QUOTE)
         return Attempt(
             *material.way(hub, self.participant),
             material.identity(hub, self.participant.name),
