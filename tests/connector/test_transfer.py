@@ -193,7 +193,8 @@ def test_9_the_suites_pass_a_participant_that_answers_well_and_its_evidence_is_s
     before = story.lab.positions()
     _played, cases = _suites(story, "end-to-end", "sla")
     ends = ("pays", "is-paid", "wrong-fulfilment", "payee-abort", "over-the-cap", "disabled")
-    assert cases == dict.fromkeys((*ends, "errors", "p95", "p99"), "passed")
+    messages = ("field-missing", "amount-malformed", "condition-malformed", "date-missing")
+    assert cases == dict.fromkeys((*ends, *messages, "errors", "p95", "p99"), "passed")
     # Greenbank pays 1 in its own case and once as control, is paid in its case, once as control, and twice for the service level.
     assert {name: after - before[name] for name, after in story.lab.positions().items()} == {"greenbank": -2, "bluebank": 2}
     assert story.lab.rows(STATES_OF_AMOUNT.format("13.01")) == [("ABORTED_ERROR",)]

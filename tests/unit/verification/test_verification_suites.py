@@ -15,20 +15,24 @@ from unit.steps.conftest import NOW, Site, site
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.command.main import main
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import SdkConnector, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import EnvironmentKind, SdkConnector, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.portable import portable_digest
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.profiles import PROFILES
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.testing import SUITE_NAMES
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import DescriptionError, OnboardingError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.exchange.signed_evidence import read_evidence
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.site import LabSite
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.run import make_run
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps.sequence import Request
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.material import Material
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.model import Result, Verdict
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.page import page
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.payments import Payment
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.plot import plot
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.proving import prove
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.service_level import Measured, measure
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.suites import SUITES
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.suites import NOT_IN_PRODUCTION, SUITES, suites_named
 
 TRANSFERS = load_description(Path(__file__).parents[3] / "inventories" / "lab-transfer", state="/nowhere")
 
@@ -80,6 +84,18 @@ def test_the_evidence_of_another_signer_is_distinguished(tmp_path: Path) -> None
         made.run()
         signers.add(read_evidence(proved(made, "security")[0].read_bytes(), name).signer)
     assert len(signers) == 2
+
+
+def test_in_production_no_payment_is_made(tmp_path: Path) -> None:
+    run = make_run(
+        replace(TRANSFERS, kind=EnvironmentKind.PRODUCTION), DiskTree(tmp_path), sides=["all"], participants=[], now=NOW, dry_run=True
+    )
+    site = LabSite(run.description, tmp_path)
+    cases = [
+        case for suite in suites_named(["end-to-end", "sla", "performance", "settlement"]) for case in suite.cases(Material(run, site))
+    ]
+    assert len(cases) > 20
+    assert {case.obstacle for case in cases} == {NOT_IN_PRODUCTION}
 
 
 def test_a_suite_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import partial
 
 from ..description.model import Participant
+from .application import Application
 from .material import Material
 from .model import Answer, Case
 from .outcomes import found, outcome
@@ -47,6 +48,7 @@ class Business:
         missing = "" if cap else f"it has no net debit cap in {out.currency}"
         yield self._refusal("over-the-cap", "pays more than its net debit cap", out, partial(self._over_the_cap, out, cap), missing)
         yield self._refusal("disabled", "is to be paid while the ledger has it disabled", back, partial(self._disabled, back))
+        yield from Application(self.material, self.participant, DIRECTION).cases()
 
     def _pair(self, payer: Participant, payee: Participant) -> Pair:
         return Pair(self.material, payer, payee)

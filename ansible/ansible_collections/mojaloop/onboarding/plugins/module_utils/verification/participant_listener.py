@@ -55,24 +55,25 @@ class ParticipantListener:
             ]
         if own.managed:
             identities.append(("server-certificate", "its own server certificate as client", lambda: material.server_identity(own)))
-        ways = Ways(material, material.run.description.hub, own, self._base)
+        ways = Ways(material, material.run.description.hub, own, self.base)
         for key, title, expected, action in ways.further():
             yield Case(key, title, DIRECTION, own.name, expected, action)
         for key, title, identity in identities:
             yield self._refusal(key, title, TLS_REFUSED, self._with_identity(identity), witness)
-        yield from outdated(self._refusal, self._base, witness)
+        yield from outdated(self._refusal, self.base, witness)
         forged = forged_signatures(material.run.keys.make, lambda: material.jws_key(material.run.description.hub))
         for wrong in (TAMPERED, *forged):
-            case = self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
+            case = self._refusal(wrong.key, wrong.title, wrong.expected, after(self.base, wrong.change))
             yield case if material.site.control(own.name) else replace(case, obstacle=NOT_ASKED)
         for wrong in self._of_its_gateway() if own.gateways else ():
-            yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self._base, wrong.change))
+            yield self._refusal(wrong.key, wrong.title, wrong.expected, after(self.base, wrong.change))
         yield from ways.strangers(self._refusal, "its firewall is not this run's to read")
 
     def _of_its_gateway(self) -> tuple[Wrong, ...]:
         return (*identity_header("fspiop-destination", "destination-header"), *PATHS, METHOD)
 
-    def _base(self) -> Attempt:
+    def base(self) -> Attempt:
+        """A message of the hub that is right in every fact."""
         hub, material = self.material.run.description.hub, self.material
         path = f"/quotes/{uuid.uuid4()}"
         kind = "application/vnd.interoperability.quotes+json;version=1.0"
@@ -93,10 +94,10 @@ class ParticipantListener:
         )
 
     def _with_identity(self, identity: Callable[[], Identity | None]) -> Callable[[], Attempt]:
-        return lambda: replace(self._base(), identity=identity())
+        return lambda: replace(self.base(), identity=identity())
 
     def _right(self) -> Answer:
-        return perform(self.material.site, self._base())
+        return perform(self.material.site, self.base())
 
     def _refusal(self, key: str, title: str, expected: Expected, attempt: Callable[[], Attempt], witness: Witness | None = None) -> Case:
         def action() -> Answer:

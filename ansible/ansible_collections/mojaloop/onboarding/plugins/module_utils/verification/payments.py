@@ -147,6 +147,14 @@ def _payment(answer: Answer, seconds: float) -> Payment:
     return Payment(state, code, seconds, f"{answer.transcript} in {seconds:.3f} s\n{json.dumps(kept, indent=1)}")
 
 
+def error_code(body: bytes) -> str:
+    """The scheme's error code in the body of an answer; empty: none."""
+    try:
+        return _code(read_json(body))
+    except ValueError:
+        return ""
+
+
 def _code(said: object) -> str:
     """The scheme's error code, wherever the SDK has put it."""
     if not isinstance(said, dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ..description.model import Participant
+from ..description.model import EnvironmentKind, Participant
 from ..errors import DescriptionError, Problem
 from ..steps.run import Run
 from .business import Business
@@ -20,6 +20,8 @@ from .model import Case, Result, Site
 from .running import run_cases
 from .service_level import Load, Service
 from .settlement_window import Windows
+
+NOT_IN_PRODUCTION = "it makes payments and disables a participant for a moment: run it in pre-production"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def _with_counterpart(material: Material, participant: Participant, kind: type[B
     counterpart = counterpart_of(material, participant)
     if counterpart is None:
         return
-    obstacle = material.site.obstacle
+    production = material.run.description.kind is EnvironmentKind.PRODUCTION
+    obstacle = material.site.obstacle or (NOT_IN_PRODUCTION if production else "")
     for case in kind(material, participant, counterpart).cases():
         yield replace(case, obstacle=obstacle) if obstacle else case
 
