@@ -36,14 +36,14 @@ def calls(made: Site, monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Try once, where each call of this run is answered so; the calls that were made are counted."""
     sent: list[str] = []
 
-    def trying(answer: Answer = PASSED, *, obstacle: str = "") -> list[Finding]:
+    def trying(answer: Answer = PASSED, *, obstacle: str = "", key: str = "token-and-call") -> list[Finding]:
         def perform() -> Answer:
             sent.append("call")
             return answer
 
         def cases(run: Run, _site: object) -> list[Case]:
             names = [each.name for each in run.chosen]
-            return [Case("token-and-call", "t", "to the hub", name, ACCEPTED, perform, obstacle=obstacle) for name in names]
+            return [Case(key, "t", "to the hub", name, ACCEPTED, perform, obstacle=obstacle) for name in names]
 
         monkeypatch.setattr(once, "right_calls", cases)
         return try_once(Request(str(made.root / "description"), str(made.state), now=NOW), elsewhere)
@@ -79,6 +79,12 @@ def test_a_call_that_does_not_pass_is_a_fault_until_one_does(made: Site, calls: 
     assert "503" in fault.detail
     assert tried(made) == frozenset()
     assert calls() == []
+
+
+def test_services_that_are_not_up_yet_are_waited_for(made: Site, calls: Calls) -> None:
+    (waiting,) = calls(REFUSED, key="hub-call")
+    assert (waiting.reason, waiting.disposition, waiting.pending_on) == ("services-not-up", "pending", "greenbank")
+    assert tried(made) == frozenset()
 
 
 def test_what_cannot_be_sent_is_no_fault_and_nothing_is_claimed(made: Site, calls: Calls) -> None:

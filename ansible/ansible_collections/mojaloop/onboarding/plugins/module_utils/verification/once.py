@@ -28,8 +28,12 @@ RIGHT_CALLS = {"token-and-call": Phase.OAUTH, "hub-call": Phase.URLS, "hello-mtl
 """The cases that are right in every fact, and the document step that each shows to be done."""
 
 
+NO_SERVICE = "503"
+"""What a gateway answers while nothing behind it does: it refuses nothing, and names no reason."""
+
+
 def try_once(request: Request, site_of: Callable[[Description, Path], Site]) -> list[Finding]:
-    """Call for those of the request whose material was never tried; a fault for each call that does not pass."""
+    """Call for those of the request whose material was never tried; a fault for each call that does not pass, or a wait for services."""
     description, root = request.load(), Path(request.state)
     tree = open_tree(root)
     run = make_run(description, tree, sides=list(request.sides), participants=list(request.participants), now=clock(request), dry_run=True)
@@ -68,4 +72,8 @@ def _note(root: Path, run: Run, results: list[Result]) -> None:
 def _fault(result: Result) -> Finding:
     said = result.detail or f"expected {result.expected}, seen {result.seen}"
     side = HUB if result.key == "token-and-call" else result.participant
+    if side != HUB and result.seen == NO_SERVICE:
+        where = (result.participant, RIGHT_CALLS[result.key], side, "call")
+        detail = "its gateway has taken the call, and the services behind it do not answer (503)"
+        return Finding(*where, "services-not-up", Disposition.PENDING, result.participant, detail)
     return Finding(result.participant, RIGHT_CALLS[result.key], side, "call", "call-not-passed", Disposition.FAULT, detail=said)
