@@ -35,9 +35,11 @@ UPDATE settlementWindow SET currentStateChangeId = LAST_INSERT_ID() WHERE settle
 OPENED = "INSERT INTO settlementWindow (reason) VALUES ('stand-in'); SELECT LAST_INSERT_ID();"
 NETS = """
 SELECT c.participantId, c.participantCurrencyId, c.currencyId, SUM(p.amount) FROM transferParticipant p
-JOIN transferFulfilment f USING (transferId) JOIN participantCurrency c USING (participantCurrencyId)
+JOIN transferFulfilment f USING (transferId) JOIN transfer t USING (transferId)
+JOIN participantCurrency c ON c.participantId = p.participantId AND c.currencyId = t.currencyId
 WHERE f.settlementWindowId = {window} AND f.isValid AND c.ledgerAccountTypeId = 1 GROUP BY 1, 2, 3
 """
+"""By participant and currency: the ledger notes no account for the payee (``transferParticipant.participantCurrencyId`` is null)."""
 MOVED = """
 UPDATE participantPosition SET value = value - ({net}) WHERE participantCurrencyId = {account};
 UPDATE participantPosition SET value = value + ({net}) WHERE participantCurrencyId = (SELECT s.participantCurrencyId

@@ -52,9 +52,13 @@ def right_calls(run: Run, site: Site) -> Iterator[Case]:
 
 
 def _is_due(run: Run, case: Case) -> bool:
+    """Not where the token is served elsewhere, nor in a cluster: its listener may not be reached from here."""
     server = run.description.hub.authorization_server
     at_the_gateway = server is not None and server.client_certificate == "header"
-    return run.description.participant(case.participant).managed and (at_the_gateway or RIGHT_CALLS[case.key] != Phase.OAUTH)
+    called = run.description.side(HUB if case.key == "token-and-call" else case.participant)
+    in_a_cluster = any(gateway.kind == "kubernetes" for gateway in called.gateways)
+    managed = run.description.participant(case.participant).managed
+    return managed and not in_a_cluster and (at_the_gateway or RIGHT_CALLS[case.key] != Phase.OAUTH)
 
 
 def _note(root: Path, run: Run, results: list[Result]) -> None:
