@@ -21,8 +21,8 @@ from support.state_world import ROTATION, Files, Reported, Scenario, World, chec
 from support.supervisor import KILL, PASS, Call, Watch, supervise
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.steps import sequence
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store import files as store_files
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store import opening
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.lease import lease
 
 pytestmark = [pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"), pytest.mark.timeout(3600)]
@@ -93,7 +93,7 @@ def test_a_signal_that_stops_the_process_itself_is_survived_the_same_way(scenari
 
     def work() -> Reported:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sequence, "lease", functools.partial(lease, ttl=1.0))
+            patch.setattr(opening, "lease", functools.partial(lease, ttl=1.0))
             return world.reported()
 
     def stop(call: Call) -> int:
@@ -152,7 +152,7 @@ def test_an_operator_who_does_not_wait_learns_who_is_at_work(scenario: Scenario,
     def ask(call: Call) -> int:
         if call.ordinal == 200:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sequence, "lease", functools.partial(lease, wait=0.2))
+                patch.setattr(opening, "lease", functools.partial(lease, wait=0.2))
                 reported.append(world.reported())
         return PASS
 

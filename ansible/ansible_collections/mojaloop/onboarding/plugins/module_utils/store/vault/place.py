@@ -36,8 +36,11 @@ def vault_place(root: Path) -> VaultPlace | None:
         found = read_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise _wrong(path, "cannot be read") from error
+    except OSError as error:
+        remedy = "Run as the user who owns the state folder."
+        raise StoreError(f"cannot be read ({error.strerror})", where=str(path), remedy=remedy) from error
+    except ValueError as error:
+        raise _wrong(path, "is not the expected JSON") from error
     if not isinstance(found, dict) or found.pop("format", None) != FORMAT:
         raise _wrong(path, "is of no format that is known here")
     known = {field.name for field in fields(VaultPlace)}
