@@ -50,6 +50,8 @@ SURVIVORS = {
     "anew by the line of that key, which comes later",
     r"hub's listener: http-request set-var\(txn\.client\) .*client_id.* WITHOUT all conditions": "HAProxy leaves a variable as it is where "
     "there is nothing to set",
+    r"hub's listener: http-request return .*\(token-malformed\).* #2": "the answer of the next rule refuses what was found, under its own "
+    "reason",
     r"hub's listener: use_backend authorization-server .* WITHOUT condition \{ method POST \}": "any other method there was refused "
     "before, as a resource for which no one has a role",
 }
