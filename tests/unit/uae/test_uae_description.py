@@ -66,6 +66,7 @@ def test_each_environment_has_its_own_directory(oasis: Site, directory: StandInD
         "kind": kind,
         "directory": {"environment": environment},
         "hub": {**oasis.hub["hub"], "private_addresses": "accepted"},
+        **({"gate": {"kind": "none", "reason": "a test of the directory"}} if kind == "production" else {}),
     }
     addresses = {"endpoint": {**BANK["endpoint"], "addresses": ["45.60.1.20"]}, "egress_addresses": ["45.60.1.21/32"]}
     oasis.participants = {"oasis": {**BANK, **addresses}}
