@@ -36,6 +36,13 @@ def ledger() -> Iterator[RealLedger]:
 
 
 @pytest.fixture
+def own_ledger() -> Iterator[RealLedger]:
+    """A ledger of the test's own, for faults after which a ledger needs minutes until it books as before."""
+    with tempfile.TemporaryDirectory(prefix="ledger-") as folder, real_ledger(Path(folder)) as running:
+        yield running
+
+
+@pytest.fixture
 def proxy(ledger: RealLedger) -> Iterator[Between]:
     """What stands between the pack and the ledger, and notes every request."""
     with between(ledger.url) as made:
