@@ -74,7 +74,7 @@ def test_2_a_failure_in_any_step_shows_no_secret(canaries: Environment, tmp_path
     assert "broken here by a test" not in run.played.output, "an error's own words may hold what no log may"
     assert {secret.name for secret in canaries.secrets.known} >= KINDS
     assert leaks(run) == []
-    started = any(b"AnsiballZ_oauth_clients" in arguments for arguments in run.processes.arguments)
+    started = any(b"AnsiballZ_oauth_clients" in arguments for arguments in run.processes.environments)
     left = any("AnsiballZ_certificates.py" in place for place in run.places())
     assert (started, left) == ((True, True) if process == "of a module" else (False, False))
 

@@ -137,9 +137,8 @@ class Hub:
         file.write_bytes(identity.certificate + identity.key)
         context = ssl.create_default_context(cadata=self.authority.pem.decode())
         context.load_cert_chain(file)
-        raw = socket.create_connection(("127.0.0.1", self.inbound.listeners[0].port), 10, (address or ADDRESSES[name], 0))
-        client = http.client.HTTPSConnection(HOST, self.inbound.listeners[0].port, context=context, timeout=10)
-        client.sock = context.wrap_socket(raw, server_hostname=HOST)
+        client = _Connection(address or ADDRESSES[name], self.inbound.listeners[0].port, context)
+        client.connect()
         self.open.append(client)
         return client
 
@@ -168,6 +167,19 @@ class Hub:
             client.close()
         self.backend.shutdown()
         self.backend.server_close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """A participant's connection to the hub's gateway on this machine; opened again, as clients do, where the gateway has closed it."""
+
+    def __init__(self, source: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(HOST, port, timeout=10)
+        self._source = source
+        self._context = context
+
+    def connect(self) -> None:
+        raw = socket.create_connection(("127.0.0.1", self.port), 10, (self._source, 0))
+        self.sock = self._context.wrap_socket(raw, server_hostname=HOST)
 
 
 def until(condition: Callable[[], bool]) -> float:
