@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -95,6 +96,29 @@ def test_other_ports_and_the_host_itself_are_left_alone(net: Network, file: str)
     assert net.machines["stranger"].passes(HUB, 22)
     assert net.guarded.passes(HUB, PORT)
     assert not net.machines["stranger"].passes(HUB, PORT)
+
+
+def test_a_strict_host_closes_its_other_ports_to_everyone_but_its_own_networks(net: Network, file: str) -> None:
+    """``stranger`` is the operator here: the listener is not for it, every other port is; its connection from before goes on."""
+    for address, port in ((HUB, 22), (HUB6, 22), (HUB, 9100)):
+        net.serve(net.guarded, address, port, pushing=port == 9100)
+    net.serve(net.machines["bank"], BANK, 443)
+    bank, operator = net.machines["bank"], net.machines["stranger"]
+    before = operator.connect(HUB, 9100)
+    listeners_only = model({"greenbank": [f"{BANK}/32"]})
+    put(net.guarded, listeners_only, file)
+    assert bank.passes(HUB, 22)
+    put(net.guarded, replace(listeners_only, own=(ip_network(f"{STRANGER}/32"), ip_network(f"{STRANGER6}/128"))), file)
+    assert [bank.passes(HUB, 22), bank.passes(HUB6, 22), bank.passes(HUB, 9100), bank.passes(HUB, PORT)] == [False, False, False, True]
+    assert net.guarded.counter("refused_host") > 0
+    assert [operator.passes(HUB, 22), operator.passes(HUB6, 22), operator.passes(HUB, PORT)] == [True, True, False]
+    assert still_receives(before, within=0.5)
+    # What the host asks for itself is answered, and so is the host's own probe of itself.
+    assert net.guarded.passes(BANK, 443)
+    assert net.guarded.passes(HUB, 22)
+    put(net.guarded, listeners_only, file)
+    assert bank.passes(HUB, 22)
+    before.close()
 
 
 def test_a_live_connection_ends_with_its_address_although_the_server_keeps_sending(net: Network, file: str) -> None:

@@ -512,6 +512,17 @@ def test_a_firewall_needs_hosts_to_guard(folder: Folder) -> None:
     ]
 
 
+def test_a_strict_host_policy_names_who_still_reaches_the_hosts(folder: Folder) -> None:
+    folder.edit("hub.yml", "firewall: {kind: nftables}", "firewall: {kind: nftables, host_policy: strict}")
+    assert "firewall.own_networks: found nothing; allowed: the networks of your operators and services" in own(folder, "hub.yml")[0]
+    folder.edit("hub.yml", "host_policy: strict}", "own_networks: [192.0.2.0/24]}")
+    assert "firewall.own_networks: found networks without host_policy: strict" in own(folder, "hub.yml")[0]
+    folder.edit("hub.yml", "own_networks: [192.0.2.0/24]}", "host_policy: strict, own_networks: [0.0.0.0/0]}")
+    assert "firewall.own_networks[0]" in own(folder, "hub.yml")[0]
+    folder.edit("hub.yml", "[0.0.0.0/0]", "[192.0.2.0/24]")
+    assert own(folder, "hub.yml") == []
+
+
 # A profile narrower than the others (the schema allows what any profile allows)
 
 

@@ -251,7 +251,7 @@ def _gateway(values: Values, folder: str, state: str) -> Gateway:
 
 
 def _firewall(values: Values, hosts: tuple[str, ...]) -> Firewall:
-    given = {"kind": "nftables" if hosts else "none", **values}
+    given: Values = {"kind": "nftables" if hosts else "none", **_plain_values(values)}
     return _FIREWALLS[given["kind"]](**given, hosts=hosts)
 
 

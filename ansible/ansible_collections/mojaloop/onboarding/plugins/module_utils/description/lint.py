@@ -223,9 +223,23 @@ def _gateway_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
         taken |= own.keys()
 
 
+WIDEST_OWN = 8
+"""Prefix length of the widest networks of one organisation: 10.0.0.0/8 and fd00::/8 are whole private ranges."""
+
+
 def _firewall_hosts(side: SideText, _around: Circumstances) -> Iterator[Problem]:
     if side.get("firewall.kind") == "nftables" and side.get("gateways") == []:
         yield side.problem("firewall.kind", "'nftables' without gateways", "gateways, whose hosts it guards; or kind: none")
+    strict, own = side.get("firewall.host_policy") == "strict", side.get("firewall.own_networks")
+    if strict and own == []:
+        yield side.problem(
+            "firewall.own_networks", "nothing", "the networks of your operators and services: strict closes SSH to all others"
+        )
+    if own and not strict:
+        yield side.problem("firewall.own_networks", "networks without host_policy: strict", "host_policy: strict, or none of them")
+    for key, network in side.items("firewall.own_networks"):
+        if network.prefixlen < WIDEST_OWN:
+            yield side.problem(key, shown(str(network)), f"networks of /{WIDEST_OWN} or narrower: strict would close nothing")
 
 
 def _hub_authority(side: SideText, around: Circumstances) -> Iterator[Problem]:

@@ -167,9 +167,15 @@ class Firewall:
 
 @dataclass(frozen=True)
 class NftablesFirewall(Firewall):
-    """nftables on the gateways' hosts."""
+    """nftables on the gateways' hosts.
+
+    ``host_policy``: ``listeners`` guards the listeners' ports alone; ``strict`` also closes every other port of the host, except to
+    the ``own_networks`` (the side's operators, monitoring and services).
+    """
 
     persist_file: str = "/etc/nftables.d/mojaloop-onboarding.nft"
+    host_policy: str = "listeners"
+    own_networks: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True)

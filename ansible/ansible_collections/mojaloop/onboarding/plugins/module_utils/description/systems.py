@@ -12,11 +12,12 @@ from .model import (
     NftablesFirewall,
     SdkConnector,
 )
-from .spec import Field, Record, Table, Text, Variant, Whole
+from .spec import Field, Many, Record, Table, Text, Variant, Whole
 from .texts import (
     CA_KEYS,
     HOST,
     INTERNAL_URL,
+    NETWORK,
     OWN_FILE,
     REMOTE_PATH,
     choice,
@@ -31,7 +32,16 @@ FIREWALL = Variant(
     of={
         "nftables": Record(
             "nftables in the hosts' kernels.",
-            (Field("persist_file", REMOTE_PATH, "Where its rules are kept for the next boot.", default=NftablesFirewall.persist_file),),
+            (
+                Field("persist_file", REMOTE_PATH, "Where its rules are kept for the next boot.", default=NftablesFirewall.persist_file),
+                Field(
+                    "host_policy",
+                    choice("listeners", "strict"),
+                    "listeners: guards the listeners. strict: closes the hosts' other ports too, except to own_networks.",
+                    default=NftablesFirewall.host_policy,
+                ),
+                Field("own_networks", Many(NETWORK, most=200), "Who reaches the hosts' other ports under strict.", default=[]),
+            ),
         ),
         "none": Record("No packet filter of this pack.", ()),
     },

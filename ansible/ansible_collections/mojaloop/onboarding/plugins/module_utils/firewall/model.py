@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from ..description.model import HUB, Address, AuthorizationServer, Description, Endpoint, Network, Participant, Side
+from ..description.model import (
+    HUB,
+    Address,
+    AuthorizationServer,
+    Description,
+    Endpoint,
+    Firewall,
+    Network,
+    NftablesFirewall,
+    Participant,
+    Side,
+)
 from ..errors import FirewallError
 
 Destination = tuple[Address, int]
@@ -27,6 +38,7 @@ class FirewallModel:
 
     ``guarded_inbound`` are the ports of the side's listeners: only ``allowed_in`` may speak with them. ``guarded_outbound``
     are the ports of all counterparts' listeners, active or not: from the ``egress`` addresses only ``allowed_out`` is called.
+    ``own`` networks alone reach the host's other ports; None: everyone does.
     """
 
     side: str
@@ -35,6 +47,7 @@ class FirewallModel:
     egress: tuple[Network, ...]
     allowed_in: Mapping[str, tuple[Network, ...]]
     allowed_out: Mapping[str, tuple[Destination, ...]]
+    own: tuple[Network, ...] | None = None
 
     @property
     def counterparts(self) -> tuple[str, ...]:
@@ -62,7 +75,14 @@ def firewall_model(description: Description, side_name: str, host: str = "") -> 
         egress=unmapped(side.egress_at(host)),
         allowed_in={other.name: unmapped(other.egress_addresses) for other in active},
         allowed_out={**own, **{other.name: _destinations(other.endpoint) for other in active}},
+        own=_own_networks(side.firewall),
     )
+
+
+def _own_networks(firewall: Firewall) -> tuple[Network, ...] | None:
+    if isinstance(firewall, NftablesFirewall) and firewall.host_policy == "strict":
+        return unmapped(firewall.own_networks)
+    return None
 
 
 def unmapped(networks: Iterable[Network]) -> tuple[Network, ...]:

@@ -28,6 +28,8 @@ OUTBOUND = "out_"
 """Prefix of the counter of what passes between the side and a counterpart's listener, in both directions."""
 REFUSED_IN = "refused_in"
 REFUSED_OUT = "refused_out"
+REFUSED_HOST = "refused_host"
+"""Counter of what came to another port of a host under ``host_policy: strict``."""
 
 _WRITTEN_MAP = re.compile(r"^\tmap (\w+) \{ .*elements = \{ (.+) \} \}$", re.MULTILINE)
 _WRITTEN_ELEMENT = re.compile(r'([0-9A-Fa-f.:/]+(?: \. [0-9]+)?) : "([^"]+)"')
@@ -53,6 +55,18 @@ def _payload(protocol: str, name: str) -> Json:
 
 def _port(name: str, ports: str) -> Clause:
     return _is(f"tcp {name}", _payload("tcp", name), f"@{ports}")
+
+
+def _state(name: str) -> Clause:
+    return Clause(f"ct state {name}", {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": name}})
+
+
+def _protocol(name: str) -> Clause:
+    return _is("meta l4proto", {"meta": {"key": "l4proto"}}, name)
+
+
+def _datagrams(port: int) -> Clause:
+    return Clause(f"udp dport {port}", {"match": {"op": "==", "left": _payload("udp", "dport"), "right": port}})
 
 
 def _jump(chain: str) -> Clause:
@@ -116,20 +130,37 @@ CHAINS: Mapping[str, tuple[tuple[Clause, ...], ...]] = {
         ),
     ),
 }
+_HOST: tuple[tuple[Clause, ...], ...] = (
+    # the controller's own connection among them; a listener's was judged before, packet by packet
+    *((_state(name), _ACCEPT) for name in ("established", "related")),
+    # without these a host loses its neighbours (IPv6), its path MTU and its lease (DHCP)
+    *((_protocol(name), _ACCEPT) for name in ("icmp", "ipv6-icmp")),
+    *((_datagrams(port), _ACCEPT) for port in (68, 546)),
+    *((_is(f"{ip} saddr", _payload(ip, "saddr"), f"@own_{v}"), _ACCEPT) for ip, v in _FAMILIES),
+    *_refusal(REFUSED_HOST),
+)
 _HOOKS = ("input", "output")
 _TYPES = {"v4": "ipv4_addr", "v6": "ipv6_addr"}
 
 
+def _chains(model: FirewallModel) -> Mapping[str, tuple[tuple[Clause, ...], ...]]:
+    """The chains; under the strict policy the host's other ports are judged last."""
+    if model.own is None:
+        return CHAINS
+    return {"host": _HOST, **CHAINS, "input": (*CHAINS["input"], (_jump("host"),))}
+
+
 def desired_content(model: FirewallModel) -> Content:
     """What the kernel shows when an ``assigned`` model is in force."""
-    hooks = {name: ["filter", name, PRIORITY, "accept"] if name in _HOOKS else [] for name in CHAINS}
+    chains = _chains(model)
+    hooks = {name: ["filter", name, PRIORITY, "accept"] if name in _HOOKS else [] for name in chains}
     return {
         "flags": [],
         "counters": sorted(_counters(model)),
         "sets": _sets(model),
         "maps": _maps(model),
         "chains": {
-            name: {"hook": hooks[name], "rules": [[clause.json for clause in rule] for rule in rules]} for name, rules in CHAINS.items()
+            name: {"hook": hooks[name], "rules": [[clause.json for clause in rule] for rule in rules]} for name, rules in chains.items()
         },
         "unknown": [],
     }
@@ -147,7 +178,7 @@ def render(model: FirewallModel) -> str:
         *(f"\tcounter {name} {{ packets 0 bytes 0 }}" for name in content["counters"]),
         *(_declaration("set", name, declared) for name, declared in content["sets"].items()),
         *(_declaration("map", name, declared) for name, declared in content["maps"].items()),
-        *(line for name, rules in CHAINS.items() for line in _chain(name, rules)),
+        *(line for name, rules in _chains(model).items() for line in _chain(name, rules)),
         "}",
     ]
     return "\n".join(lines) + "\n"
@@ -180,18 +211,20 @@ def written_model(side: str, text: str) -> FirewallModel:
 
 
 def _counters(model: FirewallModel) -> Iterator[str]:
-    yield from (REFUSED_IN, REFUSED_OUT)
+    yield from (REFUSED_IN, REFUSED_OUT, *([] if model.own is None else [REFUSED_HOST]))
     yield from (f"{INBOUND}{name}" for name in model.allowed_in)
     yield from (f"{OUTBOUND}{name}" for name in model.allowed_out)
 
 
 def _sets(model: FirewallModel) -> Json:
     ports = [["inet_service"], "", []]
+    networks = {"egress": model.egress, **({} if model.own is None else {"own": model.own})}
     return {
         "inbound_ports": {"type": ports, "elements": list(model.guarded_inbound)},
         "outbound_ports": {"type": ports, "elements": list(model.guarded_outbound)},
         **{
-            f"egress_{version}": {"type": [[kind], "", ["interval"]], "elements": _of_version(model.egress, version)}
+            f"{name}_{version}": {"type": [[kind], "", ["interval"]], "elements": _of_version(listed, version)}
+            for name, listed in networks.items()
             for version, kind in _TYPES.items()
         },
     }

@@ -30,6 +30,7 @@ def assigned(model: FirewallModel) -> FirewallModel:
     return replace(
         model,
         egress=_fewest(model.egress),
+        own=None if model.own is None else _fewest(model.own),
         allowed_in={name: _fewest(owned[name]) for name in sorted(owned) if owned[name]},
         allowed_out=_assign_destinations(model.allowed_out),
     )
