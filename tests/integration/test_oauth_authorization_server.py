@@ -255,6 +255,20 @@ def test_a_client_lives_from_registration_to_offboarding(bench: Bench, tmp_path:
     assert bench.token(certificate).reason == "invalid_client"
 
 
+def test_what_the_server_says_of_itself_is_held_against_the_description(bench: Bench) -> None:
+    """RFC 8414, of the real server: as described it can have clients; described wrongly, no client is registered."""
+    described = bench.description.hub.authorization_server
+    assert isinstance(described, Rfc7591Server)
+    wrong = replace(described, issuer="https://other.hub.lab")
+    bench.description = replace(bench.description, hub=replace(bench.description.hub, authorization_server=wrong))
+    (found,) = bench.run()
+    assert (found.reason, found.disposition) == ("metadata-unfit", Disposition.FAULT)
+    assert "its issuer is 'https://auth.hub.lab', described is https://other.hub.lab" in found.detail
+    assert not (bench.server.folder / "clients.json").exists()
+    bench.description = replace(bench.description, hub=replace(bench.description.hub, authorization_server=described))
+    assert reasons(bench.run()) == {"oauth-client-missing"}
+
+
 def test_a_client_is_renewed_with_an_overlap_in_which_both_get_tokens(bench: Bench, tmp_path: Path) -> None:
     """Prepared, handed over once the gateway accepts it, the earlier one ended: at the server that has both."""
     certificate, due = self_signed("greenbank", tmp_path), NOW + timedelta(days=30)

@@ -69,9 +69,13 @@ class Server:
     calls: list[str] = field(default_factory=list)
     rotates_on_read: bool = False
     tells_secret: bool = True
+    metadata: dict[str, object] = field(default_factory=dict)
+    """RFC 8414; a server without it answers 404."""
     fault: Callable[[str], Answer | None] = lambda _method: None
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        if "/.well-known/" in url:
+            return said(200 if self.metadata else 404, self.metadata)
         self.calls.append(method)
         token = headers["Authorization"].removeprefix("Bearer ")
         answer = self._create(token, json.loads(body)) if method == "POST" else self._manage(method, url, token, body)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.oauth.conftest import NOW, URL, participant
+from unit.oauth.conftest import NOW, URL, participant, said
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
@@ -41,6 +41,8 @@ class Servers:
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        if "/.well-known/" in url:
+            return said(404, {})
         (known,) = (one for one in self.by_url if url.startswith(one))
         self.asked.append((method, known))
         if known in self.down:

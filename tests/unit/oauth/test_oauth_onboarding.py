@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unit.oauth.conftest import URL
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
@@ -314,3 +315,36 @@ def lose() -> Lose:
         return fault
 
     return losing
+
+
+FIT = {
+    "issuer": "https://auth.hub.lab",
+    "grant_types_supported": ["authorization_code", "client_credentials"],
+    "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"],
+    "registration_endpoint": URL,
+    "tls_client_certificate_bound_access_tokens": True,
+}
+"""What a server that can be used says of itself (RFC 8414)."""
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"issuer": "https://other.test"}, "its issuer is 'https://other.test', described is https://auth.hub.lab"),
+        ({"grant_types_supported": ["authorization_code"]}, "grant_types_supported lacks client_credentials"),
+        ({"grant_types_supported": None}, "grant_types_supported lacks client_credentials"),
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "token_endpoint_auth_methods_supported lacks client_secret_basic"),
+        ({"registration_endpoint": ""}, "it has no registration_endpoint (RFC 7591)"),
+        ({"tls_client_certificate_bound_access_tokens": "true"}, "its tokens are not bound to certificates"),
+    ],
+)
+def test_a_server_that_says_it_cannot_is_asked_for_no_client(bench: Bench, change: dict[str, object], fault: str) -> None:
+    bench.publish_exchange()
+    bench.server.metadata = FIT | change
+    (found,) = bench.run()
+    assert (found.reason, found.disposition, found.detail[: len(fault)]) == ("metadata-unfit", Disposition.FAULT, fault)
+    assert bench.server.calls == []
+    bench.server.metadata = FIT
+    assert reasons(bench.run()) == BOTH
+    bench.server.metadata = FIT | change  # once there are clients, they tell by themselves
+    assert bench.run() == []

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from ...description.model import Participant, State
+from ...description.model import HUB, Participant, State
 from ...errors import AuthorizationServerError, OnboardingError
-from ...findings import Finding
+from ...findings import Disposition, Finding
 from ...store.layout import NEXT, PREVIOUS, registration_path
+from ..metadata import metadata_faults
 from ..model import desired_registration, differences
 from ..records import Intent, Registration, intent_path, read_intent, read_registration, write_intent, write_registration
+from ..workplace import STEP
 from .leaving import leave_server
 from .renewal import Renewal
 from .work import RegistrationWork
@@ -22,8 +24,16 @@ class DynamicRegistrar(RegistrationWork):
     """Keeps one participant's clients after the other's."""
 
     def prepare(self) -> Iterator[Finding]:
-        """Nothing is needed before clients are registered."""
-        yield from ()
+        """Before the first client is registered, the server's metadata tells whether it can have what is needed."""
+        if any(self.tree.status(registration_path(one.name)) for one in self.description.participants):
+            return
+        try:
+            self.unfit.update(metadata_faults(self.server, self.http))
+        except OnboardingError:
+            if not self.check:  # a dry run before the first run may find no server, nor the CA that verifies it
+                raise
+        for fault in sorted(self.unfit):
+            yield Finding(HUB, STEP, HUB, "authorization-server", "metadata-unfit", Disposition.FAULT, detail=fault)
 
     def onboard(self, participant: Participant) -> Iterator[Finding]:
         """Findings of one participant, acted upon."""
@@ -65,6 +75,8 @@ class DynamicRegistrar(RegistrationWork):
         """Register the first client, or one in place of a client that the server no longer knows, or that another server has."""
         if self.lacks_exchange(participant):
             return [self.awaited(participant)]
+        if self.unfit:
+            return []
         if registration and registration.elsewhere(self.server):
             leaving, reason = registration, "authorization-server-changed"
             detail = f"it is registered at {registration.issuer} ({registration.registration_url})"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ...description.model import Participant, Rfc7591Server
 from ...errors import AuthorizationServerError
 from ...findings import OPERATOR, Finding
+from ...remote.http import Http
 from ...remote.tokens import read_token
 from ...store.layout import NEXT, PREVIOUS, registration_path
 from ...store.tree import Overlay
@@ -29,6 +30,8 @@ class RegistrationWork(Workplace):
     server: Rfc7591Server
     silent: set[str] = field(default_factory=set)
     """Servers from before (their registration URLs) that gave no answer in this run."""
+    unfit: set[str] = field(default_factory=set)
+    """Why no client is registered at the server."""
 
     @classmethod
     def of(cls, work: Workplace) -> Self:
@@ -40,11 +43,16 @@ class RegistrationWork(Workplace):
         return cls(**{one.name: getattr(work, one.name) for one in fields(work)})
 
     @cached_property
-    def client(self) -> RegistrationClient:
+    def http(self) -> Http:
         """Connected at the first need: a dry run of the first run finds no server yet."""
         http = self.connect(self.server)
         self.closing.callback(http.close)
-        return RegistrationClient(http, self.server.registration_url)
+        return http
+
+    @cached_property
+    def client(self) -> RegistrationClient:
+        """See ``http``."""
+        return RegistrationClient(self.http, self.server.registration_url)
 
     def register(self, participant: Participant, action: str) -> tuple[Registration, str]:
         """Register a client after writing down that it will be; returns it with its secret. A kill from here on leaves the intent."""
