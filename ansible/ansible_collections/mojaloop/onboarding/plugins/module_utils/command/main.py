@@ -110,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     purged.add_argument("participant", metavar="ID", help="the participant")
     purged.add_argument("file", type=Path, metavar="FILE", help="a new file for the archive of the state as it was")
     purged.add_argument("--confirm", default="", metavar="ID", help="the same id again; without it, only what would be removed is said")
+    promoted = verb("promote", _promote, "What of a participant goes into the next environment, and what is described or made anew there.")
+    promoted.add_argument("participant", metavar="ID", help="the participant")
+    promoted.add_argument("--to", type=Path, required=True, metavar="FILE", help="hosts.yml of the next environment")
+    promoted.add_argument("--write", action="store_true", help="make the participant's file there; without it, only the plan is shown")
     proof = verb("evidence", _evidence, "Whether a file of signed evidence is as it was signed, by whom, and which suites passed.")
     proof.add_argument("file", type=Path, metavar="FILE", help="evidence/<participant>/<time>.json of the state folder")
     verb("restore", _restore, "Bring a backup back; nothing that others have seen is rolled back.", archive)
@@ -159,6 +163,17 @@ def _purge(chosen: argparse.Namespace) -> Answer:
     folder, state, environment = _place(chosen)
     removed, text = purge(folder, state, chosen.participant, chosen.file, confirmed=chosen.confirm)
     return DONE, {"outcome": "done", "environment": environment, "removed": removed}, text
+
+
+def _promote(chosen: argparse.Namespace) -> Answer:
+    from .promote import promote  # noqa: PLC0415 -- read when needed
+
+    folder, state, environment = _place(chosen)
+    target = chosen.to if chosen.to.is_dir() else chosen.to.parent
+    made = promote(folder, state, target, chosen.participant, write=chosen.write)
+    status = FAILED if made.differing else DONE if made.written or not made.content else OPEN
+    outcome = {FAILED: "failed", DONE: "done"}.get(status, "open")
+    return status, {"outcome": outcome, "environment": environment, **made.as_dict()}, made.text()
 
 
 def _evidence(chosen: argparse.Namespace) -> Answer:
