@@ -28,7 +28,6 @@ from .sdk_variables import (
 from .settings import DfspSettings
 from .workload import APP, Workload, WorkloadArgs
 
-GATEWAY = "connector-gateway"
 SDK, CACHE, BACKEND = "sdk-scheme-adapter", "redis", "core-connector"
 
 
@@ -88,6 +87,15 @@ class CallbackEdge(Component):
         self.register_outputs(self.outputs.exported())
 
 
+def gateway_name(facts: DfspFacts) -> str:
+    """What the participant's gateway is called, its Gateway object and the label of its pods.
+
+    Threat: a Gateway chooses pods by label in every namespace. With one label for all participants, each one's pods would serve the
+    others' listeners too.
+    """
+    return f"{facts.namespace}-connector-gateway"
+
+
 def sdk_service(facts: DfspFacts) -> str:
     """The name by which the SDK is reached inside its namespace."""
     return f"{facts.namespace}-sdk-scheme-adapter-api-svc"
@@ -95,7 +103,7 @@ def sdk_service(facts: DfspFacts) -> str:
 
 def dfsp_namespace(settings: DfspSettings, facts: DfspFacts) -> GuardedNamespaceArgs:
     """The namespace: the hub's addresses reach the gateway, the gateway the SDK, the SDK the hub, its cache and the backend."""
-    own, gateway, sdk = facts.namespace, {SELECTOR: GATEWAY}, {APP: SDK}
+    own, gateway, sdk = facts.namespace, {SELECTOR: gateway_name(facts)}, {APP: SDK}
     port = pod_port(facts.port)
     openings = {
         "allow-hub": Opening(Way.FROM, ports=(port,), own_pods=gateway, networks=facts.hub_sources),
@@ -181,7 +189,7 @@ def callback_gateway(settings: DfspSettings, facts: DfspFacts) -> IngressGateway
     """The gateway of the participant's described host, which hands everything on to the SDK."""
     return IngressGatewayArgs(
         workload=GatewayWorkloadArgs(
-            gateway=GATEWAY,
+            gateway=gateway_name(facts),
             namespace=facts.namespace,
             owner=facts.participant,
             image=settings.proxy_image,
@@ -190,7 +198,7 @@ def callback_gateway(settings: DfspSettings, facts: DfspFacts) -> IngressGateway
             service_type=settings.service_type,
             source_address=settings.source_address,
         ),
-        listener=f"{facts.namespace}-connector-gateway",
+        listener=gateway_name(facts),
         host=facts.host,
         port=facts.port,
         certificate=settings.server_certificate,

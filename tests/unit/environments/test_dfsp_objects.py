@@ -114,6 +114,19 @@ def test_the_names_and_ports_of_deployments_are_kept(dfsp: Recording, name: str,
     assert found == port
 
 
+def test_a_participants_gateway_object_chooses_its_own_pods_alone(run_dfsp: Run) -> None:
+    """Istio looks for them in every namespace."""
+
+    def chosen(name: str) -> dict[str, str]:
+        found = run_dfsp(f"lab.{name}")
+        selector: dict[str, str] = found.find("Gateway", f"{name}-connector-gateway")["spec"]["selector"]
+        pods = found.find("Deployment", f"{name}-connector-gateway")["spec"]["template"]["metadata"]["labels"]
+        assert selector.items() <= pods.items()
+        return selector
+
+    assert chosen("greenbank") != chosen("bluebank")
+
+
 @pytest.mark.parametrize(
     ("stack", "says"),
     [("lab.no-one", "no participant 'no-one'"), ("lab", "no participant ''"), ("lab.probe-one", "is a probe participant")],
