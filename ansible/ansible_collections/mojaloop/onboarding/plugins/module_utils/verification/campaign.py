@@ -6,21 +6,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from ..description.kubernetes_gateway import KubernetesGateway
 from ..description.model import HUB, Participant
 from ..steps.run import Run
 from .flows import ring
 from .handshakes import Handshakes
-from .hub_listener import DIRECTION as TO_THE_HUB
 from .hub_listener import HubListener
 from .impostors import Impostors
 from .material import Material
-from .model import Case, Expected, Kind, Result, Site
-from .participant_listener import DIRECTION as FROM_THE_HUB
+from .model import Case, Result, Site
+from .on_clusters import as_seen_on_a_cluster
 from .participant_listener import ParticipantListener
 from .running import run_cases
 from .shut_out import ShutOut
-from .wrong_requests import GATEWAY
 
 NO_PLACE = "no host here owns its address: name one in probe_hosts of hosts.yml"
 
@@ -34,20 +31,8 @@ def all_cases(material: Material) -> Iterator[Case]:
     """Every case, listener by listener; where nothing can be tried, each with the reason."""
     obstacle = material.site.obstacle
     for case in _cases(material):
-        expected = _from_a_cluster(case.expected) if _is_on_a_cluster(material, case) else case.expected
-        yield replace(case, expected=expected, obstacle=obstacle or case.obstacle)
-
-
-def _is_on_a_cluster(material: Material, case: Case) -> bool:
-    """Whether the listener that a case is about is one of Istio's."""
-    listening = {TO_THE_HUB: HUB, FROM_THE_HUB: case.participant}.get(case.direction)
-    gateways = material.run.description.side(listening).gateways if listening else ()
-    return any(isinstance(gateway, KubernetesGateway) for gateway in gateways)
-
-
-def _from_a_cluster(expected: Expected) -> Expected:
-    """Istio refuses without a name and a reason of this pack, and by other statuses: that it refuses is what can be seen."""
-    return Expected(Kind.ANSWERED, (400, 401, 403, 404, 405)) if expected.refused_by == GATEWAY else expected
+        seen = as_seen_on_a_cluster(material.run.description, case)
+        yield replace(seen, obstacle=obstacle or seen.obstacle)
 
 
 def _cases(material: Material) -> Iterator[Case]:

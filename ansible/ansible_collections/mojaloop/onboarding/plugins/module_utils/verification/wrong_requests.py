@@ -83,11 +83,13 @@ def _another_amount(attempt: Attempt) -> Attempt:
 
 
 TAMPERED = Wrong("tampered-body", "body changed after signing", BY_BACKEND, _another_amount)
+LEFT_FOR = "participants"
+"""The resource for which a path leaves its own."""
 PATHS = tuple(
     Wrong(f"path-{key}", f"path with {title}", by_gateway(404, "path-suspicious"), with_path(change))
     for key, title, change in (
-        ("dots", "two dots that leave the resource", lambda path: f"{path}/../../../participants/1"),
-        ("encoded-dots", "encoded dots that leave the resource", lambda path: f"{path}/%2e%2E/%2e%2E/participants/1"),
+        ("dots", "two dots that leave the resource", lambda path: f"{path}/../../../{LEFT_FOR}/1"),
+        ("encoded-dots", "encoded dots that leave the resource", lambda path: f"{path}/%2e%2E/%2e%2E/%2e%2E/{LEFT_FOR}/1"),
         ("encoded-slash", "an encoded slash", lambda path: f"{path}%2Fx"),
         ("double-slash", "a doubled slash", lambda path: f"/{path}"),
         ("twice-encoded", "a dot encoded twice", lambda path: f"{path}/%252e%252e/1"),
