@@ -123,6 +123,13 @@ def test_a_token_in_the_url_is_none(open_hub: Hub) -> None:
     assert open_hub.status(GREEN, path=path, headers=open_hub.headers(GREEN)[1:]) == 403
 
 
+@pytest.mark.parametrize("path", ["//parties/MSISDN/1", "/parties//MSISDN/1", "/quotes/../parties/MSISDN/1", "/parties/x/%2e%2E/MSISDN/1"])
+def test_the_services_get_the_path_that_was_judged(open_hub: Hub, path: str) -> None:
+    """Not as it was written, for them to read otherwise."""
+    assert open_hub.status(GREEN, path=path) == OPEN
+    assert open_hub.backend.seen[-1][1] == "/parties/MSISDN/1"
+
+
 def test_headers_that_agree_with_the_request_pass(open_hub: Hub) -> None:
     headers = more(open_hub, ("FSPIOP-URI", "/parties/MSISDN/1"), ("FSPIOP-HTTP-Method", "GET"), ("FSPIOP-Destination", "bluebank"))
     assert open_hub.status(GREEN, headers=headers) == OPEN

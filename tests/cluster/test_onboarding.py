@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from contextlib import closing
 
 import pytest
+from support.authorities import Authority
 from support.istio_hub import until
 from support.istio_site import IstioSite, ask, call_back, object_versions, start_callbacks
 from support.workload_identities import identity, serving
@@ -48,7 +50,7 @@ def test_3_a_second_run_changes_nothing_at_the_wire(site: IstioSite) -> None:
 def test_4_a_callback_of_the_hubs_services_arrives_and_no_other(site: IstioSite) -> None:
     cluster, host = site.istio.cluster, "fspiop.greenbank.lab"
     with serving(identity(cluster, "istio-egress", "egress-gateway")) as identities:
-        port = start_callbacks(site, identities)
+        port = start_callbacks(site, identities, "greenbank")
         service = identity(cluster, "mojaloop", "default").context(site.folder)
         seen = len(site.backend.seen)
         until(lambda: call_back(port, service, host) == OPEN)
@@ -57,9 +59,31 @@ def test_4_a_callback_of_the_hubs_services_arrives_and_no_other(site: IstioSite)
         assert call_back(port, identity(cluster, "elsewhere", "default").context(site.folder), host) == 403
         assert call_back(port, service, "fspiop.redbank.lab") in {0, 404}
         assert call_back(port, service, host) == OPEN
+        impostors(site, port, service)
 
 
-def test_5_who_is_suspended_is_refused_on_a_live_connection(site: IstioSite) -> None:
+def impostors(site: IstioSite, port: int, service: ssl.SSLContext) -> None:
+    """A server in bluebank's place is called only with a certificate of bluebank's CA for bluebank's name, and gets the hub's own."""
+    host = "fspiop.bluebank.lab"
+    other = Authority("bluebank CA").identity(host, server=True)
+    wrong = {"another CA": other.certificate + other.key, "another name": site.stored("hub/client/bluebank")}
+    for fault, shown in wrong.items():
+        with site.counterpart("bluebank", shown) as server:
+            assert (call_back(port, service, host), server.seen) == (503, []), fault
+    with site.counterpart("bluebank", site.stored("bluebank/server")) as server:
+        until(lambda: call_back(port, service, host) == OPEN)
+        assert server.seen != []
+
+
+def test_5_the_verification_proves_both_listeners(site: IstioSite) -> None:
+    played = site.play("verify.yml", "-e", "participants=greenbank", "-e", "suites=security")
+    assert played.status == 0, played.output
+    (result,) = played.of("verification")
+    assert result["counts"].keys() <= {"passed", "not-provable-from-here"}, played.output
+    assert result["counts"]["passed"] > 50
+
+
+def test_6_who_is_suspended_is_refused_on_a_live_connection(site: IstioSite) -> None:
     headers, other = site.headers("bluebank"), site.headers("greenbank")
     site.stacks["hub"].run("stack", "export", "--file", str(site.folder / "older.json"))
     site.describe(bluebank="suspended")
@@ -73,7 +97,7 @@ def test_5_who_is_suspended_is_refused_on_a_live_connection(site: IstioSite) -> 
     assert (site.status("bluebank", headers), site.status("greenbank", other)) == (403, OPEN)
 
 
-def test_6_pulumi_opens_nothing_again(site: IstioSite) -> None:
+def test_7_pulumi_opens_nothing_again(site: IstioSite) -> None:
     """Neither does a refresh, nor the state of before the suspension."""
     headers, versions = site.headers("bluebank"), object_versions(site.istio)
     hub = site.stacks["hub"]
@@ -86,7 +110,7 @@ def test_6_pulumi_opens_nothing_again(site: IstioSite) -> None:
     assert site.play().changed == []
 
 
-def test_7_who_is_offboarded_leaves_no_object_behind(site: IstioSite) -> None:
+def test_8_who_is_offboarded_leaves_no_object_behind(site: IstioSite) -> None:
     headers = site.headers("greenbank")
     site.describe(bluebank="suspended", greenbank="offboarded")
     played = site.play()

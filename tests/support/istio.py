@@ -110,6 +110,15 @@ class Istio:
         """What the control plane (``pilot-discovery``) or a gateway has printed."""
         return self._programs.log(name)
 
+    def measured(self, name: str) -> tuple[float, float]:
+        """Sum and count of one of the control plane's histograms so far, whatever their labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._ports['monitoring']}/metrics", timeout=10) as answer:
+            lines = [line.rpartition(" ") for line in answer.read().decode().splitlines() if line.startswith(f"{name}_")]
+        total, count = (
+            sum(float(value) for key, _, value in lines if key.partition("{")[0] == f"{name}_{end}") for end in ("sum", "count")
+        )
+        return total, count
+
     def _judge_what_is_written(self) -> None:
         """Have the API server ask the control plane before it takes an object of Istio's."""
         authority = self.cluster.kubectl("get", "secret", "istio-ca-secret", f"--namespace={SYSTEM}", "--output=json").stdout

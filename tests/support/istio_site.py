@@ -8,6 +8,7 @@ import json
 import shutil
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ class IstioSite:
             "context": CONTEXT,
             "inbound": [{"address": "127.0.0.1", "port": self.ports[name]}],
             "namespace": name,
-            "gateway": "connector-gateway",
+            "gateway": f"{name}-connector-gateway",
             "listener": f"{name}-connector-gateway",
         }
         return {
@@ -128,6 +129,27 @@ class IstioSite:
         found = [tree.read(f"{layout.store_folder(name, 'client', 'hub')}/{part}.pem") for part in ("certificate", "key")]
         assert all(found)
         return found[0] or b"", found[1] or b""
+
+    def stored(self, folder: str) -> bytes:
+        """Certificate, chain and key of an artefact of the store."""
+        tree = DiskTree(self.state)
+        return b"".join(tree.read(f"store/{folder}/{part}.pem") or b"" for part in ("certificate", "chain", "key"))
+
+    @contextmanager
+    def counterpart(self, name: str, shown: bytes) -> Iterator[Backend]:
+        """A server at a participant's address that shows this certificate, and asks for one that the participant's CA signed."""
+        file = self.folder / f"counterpart-{time.monotonic_ns()}.pem"
+        file.write_bytes(shown)
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(file)
+        tls.load_verify_locations(cadata=(DiskTree(self.state).read(f"store/{name}/ca/certificate.pem") or b"").decode())
+        tls.verify_mode, tls.verify_flags = ssl.CERT_REQUIRED, tls.verify_flags | ssl.VERIFY_X509_PARTIAL_CHAIN
+        server = Backend((ADDRESSES[name], self.ports[name]), tls)
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            server.server_close()
 
     def headers(self, name: str) -> list[tuple[str, str]]:
         """A token that the server gave to the participant's client, and who it is."""
@@ -160,20 +182,21 @@ class IstioSite:
             return 0
 
 
-def start_callbacks(site: IstioSite, identities: int) -> int:
-    """Start the hub's egress gateway and greenbank's own gateway, with the backend behind it; the port of the former.
+def start_callbacks(site: IstioSite, identities: int, *participants: str) -> int:
+    """Start the hub's egress gateway and the participants' own gateways, with the backend behind them; the port of the former.
 
-    No pod runs behind the egress gateway's service, nor behind the connector's: the one gets a port of the test's own, in place of
+    No pod runs behind the egress gateway's service, nor behind a connector's: the one gets a port of the test's own, in place of
     the other the backend answers.
     """
     cluster, port = site.istio.cluster, free_port()
     ports = [{"name": "tls-443", "port": 443, "targetPort": port}]
     patch = json.dumps({"spec": {"ports": ports}})
     cluster.kubectl("--namespace=istio-egress", "patch", "service", "egress-gateway", "--type=merge", f"--patch={patch}")
-    service = "greenbank-sdk-scheme-adapter-api-svc"
-    cluster.kubectl("--namespace=greenbank", "delete", "service", service)
-    serve(site.istio, "greenbank", site.backend.server_port, services=(service,), port=4000)
-    start_gateway(site.istio, "greenbank", "connector-gateway")
+    for name in participants:
+        service = f"{name}-sdk-scheme-adapter-api-svc"
+        cluster.kubectl(f"--namespace={name}", "delete", "service", service)
+        serve(site.istio, name, site.backend.server_port, services=(service,), port=4000)
+        start_gateway(site.istio, name, f"{name}-connector-gateway")
     start_gateway(site.istio, "istio-egress", "egress-gateway", identities)
     return port
 
@@ -184,7 +207,7 @@ def call_back(port: int, caller: ssl.SSLContext, host: str) -> int:
         raw = socket.create_connection(("127.0.0.1", port), 10)
         with closing(http.client.HTTPSConnection(host, 443, context=caller, timeout=10)) as client:
             client.sock = caller.wrap_socket(raw, server_hostname=host)
-            client.request("PUT", "/transfers/1", headers={"FSPIOP-Source": "switch", "FSPIOP-Destination": "greenbank"})
+            client.request("PUT", "/transfers/1", headers={"FSPIOP-Source": "switch", "FSPIOP-Destination": host.split(".")[1]})
             return client.getresponse().status
     except (OSError, http.client.HTTPException):
         return 0

@@ -40,11 +40,12 @@ def main() -> int:
                 _run(f"{name}, second run", stack, "up", "--yes", "--skip-preview", "--expect-no-changes")
             for name, stack in reversed(stacks.items()):
                 _run(name, stack, "destroy", "--yes", "--skip-preview")
-            left = cluster.objects() - before
-            say(f"Left on the cluster: {len(left)} objects")
+            right = _removed(cluster, before) and right
             right = onboarded(cluster, folder) and right
+            right = _removed(cluster, before) and right
     say(NOT_TRIED)
-    return 0 if right and not left else 1
+    say("Everything came as it was said." if right else "NOT everything came as it was said: see above.")
+    return 0 if right else 1
 
 
 def _stacks(folder: Path, cluster: Cluster) -> dict[str, Stack]:
@@ -87,6 +88,13 @@ def _compare(found: set[str], planned: set[str]) -> bool:
     verdict = "exactly what the plans named" if found == planned else f"not planned: {found - planned}; missing: {planned - found}"
     say(f"{len(found)} objects: {verdict}")
     return found == planned
+
+
+def _removed(cluster: Cluster, before: set[str]) -> bool:
+    """Whether nothing is left but what was there before."""
+    left = cluster.objects() - before
+    say(f"Left on the cluster: {len(left)} objects" + "".join(f"\n  {each}" for each in sorted(left)))
+    return not left
 
 
 if __name__ == "__main__":

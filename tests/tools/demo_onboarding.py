@@ -1,18 +1,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The second half of `make demo-kubernetes`: two participants onboarded at a hub on Kubernetes, one suspended, and Pulumi run again."""
+"""The second half of `make demo-kubernetes`: two participants onboarded at a hub on Kubernetes, verified, one suspended, Pulumi again."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from contract.registry.drivers import OidcProvider
-from support.istio import running_istio
+from support.istio import SYSTEM, running_istio
 from support.istio_hub import until
 from support.istio_site import ADDRESSES, IstioSite, ask, call_back, object_versions, running_site, start_callbacks
 from support.kubernetes import Cluster
 from support.workload_identities import identity, serving
+
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.verification.evidence import LATEST
 
 OPEN, REFUSED = 200, 403
 
@@ -25,7 +30,10 @@ def onboarded(cluster: Cluster, folder: Path) -> bool:
     with _stopped(provider), running_istio(cluster, folder / "istio", folder / "provider/server.pem") as istio:
         (folder / "site").mkdir()
         with running_site(istio, provider, folder / "site") as site:
-            return all([_onboard(site), _calls(site), _callback(site), _suspend(site), _again(site)])
+            right = all([_onboard(site), _calls(site), _callback(site), _verified(site), _suspend(site), _again(site)])
+            title("pulumi destroy, of all three")
+    cluster.kubectl("delete", "namespace", SYSTEM)
+    return right
 
 
 @contextmanager
@@ -62,12 +70,31 @@ def _calls(site: IstioSite) -> bool:
 
 
 def _callback(site: IstioSite) -> bool:
-    title("A callback of the hub's services to greenbank, through both gateways")
+    title("Callbacks of the hub's services, through the egress gateway and the participants' own")
     with serving(identity(site.istio.cluster, "istio-egress", "egress-gateway")) as identities:
-        port = start_callbacks(site, identities)
+        port = start_callbacks(site, identities, *ADDRESSES)
         service = identity(site.istio.cluster, "mojaloop", "default").context(site.folder)
-        until(lambda: call_back(port, service, "fspiop.greenbank.lab") == OPEN)
-        return _shown("PUT /transfers/1", call_back(port, service, "fspiop.greenbank.lab"), OPEN)
+        hosts = [f"fspiop.{name}.lab" for name in ADDRESSES]
+        for host in hosts:
+            until(lambda host=host: call_back(port, service, host) == OPEN)  # type: ignore[misc]
+        came = [_shown(f"PUT https://{host}/transfers/1", call_back(port, service, host), OPEN) for host in hosts]
+        return all(came)
+
+
+def _verified(site: IstioSite, *arguments: str) -> bool:
+    """Run the verification; print how many cases came to what, and each that did not pass."""
+    title(" ".join(("ansible-playbook playbooks/verify.yml", *arguments)))
+    played = site.play("verify.yml", *arguments)
+    cases = json.loads(DiskTree(site.state).read(LATEST) or b"{}").get("cases", [])
+    counts = Counter(case["verdict"] for case in cases)
+    say(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items(), reverse=True)) or played.output)
+    reasons = Counter(case["detail"] for case in cases if case["verdict"] == "not-provable-from-here")
+    for reason, count in sorted(reasons.items()):
+        say(f"  {count} not provable: {reason}")
+    for case in cases:
+        if case["verdict"] in {"failed", "error"}:
+            say(f"  {case['participant']} {case['direction']}, {case['title']}: {case['detail']}")
+    return played.status == 0 and counts.keys() <= {"passed", "not-provable-from-here"}
 
 
 def _suspend(site: IstioSite) -> bool:
@@ -85,6 +112,7 @@ def _suspend(site: IstioSite) -> bool:
             _shown("bluebank before", before, OPEN),
             _shown("bluebank now", site.status("bluebank", headers), REFUSED),
             _shown("greenbank", site.status("greenbank"), OPEN),
+            _verified(site, "-e", "participants=bluebank"),
         ]
     )
 
