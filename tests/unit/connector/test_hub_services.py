@@ -10,7 +10,7 @@ from unit.connector.conftest import Describe
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.comparison import plan_connector, release_of
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.hub_services import hub_settings
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import HubServices
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.hub_side import HubServices
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.store.tree import DiskTree
 
 SERVICES = HubServices("hub-services")

@@ -9,15 +9,28 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 from support.authorities import Authority, digest_of
 from tools import repository
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.hub_side import (
+    Administration,
+    InternalListener,
+    Operator,
+    OperatorRole,
+)
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, Description, Gateway, State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import (
+    ClientOrders,
+    Description,
+    Gateway,
+    HaproxyGateway,
+    Listener,
+    State,
+)
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import StoreError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.desired import AuthorizationFacts, gateway_model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.gateway.haproxy.release import render
@@ -270,3 +283,22 @@ def test_where_tls_ends_in_the_authorization_server_the_gateway_asks_it_for_no_t
     world.description = replace(world.description, hub=hub)
     assert (changed := world.model().inbound) is not None
     assert (changed.token_endpoint, changed.tokens) == (None, inbound.tokens)
+
+
+def test_operators_come_in_at_the_internal_listener_of_the_hub_alone(world: World) -> None:
+    hub = world.description.hub
+    here = Listener(ip_address("10.0.0.5"), 8443)
+    place = InternalListener(here, (ip_network("10.0.0.0/24"),), Listener(ip_address("127.0.0.1"), 3001))
+    gateway = hub.gateways[0]
+    assert isinstance(gateway, HaproxyGateway)
+    described = Administration("inside", (Operator("grace", OperatorRole.OPERATOR),))
+    description = replace(world.description, hub=replace(hub, gateways=(replace(gateway, internal=place),), administration=described))
+    inbound = world.model(description=description).inbound
+    assert inbound
+    assert inbound.tokens
+    assert inbound.internal
+    assert (inbound.internal.place, dict(inbound.internal.operators)) == (place, {"grace": "operator"})
+    assert inbound.internal.tokens == replace(inbound.tokens, audience="inside", certificate_bound=False)
+    plain = world.model().inbound
+    assert plain
+    assert plain.internal is None

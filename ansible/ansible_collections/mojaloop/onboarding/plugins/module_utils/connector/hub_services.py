@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 
-from ..description.model import HUB, Description, HubServices
+from ..description.hub_side import HubServices
+from ..description.model import HUB, Description
 from ..findings import Disposition, Finding
 from ..store import layout
 from ..store.interface import Tree, contents

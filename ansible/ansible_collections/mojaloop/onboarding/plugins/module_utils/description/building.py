@@ -10,6 +10,7 @@ from typing import Any
 
 from .addresses import Url
 from .authorization_servers import EndpointCertificate, Publication, Wso2Server
+from .hub_side import Administration, HubServices, InternalListener, Operator, OperatorRole, OwnClient
 from .kubernetes_gateway import KubernetesGateway
 from .model import (
     HUB,
@@ -23,7 +24,6 @@ from .model import (
     Gateway,
     HaproxyGateway,
     Hub,
-    HubServices,
     KeyChoices,
     KeycloakServer,
     Ledger,
@@ -94,6 +94,7 @@ def build_hub(values: Values, *, profile: Profile, folder: str, state: str) -> H
         account_lookup=_account_lookup(lookup, folder, state) if lookup else None,
         settlement=_settlement(hub["settlement"], folder, state) if "settlement" in hub else None,
         services=HubServices(**hub["services"]) if "services" in hub else None,
+        administration=_administration(hub["administration"], folder, state) if "administration" in hub else Administration(),
         connection_manager=_manager(values, folder, state),
         vault_bundles=_bundles(hub["vault_bundles"], folder, state) if "vault_bundles" in hub else None,
         testing=_testing(hub["testing"], profile),
@@ -244,10 +245,26 @@ def _authority(values: Values, folder: str, state: str) -> CertificateAuthority:
 def _gateway(values: Values, folder: str, state: str) -> Gateway:
     host = values.get("host", "")
     listeners: Values = {name: Listener(**values[name]) for name in ("inbound_backend", "outbound", "hello") if name in values}
+    listeners |= {"internal": _internal(values["internal"])} if "internal" in values else {}
     files = {name: located(values[name], folder=folder, state=state) for name in ("kubeconfig_file",) if name in values}
     inbound = tuple(Listener(**listener) for listener in values["inbound"])
     given: Values = {**values, **files, **listeners, "inbound": inbound, "egress_addresses": tuple(values["egress_addresses"])}
     return _GATEWAYS[values["kind"]](**{"name": host, "host": host, **given})
+
+
+def _internal(values: Values) -> InternalListener:
+    lookup = Listener(**values["account_lookup"]) if "account_lookup" in values else None
+    place = Listener(values["address"], values["port"])
+    return InternalListener(place, tuple(values["networks"]), Listener(**values["ledger"]), lookup)
+
+
+def _administration(values: Values, folder: str, state: str) -> Administration:
+    own = values.get("own")
+    return Administration(
+        values["audience"],
+        tuple(Operator(one["client"], OperatorRole(one["role"])) for one in values["operators"]),
+        OwnClient(own["client"], located(own["secret_file"], folder=folder, state=state)) if own else None,
+    )
 
 
 def _firewall(values: Values, hosts: tuple[str, ...]) -> Firewall:

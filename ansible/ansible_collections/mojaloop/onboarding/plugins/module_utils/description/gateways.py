@@ -17,6 +17,16 @@ _LISTENER = Record(
         Field("port", Whole(1, HIGHEST_PORT), "TCP port.", required=True),
     ),
 )
+_INTERNAL = Record(
+    "The hub's internal listener, where its operators reach ledger and account lookup.",
+    (
+        Field("address", ADDRESS, "IP address.", required=True),
+        Field("port", Whole(1, HIGHEST_PORT), "TCP port.", required=True),
+        Field("networks", Many(NETWORK, least=1, most=50), "Where operators, and this pack, come from.", required=True),
+        Field("ledger", _LISTENER, "The ledger's administration API, as this gateway reaches it.", required=True),
+        Field("account_lookup", _LISTENER, "Account lookup's administration API."),
+    ),
+)
 _ON_A_HOST = (
     Field("host", HOST, "Its inventory host.", required=True),
     Field("name", HOST, "Its name: its entry in the inventory's group gateways. Where absent: host."),
@@ -52,6 +62,7 @@ def gateway(file: Text) -> Variant:
                     Field("stats_socket", REMOTE_PATH, "Socket of its runtime commands.", default=HaproxyGateway.stats_socket),
                     Field("log", LOG, "Where its log goes.", default=HaproxyGateway.log),
                     Field("hello", _LISTENER, "Listener of the health check without a client certificate, in a profile that has one."),
+                    Field("internal", _INTERNAL, "Internal listener, of the hub: ledger and account lookup for its operators."),
                 ),
             ),
             "envoy": Record(

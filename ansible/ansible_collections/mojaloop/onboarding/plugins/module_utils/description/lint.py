@@ -201,7 +201,7 @@ def _listeners(side: SideText, _around: Circumstances) -> Iterator[Problem]:
     for key, gateway in side.items("gateways"):
         taken: set[tuple[str, int]] = set()
         own = [(f"inbound[{index}]", listener) for index, listener in enumerate(gateway.get("inbound", []))]
-        for name, listener in [*own, ("outbound", gateway.get("outbound")), ("hello", gateway.get("hello"))]:
+        for name, listener in [*own, *((name, gateway.get(name)) for name in ("outbound", "hello", "internal"))]:
             place = (str(listener.get("address", "")), listener.get("port", 0)) if listener else ("", 0)
             if all(place) and place in taken:
                 yield side.problem(f"{key}.{name}", f"{place[0]} port {place[1]} a second time", "each listener once")

@@ -54,6 +54,9 @@ def _administration(side: SideText, system: str, around: Circumstances) -> Itera
         yield side.problem(f"{system}.url", shown(url.text), "an https URL, or the key 'plain_http: accepted' (for the hub's own network)")
     if url.text.startswith("http://") and around.exposed and side.get(f"{system}.token_file"):
         yield side.problem(f"{system}.token_file", "a token that would travel in clear", "an https URL beside it")
+    own = system in {"ledger", "account_lookup"} and side.get("administration.own")
+    if url.text.startswith("http://") and around.exposed and own:
+        yield side.problem(f"{system}.url", shown(url.text), "an https URL: the token of administration.own would travel in clear")
     if url.text.startswith("https://") and not side.get(f"{system}.ca_file"):
         yield side.problem(f"{system}.ca_file", "no such key", "it is required with an https URL")
 

@@ -18,6 +18,7 @@ from .claims import read_claims
 from .documents import WHOLE_FILE, parse_document, read_content, shown
 from .hosts_file import installation_of, lint_installation, listed_hosts, read_hosts_file
 from .lint import Circumstances, SideText, circumstances, hub_side, lint_hub, lint_participant
+from .lint_administration import lint_administration, lint_no_administration
 from .lint_connector import lint_connector, lint_payment_manager, lint_transport
 from .lint_directory import lint_directory, lint_registration, lint_tenant
 from .lint_gate import lint_gate, lint_hub_gate
@@ -65,6 +66,7 @@ def load_description(folder: Path, *, state: str = "", strict: bool = False, pro
         *_unknown_profile(hub_file, profiles),
         *lint_hub(hub_file, around),
         *lint_hub_ledger(hub_side(hub_file), around),
+        *lint_administration(hub_side(hub_file), around),
         *lint_kubernetes(hub_side(hub_file)),
         *lint_hub_gate(hub_file, around),
         *lint_directory(hub_file, around),
@@ -149,6 +151,7 @@ def _participant_problems(documents: Iterable[Checked], around: Circumstances, l
                 *lint_transport(side, around),
                 *lint_payment_manager(side, around),
                 *lint_registration(side, around),
+                *lint_no_administration(side, around),
                 *lint_kubernetes(side),
                 *lint_gate(side, around),
             ]

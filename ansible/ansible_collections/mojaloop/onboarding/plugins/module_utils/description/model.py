@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from pathlib import PurePath
 
 from .claims import Claims
+from .hub_side import Administration, HubServices, InternalListener
 from .profiles import Profile
 from .testing import Gate, Party, SettlementService, Testing
 from .transports import ConnectionManagerServer, Connector, Transport, VaultBundles
@@ -141,6 +142,7 @@ class HaproxyGateway(Gateway):
     stats_socket: str = "/run/haproxy/onboarding.sock"
     log: str = "/dev/log"
     hello: Listener | None = None
+    internal: InternalListener | None = None
 
     @property
     def listeners(self) -> tuple[Listener, ...]:
@@ -370,17 +372,6 @@ class AccountLookup:
 
 
 @dataclass(frozen=True)
-class HubServices:
-    """Where the hub's own services read JWS keys: ``host`` is an inventory entry, ``service`` the systemd unit to restart (empty: none)."""
-
-    host: str
-    folder: str = "/etc/mojaloop/hub"
-    service: str = ""
-    account: str = "mojaloop-hub"
-    """The account that the services run as: it alone reads the keys."""
-
-
-@dataclass(frozen=True)
 class Hub(Side):
     """The hub's side."""
 
@@ -389,6 +380,7 @@ class Hub(Side):
     account_lookup: AccountLookup | None = None
     settlement: SettlementService | None = None
     services: HubServices | None = None
+    administration: Administration = field(default_factory=Administration)
     connection_manager: ConnectionManagerServer | None = None
     vault_bundles: VaultBundles | None = None
     testing: Testing = field(default_factory=Testing)

@@ -8,6 +8,7 @@ key, or the environment, are in ``lint``.
 
 from __future__ import annotations
 
+from .administration import ADMINISTRATION
 from .authorization_servers import AUTHORIZATION_SERVER
 from .back_end import ACCOUNT_LOOKUP, GATE, LEDGER, PARTY, REASON, SETTLEMENT, TESTING
 from .gateways import gateway
@@ -143,6 +144,7 @@ _HUB = Record(
         ),
         Field("ledger", LEDGER, "The hub's ledger."),
         Field("account_lookup", ACCOUNT_LOOKUP, "The hub's account lookup service."),
+        Field("administration", ADMINISTRATION, "Who may administer ledger and account lookup."),
         Field("connection_manager", CONNECTION_MANAGER, "The Connection Manager through which participants may exchange."),
         Field("vault_bundles", VAULT_BUNDLES, "Where deployments read the hub's client certificates."),
         Field("services", HUB_SERVICES, "Where the hub's services read JWS keys."),

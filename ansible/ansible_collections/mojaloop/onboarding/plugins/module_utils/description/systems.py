@@ -7,8 +7,8 @@ A kind is added with one row here, one class in ``model`` and one row in ``build
 from __future__ import annotations
 
 from .addresses import HIGHEST_PORT
+from .hub_side import HubServices
 from .model import (
-    HubServices,
     NftablesFirewall,
     SdkConnector,
 )

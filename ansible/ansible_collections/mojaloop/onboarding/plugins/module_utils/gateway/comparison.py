@@ -24,6 +24,7 @@ _MAP_STEPS = {
     "fingerprints": Phase.CALLER_ACCEPTED, "subjects": Phase.CALLER_ACCEPTED, "sources": Phase.CALLER_ACCEPTED,
     "networks": Phase.ADDRESSES, "allowed": Phase.ADDRESSES,
     "shares": Phase.ADDRESSES, "clients": Phase.OAUTH, "roles": Phase.OAUTH, "destinations": Phase.URLS,
+    "operators": Phase.OAUTH,
 }  # fmt: skip
 
 ADDRESSES = Phase.ADDRESSES

@@ -28,7 +28,7 @@ from ..store import layout
 from ..store.interface import Unavailable
 from ..store.tree import Tree
 from . import rules
-from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Outbound, TokenEndpoint, TokenRules
+from .model import Caller, Destination, GatewayModel, HeaderRule, Identity, Inbound, Internal, Outbound, TokenEndpoint, TokenRules
 
 MISSING = "artefact-missing"
 Made = TypeVar("Made")
@@ -196,6 +196,7 @@ def _inbound(view: _View, facts: AuthorizationFacts) -> Inbound | None:
         pins=profile.rule("client", hub=view.side.name != HUB).pins,
         health=profile.health,
         hello=_hello(view),
+        internal=_internal(view, server, facts),
     )
 
 
@@ -204,6 +205,16 @@ def _hello(view: _View) -> tuple[Listener, str] | None:
     listener = view.gateway.hello if isinstance(view.gateway, HaproxyGateway) and view.side.name != HUB else None
     path = view.description.profile.hello
     return (listener, path) if listener and path else None
+
+
+def _internal(view: _View, server: AuthorizationServer | None, facts: AuthorizationFacts) -> Internal | None:
+    """Operators come without a client certificate: their tokens are bound to none, and name an audience of their own."""
+    place = view.gateway.internal if isinstance(view.gateway, HaproxyGateway) else None
+    if place is None or server is None:
+        return None
+    described = view.description.hub.administration
+    tokens = TokenRules(server.issuer, described.audience, facts.keys, certificate_bound=False)
+    return Internal(place, tokens, {operator.client: operator.role.value for operator in described.operators})
 
 
 def _caller(view: _View, other: Side) -> Caller | None:

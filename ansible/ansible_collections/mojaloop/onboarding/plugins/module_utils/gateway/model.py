@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..description.hub_side import InternalListener
 from ..description.model import Address, Gateway, Listener, Network
 from ..findings import Finding
 
@@ -63,6 +64,15 @@ class TokenEndpoint:
     ca: bytes
 
 
+@dataclass(frozen=True)
+class Internal:
+    """The hub's internal listener. ``operators``: OAuth client id -> role (``administration``)."""
+
+    place: InternalListener
+    tokens: TokenRules
+    operators: Mapping[str, str]
+
+
 class HeaderRule(StrEnum):
     """Which header binds a request: the caller names itself to a hub, the hub names the participant it calls."""
 
@@ -96,6 +106,8 @@ class Inbound:
     """Paths that a caller may GET without a header and a role."""
     hello: tuple[Listener, str] | None = None
     """A listener without client certificates, and the one path that it answers."""
+    internal: Internal | None = None
+    """Where operators administer what is behind the hub."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ FSPIOP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 CLIENT = CLIENT_ID
 RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+ROLE = re.compile(r"[a-z-]{1,20}")
 SUBJECT = re.compile(r"[A-Za-z0-9-]{1,64}(\|[A-Za-z0-9-]{1,64})?")
 KEY_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.=-]{0,127}")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")

@@ -6,7 +6,7 @@ its owner's next request, on live connections too. ``fingerprints`` certificate 
 subject -> participant; ``sources`` participant -> FSPIOP
 id; ``networks`` prefix -> itself (the longest match of an address); ``allowed`` ``participant|prefix``; ``shares`` prefix -> for
 whose share a connection counts; ``clients`` client id -> participant; ``roles`` ``participant|resource``; ``destinations`` FSPIOP
-id (``*`` for the only one) -> backend.
+id (``*`` for the only one) -> backend; ``operators`` client id -> role at the internal listener.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ NAMES = ("fingerprints", "subjects", "sources", "networks", "allowed", "shares",
 SHARED = ("networks", "shares")
 """Maps by prefix, which follow from who is allowed from where."""
 BACKEND = "to-"
+OPERATORS = "operators"
+"""A table of the side's own, whole in every run: it belongs to no participant."""
 
 
 def maps(callers: Iterable[Caller], destinations: Iterable[Destination], *, routed: bool) -> Maps:
@@ -78,7 +80,7 @@ def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participa
     kept: Maps = {name: {} for name in desired}
     for name in desired:
         for source, inside in ((desired[name], True), (observed.get(name, {}), False)):
-            kept[name].update({key: value for key, value in source.items() if (owner_of(name, key, value) in participants) is inside})
+            kept[name].update({key: value for key, value in source.items() if (_in_scope(name, key, value, participants)) is inside})
     networks: dict[str, list[Network]] = {}
     for entry in kept["allowed"]:
         owner, _bar, prefix = entry.partition("|")
@@ -86,6 +88,18 @@ def narrowed(desired: Maps, observed: Mapping[str, Mapping[str, str]], participa
     kept["networks"], kept["allowed"] = address_maps(networks)
     kept["shares"] = shares(kept["allowed"])
     return {name: kept[name] for name in desired}
+
+
+def operators(roles: Mapping[str, str]) -> dict[str, str]:
+    """The table ``operators`` for client id -> role; GatewayError when a value may not enter."""
+    return {
+        rules.checked(rules.CLIENT, client, what="client id"): rules.checked(rules.ROLE, role, what="role")
+        for client, role in roles.items()
+    }
+
+
+def _in_scope(name: str, key: str, value: str, participants: Collection[str]) -> bool:
+    return name == OPERATORS or owner_of(name, key, value) in participants
 
 
 def without_revoked(entries: Maps, left: Mapping[str, Collection[str]]) -> Maps:
@@ -97,12 +111,12 @@ def without_revoked(entries: Maps, left: Mapping[str, Collection[str]]) -> Maps:
 
 
 def owner_of(name: str, key: str, value: str) -> str:
-    """The participant an entry belongs to; empty for the shared maps ``networks`` and ``shares``."""
+    """The participant an entry belongs to; empty for the shared maps ``networks`` and ``shares``, and the side's ``operators``."""
     if name in {"fingerprints", "subjects", "clients"}:
         return value
     if name == "destinations":
         return value[len(BACKEND) :]
-    if name in SHARED:
+    if name in {*SHARED, OPERATORS}:
         return ""
     return key.partition("|")[0]
 

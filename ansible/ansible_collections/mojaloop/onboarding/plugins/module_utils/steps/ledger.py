@@ -7,7 +7,7 @@ is reported once: asked about each of a thousand participants, it would cost a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,6 +27,7 @@ from ..ledger.hub import hub_in_ledger
 from ..ledger.model import DesiredParticipant, desired_hub, desired_participant
 from ..ledger.participants import ParticipantInLedger
 from ..ledger.parties import PartyAtOracle, places
+from ..oauth.own_token import own_token
 from ..remote.changes import Changes
 from ..remote.errors import Unreachable
 from ..remote.http import HttpClient, Route, bearer
@@ -62,8 +63,8 @@ def keep_ledger_participants(run: Run) -> None:
 
 
 def _keep_parties(run: Run, lookup: AccountLookup) -> None:
-    """At the oracles themselves, without the token of account lookup: they are other systems. A suspended one keeps its customers."""
-    with ledger_access(run, replace(lookup, token_file="")) as changes:
+    """At the oracles themselves, without any token: they are other systems. A suspended one keeps its customers."""
+    with _access(lookup.ca_file, dict, run) as changes:
         for participant in (each for each in _shut_out_first(run) if each.state is not State.SUSPENDED):
             for place in places(participant, lookup.oracles):
                 at = PartyAtOracle(place, participant.fspiop_id, participant.active, changes)
@@ -112,10 +113,27 @@ def _is_asked(run: Run) -> bool:
 
 @contextmanager
 def ledger_access(run: Run, system: Ledger | AccountLookup | SettlementService) -> Iterator[Changes]:
-    """The way to the administration API of the ledger, of account lookup or of settlement, with its CA and token."""
-    http = HttpClient(Route(system.ca_file, internal=True), timeout=TIMEOUT)
+    """The way to the administration API of the ledger, of account lookup or of settlement, with its CA and token.
+
+    The token is that of the system's file, else the pack's own, which settlement never sees: it is not behind the internal listener.
+    """
+    hub = run.description.hub
+    if system.token_file or isinstance(system, SettlementService) or not hub.administration.own or not hub.authorization_server:
+        with _access(system.ca_file, lambda: bearer(read_token(system.token_file)) if system.token_file else {}, run) as changes:
+            yield changes
+        return
+    with (
+        own_token(hub.authorization_server, hub.administration.own, TIMEOUT) as token,
+        _access(system.ca_file, token.headers, run) as changes,
+    ):
+        yield changes
+
+
+@contextmanager
+def _access(ca_file: str, headers: Callable[[], Mapping[str, str]], run: Run) -> Iterator[Changes]:
+    http = HttpClient(Route(ca_file, internal=True), timeout=TIMEOUT)
     try:
-        yield Changes(http, dry_run=run.dry_run, headers=lambda: bearer(read_token(system.token_file)) if system.token_file else {})
+        yield Changes(http, dry_run=run.dry_run, headers=headers)
     finally:
         http.close()
 

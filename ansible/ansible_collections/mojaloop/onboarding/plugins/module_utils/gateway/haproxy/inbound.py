@@ -18,7 +18,7 @@ from ..model import HeaderRule, Inbound, TokenEndpoint
 from ..policy import METHODS, OWNED, OWNED_FAMILIES
 from .connections import WHOLE_REQUEST, arrival, host
 from .lines import CURRENT, NO_RESUMPTION, NO_TUNNEL, PARTING, clean_path, log_format, map_file, refusal
-from .tokens import token_lines
+from .tokens import owner_lines, token_lines
 
 _ADDRESS = re.compile(r"[0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
 
@@ -39,7 +39,7 @@ def inbound_sections(inbound: Inbound, fspiop_id: str, socket: str) -> list[str]
         WHOLE_REQUEST,
         *([f"    http-request allow if {_token_condition(inbound.base_path)}"] if endpoint else []),
         *(_source(inbound) if inbound.header_rule is HeaderRule.SOURCE else _named(inbound, fspiop_id)),
-        *(token_lines(inbound.tokens) if inbound.tokens else []),
+        *([*token_lines(inbound.tokens), *owner_lines()] if inbound.tokens else []),
         *(_roles(inbound) if inbound.resources else []),
         *([f"    use_backend authorization-server if {_token_condition(inbound.base_path)}"] if endpoint else []),
         "    default_backend services",

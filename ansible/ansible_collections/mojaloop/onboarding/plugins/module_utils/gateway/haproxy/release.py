@@ -15,9 +15,10 @@ from .. import rules
 from ..model import Destination, GatewayModel, Identity, Inbound
 from ..policy import CIPHERS, CONNECTIONS, CURVES, DRAIN_SECONDS, SUITES
 from ..release import FileRule, Release
-from ..tables import maps
+from ..tables import OPERATORS, maps, operators
 from .hello import hello_sections
 from .inbound import inbound_sections
+from .internal import internal_sections
 from .lines import map_file
 from .outbound import destination_section, outbound_sections
 
@@ -40,7 +41,7 @@ def render(model: GatewayModel) -> Release:
     own = _described(model)
     destinations = [destination for destination in model.outbound.destinations if destination.reachable]
     inbound = inbound_sections(model.inbound, model.fspiop_id, own.stats_socket)
-    sections = [*inbound, *hello_sections(model.inbound), *outbound_sections(model.outbound)]
+    sections = [*inbound, *hello_sections(model.inbound), *internal_sections(model.inbound), *outbound_sections(model.outbound)]
     files = {
         "parts/00-process.cfg": _process(own),
         "parts/10-listeners.cfg": "\n".join(sections).encode(),
@@ -48,6 +49,7 @@ def render(model: GatewayModel) -> Release:
         **_destination_files(destinations),
     }
     made = maps(model.inbound.callers, destinations, routed=model.outbound.routed)
+    made[OPERATORS] = operators(model.inbound.internal.operators if model.inbound.internal else {})
     used = {name: entries for name, entries in made.items() if map_file(name) in files["parts/10-listeners.cfg"].decode()}
     return Release(files, used, RULES)
 

@@ -22,7 +22,7 @@ _ESCAPED_NAME = r'\\u[0-9A-Fa-f]{4}[^"\\]*"\s*:'
 
 
 def token_lines(tokens: TokenRules) -> list[str]:
-    """Refuse a request whose token is missing, not whole, not in force, or not the caller's; GatewayError when a value may not enter."""
+    """Refuse a request whose token is missing, not whole or not in force; GatewayError when a value may not enter."""
     return [
         "    http-request set-var(txn.bearer) http_auth_bearer",
         *refusal("token-missing", "unless { req.fhdr_cnt(authorization) eq 1 } { var(txn.bearer),length gt 0 }"),
@@ -34,7 +34,6 @@ def token_lines(tokens: TokenRules) -> list[str]:
         *_validity(),
         *_issue(tokens),
         *(_binding() if tokens.certificate_bound else []),
-        *_client(),
     ]
 
 
@@ -114,13 +113,21 @@ def _binding() -> list[str]:
     ]
 
 
-def _client() -> list[str]:
+def client_lines() -> list[str]:
+    """The client that a judged token names (``client_id``, RFC 9068; else ``azp``), as ``txn.client``."""
     return [
         "    http-request set-var(txn.client) var(txn.bearer),jwt_payload_query('$.azp')",
         (
             "    http-request set-var(txn.client) var(txn.bearer),jwt_payload_query('$.client_id') "
             "if { var(txn.bearer),jwt_payload_query('$.client_id') -m found }"
         ),
+    ]
+
+
+def owner_lines() -> list[str]:
+    """Refuse a token that is another's than the caller's."""
+    return [
+        *client_lines(),
         f'    http-request set-var(txn.owner) "var(txn.client),map_str({map_file("clients")})"',
         *refusal("token-client", "unless { var(txn.owner),strcmp(txn.participant) eq 0 }"),
     ]
