@@ -80,7 +80,8 @@ class Cluster:
     def _of_every_namespace(self) -> Iterator[str]:
         names = self.kubectl("get", "namespaces", "--output=jsonpath={.items[*].metadata.name}").stdout.split()
         for name in names:
-            yield from (f"ConfigMap {name}/kube-root-ca.crt", f"ConfigMap {name}/istio-ca-root-cert", f"ServiceAccount {name}/default")
+            yield from (f"ConfigMap {name}/{each}" for each in ("kube-root-ca.crt", "istio-ca-root-cert", "istio-ca-crl"))
+            yield f"ServiceAccount {name}/default"
 
 
 AUDIT = {
