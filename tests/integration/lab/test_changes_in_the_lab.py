@@ -56,7 +56,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def verify(lab: Lab, *arguments: str) -> list[dict[str, Any]]:
     """The module's cases; it never reports a change."""
-    (result,) = lab.done(str(lab.folder / "verify.yml"), "-v", *arguments).of("verification")
+    (result,) = lab.done(str(lab.folder / "verify.yml"), "-vv", *arguments).of("verification")
     assert result["changed"] is False
     cases: list[dict[str, Any]] = result["cases"]
     return cases
@@ -106,7 +106,7 @@ def test_2_who_is_suspended_is_shut_out_at_once_and_comes_back(lab: Lab) -> None
                 answer = ask()
             running.result()
         assert (ask() if answer == "202" else answer) == "silence", "the live connection, with certificate, token and address as they were"
-    proof = lab.done("verify.yml", "-e", "participants=bluebank,greenbank", "-v")
+    proof = lab.done("verify.yml", "-e", "participants=bluebank,greenbank", "-vv")
     assert "1 suspended (greenbank)" in proof.output
     shut = {case["key"]: case for case in proof.of("verification")[0]["cases"] if case["participant"] == "greenbank"}
     assert {key: (case["verdict"], case["refuser"]) for key, case in shut.items()} == {

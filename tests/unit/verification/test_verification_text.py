@@ -37,5 +37,16 @@ def test_the_last_line_counts_verdicts_and_proved_refusals() -> None:
     assert counted == "5 cases: 1 error, 1 failed, 1 not-provable-from-here, 2 passed. 1 refusal, each beside its accepted control."
 
 
+def test_folded_what_passed_is_counted_and_the_rest_is_listed() -> None:
+    lines = render([HIDDEN, CALL, FAILED, REFUSAL, ERROR], folded=True).split("\n")
+    assert [line for line in lines[:-2] if not line.startswith("  ")] == [
+        "bluebank, from the hub: 0 of 1 case ok",
+        "bluebank, to the hub: 0 of 1 case ok",
+        "greenbank, to the hub: 2 of 2 cases ok, 1 refusal among them",
+        "redbank, from the hub: 0 of 1 case ok (1 not provable from here)",
+    ]
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == ["ERROR", "FAILED"]
+
+
 def test_no_case_is_no_proof_and_says_so() -> None:
     assert render([]) == "No cases: nothing was tried."

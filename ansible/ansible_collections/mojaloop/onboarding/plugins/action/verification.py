@@ -23,6 +23,8 @@ from ..plugin_utils.places import places
 from ..plugin_utils.playbook import PlaybookFolder, result_of
 
 PROBE_HOSTS = "probe_hosts"
+CASES_FROM = 2
+"""Verbosity from which the result holds every case as data; the table is for people, and is shown in full from 1."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -43,9 +45,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if boolean(self._task.args.get("once") or False):
             return self._tried_once(task_vars or {})
         result = self._verified(task_vars or {})
-        if result.get("text"):
-            Display().display("\n".join(str(line) for line in result.pop("text")))
-        if Display().verbosity == 0:
+        verbosity, every, folded = Display().verbosity, result.pop("text", None), result.pop("summary", None)
+        if every or folded:
+            Display().display("\n".join(str(line) for line in ((every or folded) if verbosity else (folded or every))))
+        if verbosity < CASES_FROM:
             result.pop("cases", None)
         if result.get("failed") and result.get("proved") is False:
             del result["failed"]

@@ -135,12 +135,14 @@ def verification_outcome(parameters: Mapping[str, Any], site_of: SiteOf, *, chec
     results = prove(request, suites=parameters["suites"], site_of=site_of, **files)
     seen = counts(results)
     bad = seen["failed"] + seen["error"]
+    kept = f"{_kept(results)}: {Path(LATEST).with_suffix('.html')} in {request.state}"
     outcome = {
         "changed": False,
         "failed": bool(bad or not seen["passed"]),
         "cases": [result.as_dict() for result in results],
         "counts": dict(seen),
-        "text": [*render(results).split("\n"), f"{_kept(results)}: {Path(LATEST).with_suffix('.html')} in {request.state}"],
+        "text": [*render(results).split("\n"), kept],
+        "summary": [*render(results, folded=True).split("\n"), f"{kept} (-v lists them here)"],
         "proved": bool(seen["passed"] or bad),
     }
     if bad:

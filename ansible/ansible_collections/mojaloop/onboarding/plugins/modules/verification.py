@@ -80,6 +80,11 @@ text:
   returned: success
   type: list
   elements: str
+summary:
+  description: The same, with what passed only counted.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ..module_utils.adapter import verification_module

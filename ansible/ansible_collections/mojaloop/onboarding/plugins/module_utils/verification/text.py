@@ -11,18 +11,19 @@ from .model import Result, Verdict, counted, printable
 _MARKS = {Verdict.PASSED: "ok", Verdict.FAILED: "FAILED", Verdict.ERROR: "ERROR", Verdict.NOT_PROVABLE: "not provable"}
 
 
-def render(results: Sequence[Result]) -> str:
-    """A line for each case, grouped by participant and direction, then the counts."""
-    return "\n".join(_lines(results))
+def render(results: Sequence[Result], *, folded: bool = False) -> str:
+    """A line for each case, grouped by participant and direction, then the counts; ``folded``: those that passed are only counted."""
+    return "\n".join(_lines(results, folded=folded))
 
 
-def _lines(results: Sequence[Result]) -> Iterator[str]:
-    group = ("", "")
+def _lines(results: Sequence[Result], *, folded: bool) -> Iterator[str]:
+    groups: dict[tuple[str, str], list[Result]] = {}
     for result in sorted(results, key=lambda found: (found.participant, found.direction)):
-        if (result.participant, result.direction) != group:
-            group = (result.participant, result.direction)
-            yield f"\n{result.participant}, {result.direction}{_open(results, group)}"
-        yield _line(result)
+        groups.setdefault((result.participant, result.direction), []).append(result)
+    for (participant, direction), found in groups.items():
+        heading = f"{participant}, {direction}"
+        yield f"{heading}: {_passed(found)}{_open(found)}" if folded else f"\n{heading}{_open(found)}"
+        yield from (_line(each) for each in found if not folded or each.verdict in {Verdict.FAILED, Verdict.ERROR})
     if not results:
         yield "No cases: nothing was tried."
         return
@@ -34,9 +35,16 @@ def _lines(results: Sequence[Result]) -> Iterator[str]:
     )
 
 
-def _open(results: Sequence[Result], group: tuple[str, str]) -> str:
-    """How many cases of a participant and direction are open, where some are."""
-    number = sum((each.participant, each.direction) == group and each.verdict is Verdict.NOT_PROVABLE for each in results)
+def _passed(results: Sequence[Result]) -> str:
+    """How many of a group passed, and how many of these are refusals."""
+    passed = [each for each in results if each.verdict is Verdict.PASSED]
+    refusals = sum(1 for each in passed if each.control)
+    return f"{len(passed)} of {counted(len(results), 'case')} ok" + (f", {counted(refusals, 'refusal')} among them" if refusals else "")
+
+
+def _open(results: Sequence[Result]) -> str:
+    """How many cases of a group are open, where some are."""
+    number = sum(each.verdict is Verdict.NOT_PROVABLE for each in results)
     return f" ({number} not provable from here)" if number else ""
 
 
