@@ -7,6 +7,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.connection_manager.api import Call
@@ -56,6 +57,18 @@ def test_both_sides_exchange_everything_and_ten_more_rounds_send_nothing(bench: 
         assert (bench.deliver(by_hub=True), bench.deliver(by_hub=False)) == ([], [])
     assert bench.stand_in.writes == before
     assert held(bench) == once
+
+
+def test_both_sides_at_once_come_to_the_same_end(bench: Bench) -> None:
+    for _ in range(8):
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda by_hub: bench.deliver(by_hub=by_hub), (True, False)))
+        if found == [[], []]:
+            break
+    assert states(bench) == [(side, name) for side in ("hub", "participant") for name in ALL]
+    once = held(bench)
+    assert {name: once[name] for name in ("ca", "inbound", "outbound")} == {"ca": 1, "inbound": 1, "outbound": 1}
+    assert max(count for name, count in once.items() if name not in {"hub items", "items", "dfsps"}) == 1
 
 
 def test_what_is_read_is_what_was_delivered(bench: Bench) -> None:

@@ -3,17 +3,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from contract.transport.drivers import BANK, apart, described
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.connection_manager import pki
 from support.connection_manager.api import serving
+from support.connection_manager.bench import CASE
 from support.connection_manager.era3 import Era3
 from unit.steps.conftest import Site, _keys, _unsynced, changes, faults, marks, pending  # noqa: F401 -- cheap keys here too
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.access import Access
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.transports import (
+    ConnectionManagerServer,
+    ManagerAuthentication,
+)
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Finding
 
 pytestmark = pytest.mark.xdist_group("connection-manager")
@@ -140,3 +150,54 @@ def test_what_the_server_has_no_object_for_may_be_copied_by_hand(installed: Inst
     assert installed.hub.read(f"store/hub/received/{BANK}/exchange.pem") == own
     state = marks(installed.hub.state)
     assert (changes(run(installed.hub)), marks(installed.hub.state)) == ([], state)
+
+
+def test_an_oauth_client_is_made_once_and_kept_for_the_connector(installed: Installed) -> None:
+    installed.bank.participants[BANK]["transport"] = {"kind": "connection-manager", "oauth_token_url": "https://iam.switch.example/token"}
+    described(installed.bank, BANK)
+    run(installed.hub)
+    planned = run(installed.bank, check=True)
+    assert installed.server.clients_of_dfsps == {}
+    assert (BANK, "client", "not-delivered") in changes(planned)
+    installed.trips(3)
+    kept = json.loads(installed.bank.read(f"store/{BANK}/oauth/credentials.json"))
+    client = installed.server.clients_of_dfsps[BANK]
+    assert (kept["client_id"], kept["client_secret"]) == (client["clientId"], client["clientSecret"])
+    assert kept["token_url"] == "https://iam.switch.example/token"
+    assert [each for each in installed.server.writes if each.endswith("/credentials")] == [f"POST /dfsps/{BANK}/credentials"]
+
+
+def test_an_oauth_client_whose_making_was_not_answered_is_not_made_again(installed: Installed) -> None:
+    installed.bank.participants[BANK]["transport"] = {"kind": "connection-manager", "oauth_token_url": "https://iam.switch.example/token"}
+    described(installed.bank, BANK)
+    installed.server.intercept = lambda call: "500" if call.method == "POST" and call.template.endswith("/credentials") else ""
+    installed.trips(3)
+    assert sum(each.endswith("/credentials") for each in installed.server.writes) == 1
+    assert installed.bank.path(f"store/{BANK}/oauth/credentials.json").exists()
+
+
+def test_runs_at_once_come_to_the_same_end(installed: Installed) -> None:
+    """Twice the hub's run, of which one waits for the other's lease, and the bank's beside them."""
+    for _ in range(5):
+        with ThreadPoolExecutor(3) as pool:
+            assert [faults(found) for found in pool.map(run, (installed.hub, installed.bank, installed.hub))] == [[], [], []]
+    before = list(installed.server.writes)
+    installed.trips(1)
+    dfsp = installed.server.dfsps[BANK]
+    assert installed.server.writes == before
+    assert (len(installed.server.authorities), len(dfsp.inbound), len(dfsp.outbound), len(installed.server.issued)) == (1, 1, 1, 2)
+    assert installed.bank.read(f"store/{BANK}/client/hub/certificate.pem") == installed.hub.read(f"store/hub/issued/{BANK}/client.pem")
+
+
+def test_keys_of_those_who_exchange_elsewhere_are_published_there_and_follow_a_change(installed: Installed) -> None:
+    installed.trips()
+    name = "elsewhere"
+    first, second = (pki.new_key(n).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo) for n in (410, 411))
+    case = replace(CASE, now=datetime.now(UTC))
+    with Access(ConnectionManagerServer(installed.server.url, "tests"), ManagerAuthentication(), dry_run=False).open() as server:
+        for key in (first, first, second):
+            for task in server.peer_tasks(case, {name: key}):
+                if not task.done():
+                    task.carry_out(dry_run=False)
+            assert server.keys()[name] == key
+    assert sum(each == "POST /external-dfsps/jwscerts" for each in installed.server.writes) == 2

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_csr
 from support.connection_manager.api import serving
-from support.connection_manager.client import TRACKS, Client, until
+from support.connection_manager.client import TRACKS, Client, settings_of, until
 from support.connection_manager.era3 import Era3
 from support.openbao import TOKEN, OpenBao, running
 from unit.steps.conftest import Site, _keys, _unsynced, changes, faults, site  # noqa: F401 -- cheap keys here too
@@ -20,19 +22,25 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings impor
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("connection-manager")]
 BANKS = ("bluebank", "greenbank")
+BUNDLES = "bundles/onboarding_pm4mls"
 
 
 @pytest.fixture(scope="module")
 def bao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """An empty Vault."""
     with running(tmp_path_factory.mktemp("openbao")) as server:
+        server.done("POST", "sys/mounts/bundles", {"type": "kv", "options": {"version": "1"}})
         yield server
 
 
 @pytest.fixture
-def server() -> Iterator[Era3]:
+def server(bao: OpenBao) -> Iterator[Era3]:
     """The hub's Connection Manager."""
-    with serving(Era3(switch_fqdn="api.switch.example")) as made:
+
+    def keep(dfsp: str, bundle: dict[str, Any]) -> None:
+        bao.done("POST", f"{BUNDLES}/{dfsp}", bundle)
+
+    with serving(Era3(switch_fqdn="api.switch.example", on_onboard=keep)) as made:
         assert isinstance(made, Era3)
         yield made
         assert made.contract.violations == []
@@ -43,6 +51,8 @@ def place(bao: OpenBao, server: Era3, tmp_path: Path) -> Site:
     """A hub, and two Payment Managers that the same installation hosts."""
     made = site(tmp_path, *BANKS, approval="automatic")
     made.hub["hub"] |= {"connection_manager": {"url": server.url}, "ca": {"kind": "internal", "key": "rsa-3072"}}
+    (tmp_path / "bundles.token").write_text(TOKEN, encoding="utf-8")
+    made.hub["hub"]["vault_bundles"] = {"url": bao.url, "path": BUNDLES, "token_file": str(tmp_path / "bundles.token")}
     for name in BANKS:
         values = made.participants[name]
         del values["gateways"]
@@ -128,31 +138,8 @@ def test_a_vault_that_is_silent_is_one_fault_of_its_participant(place: Site) -> 
 def test_the_real_client_needs_nothing_but_these_files(place: Site, server: Era3, tmp_path: Path) -> None:
     run(place)
     facts = environment(place, "greenbank")
-    files = {name: place.read(f"store/greenbank/payment-manager/{name}").decode() for name in ("role-id", "secret-id")}
-    parameters = {name: json.loads(place.read(f"store/greenbank/payment-manager/{name}-csr.json")) for name in ("ca", "client", "server")}
-    settings = {
-        "dfspId": facts["DFSP_ID"],
-        "hubEndpoint": facts["MCM_SERVER_ENDPOINT"],
-        "hubIamProviderUrl": facts["HUB_IAM_PROVIDER_URL"],
-        "auth": {"enabled": facts["AUTH_ENABLED"] == "true"},
-        "refreshIntervalSeconds": 2,
-        "callbackURL": facts["CALLBACK_URL"],
-        "whitelistIP": facts["WHITELIST_IP"].split(","),
-        "serverCsr": parameters["server"],
-        "clientCsr": parameters["client"],
-        "caCsr": parameters["ca"],
-        "vault": {
-            "endpoint": facts["VAULT_ENDPOINT"],
-            "mounts": {"pki": facts["VAULT_MOUNT_PKI"], "kv": facts["VAULT_MOUNT_KV"]},
-            "pkiServerRole": facts["VAULT_PKI_SERVER_ROLE"],
-            "pkiClientRole": facts["VAULT_PKI_CLIENT_ROLE"],
-            "auth": {"appRole": {"roleId": files["role-id"], "roleSecretId": files["secret-id"]}},
-            "signExpiryHours": "720",
-            "keyLength": int(facts["PRIVATE_KEY_LENGTH"]),
-            "keyAlgorithm": facts["PRIVATE_KEY_ALGORITHM"],
-            "commonName": facts["MOJALOOP_CONNECTOR_FQDN"],
-        },
-    }
+    names = ("role-id", "secret-id", "ca-csr.json", "client-csr.json", "server-csr.json")
+    settings = settings_of(facts, {name: place.read(f"store/greenbank/payment-manager/{name}") for name in names})
     (tmp_path / "client.json").write_text(json.dumps(settings), encoding="utf-8")
     client = Client(tmp_path / "client.json")
     try:
@@ -162,5 +149,29 @@ def test_the_real_client_needs_nothing_but_these_files(place: Site, server: Era3
         until(lambda: {name for name, status in client.last["states"].items() if status == "completed"} >= TRACKS, client)
         assert [fault for fault in faults(run(place)) if "greenbank" in fault] == []
         assert place.read("store/hub/issued/greenbank/client.pem")
+        _hub_has_the_key_that_the_server_made(place, server, client)
+        _hub_follows_a_rotation(place, server, client)
     finally:
         client.stop()
+
+
+def _hub_has_the_key_that_the_server_made(place: Site, server: Era3, client: Client) -> None:
+    """And what the participant has signed for it, which stays as it is while the client signs it anew all the time."""
+    (outbound,) = server.dfsps["greenbank"].outbound.values()
+    request = load_pem_x509_csr(outbound["csr"].encode())
+    certificate = load_pem_x509_certificate(place.read("store/hub/client/greenbank/certificate.pem"))
+    key = load_pem_private_key(place.read("store/hub/client/greenbank/key.pem"), None)
+    assert key.public_key() == certificate.public_key() == request.public_key()
+    before = outbound["certificate"]
+    until(lambda: outbound["certificate"] != before, client)
+    assert changes(run(place)) == []
+
+
+def _hub_follows_a_rotation(place: Site, server: Era3, client: Client) -> None:
+    """Of the JWS key, which the client starts by itself."""
+    before = server.jws["greenbank"]["publicKey"]
+    client.rotate()
+    until(lambda: server.jws["greenbank"]["publicKey"] != before, client)
+    run(place)
+    published = load_pem_public_key(server.jws["greenbank"]["publicKey"].encode())
+    assert load_pem_public_key(place.read("store/hub/jws-keys/greenbank.pem")) == published

@@ -3,6 +3,7 @@
 // It writes one line of JSON for each change of its tracks, and ends when its standard input does.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 
 const require = createRequire(import.meta.url);
 const mcm = require('@mojaloop/mcm-client');
@@ -15,6 +16,15 @@ await vault.connect();
 await new mcm.AuthModel({ auth: settings.auth, logger, hubIamProviderUrl: settings.hubIamProviderUrl }).login();
 const model = { dfspId: settings.dfspId, hubEndpoint: settings.hubEndpoint, logger };
 let connector = {};
+// Where a port is given, the SDK is pushed its keys by the client's own control server, as management-api has it do.
+const control = settings.controlPort && new mcm.ControlServer.Server({
+  port: settings.controlPort,
+  logger,
+  onRequestConfig: () => machine.sendEvent({ type: 'REQUEST_CONNECTOR_CONFIG' }),
+  onRequestPeerJWS: () => {},
+  onUploadPeerJWS: () => {},
+});
+control?.registerInternalEvents();
 const machine = new mcm.ConnectionStateMachine({
   logger,
   vault,
@@ -27,7 +37,10 @@ const machine = new mcm.ConnectionStateMachine({
   hubCertificateModel: new mcm.HubCertificateModel(model),
   dfspEndpointModel: new mcm.DFSPEndpointModel(model),
   ControlServer: {
-    changeConfig: async (config) => { connector = config; },
+    changeConfig: async (config) => {
+      connector = config;
+      if (control) mcm.ControlServer.changeConfig(config);
+    },
     notifyPeerJWS: async () => {},
   },
   config: {
@@ -48,4 +61,5 @@ setInterval(() => {
   if (line !== last) process.stdout.write(`${line}\n`);
   last = line;
 }, 500);
-process.stdin.on('end', () => process.exit(0)).resume();
+// A line of its input is an event of the client's, such as ROTATE_JWS, which rotates its key as the timer does.
+createInterface({ input: process.stdin }).on('line', (type) => machine.sendEvent({ type })).on('close', () => process.exit(0));

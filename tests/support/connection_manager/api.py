@@ -146,8 +146,8 @@ class StandIn:
 
 
 @contextmanager
-def serving(stand_in: StandIn) -> Iterator[StandIn]:
-    """The stand-in at a port of this machine, for as long as the context lasts."""
+def serving(stand_in: StandIn, port: int = 0) -> Iterator[StandIn]:
+    """The stand-in at a port of this machine (0: a free one), for as long as the context lasts."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -179,7 +179,7 @@ def serving(stand_in: StandIn) -> Iterator[StandIn]:
         def log_message(self, *_arguments: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -15,11 +15,40 @@ FOLDER = Path(__file__).resolve().parents[2] / "lab" / "connection_manager"
 TRACKS = {"DFSP_CA", "DFSP_CLIENT_CERT", "DFSP_JWS", "DFSP_SERVER_CERT", "ENDPOINT_CONFIG", "HUB_CA", "HUB_CERT", "PEER_JWS"}
 
 
+def settings_of(facts: Mapping[str, str], files: Mapping[str, bytes]) -> dict[str, Any]:
+    """What the client is started with, as management-api takes it from its variables and the files beside them."""
+    parameters = {name: json.loads(files[f"{name}-csr.json"]) for name in ("ca", "client", "server")}
+    return {
+        "dfspId": facts["DFSP_ID"],
+        "hubEndpoint": facts["MCM_SERVER_ENDPOINT"],
+        "hubIamProviderUrl": facts["HUB_IAM_PROVIDER_URL"],
+        "auth": {"enabled": facts["AUTH_ENABLED"] == "true"},
+        "refreshIntervalSeconds": 2,
+        "callbackURL": facts["CALLBACK_URL"],
+        "whitelistIP": facts["WHITELIST_IP"].split(","),
+        "serverCsr": parameters["server"],
+        "clientCsr": parameters["client"],
+        "caCsr": parameters["ca"],
+        "vault": {
+            "endpoint": facts["VAULT_ENDPOINT"],
+            "mounts": {"pki": facts["VAULT_MOUNT_PKI"], "kv": facts["VAULT_MOUNT_KV"]},
+            "pkiServerRole": facts["VAULT_PKI_SERVER_ROLE"],
+            "pkiClientRole": facts["VAULT_PKI_CLIENT_ROLE"],
+            "auth": {"appRole": {"roleId": files["role-id"].decode(), "roleSecretId": files["secret-id"].decode()}},
+            "signExpiryHours": "720",
+            "keyLength": int(facts["PRIVATE_KEY_LENGTH"]),
+            "keyAlgorithm": facts["PRIVATE_KEY_ALGORITHM"],
+            "commonName": facts["MOJALOOP_CONNECTOR_FQDN"],
+        },
+    }
+
+
 class Client:
     """The client's process; ``seen`` are its reports."""
 
-    def __init__(self, settings: Path) -> None:
-        command = ["node", str(FOLDER / "client.mjs"), str(settings)]
+    def __init__(self, settings: Path, entering: Sequence[str] = ()) -> None:
+        """``entering``: the command that goes to the machine of a lab on which it runs."""
+        command = [*entering, "node", str(FOLDER / "client.mjs"), str(settings)]
         self.log = settings.with_suffix(".log")
         with self.log.open("wb") as errors:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=FOLDER)
@@ -37,6 +66,12 @@ class Client:
     def last(self) -> dict[str, Any]:
         """Its latest report."""
         return self.seen[-1] if self.seen else {"states": {}, "client": "", "hubCA": "", "peers": []}
+
+    def rotate(self) -> None:
+        """Have it make a new JWS key, as it does from time to time."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"ROTATE_JWS\n")
+        self.process.stdin.flush()
 
     def stop(self) -> None:
         """End it."""

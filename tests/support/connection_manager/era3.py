@@ -27,6 +27,7 @@ class Era3(Certificates):
             "GET /health": lambda _call: {"status": "OK", "timestamp": _now(), "database": {"connected": True}},
             "GET /hub/ca": self._get_authority,
             "POST /hub/ca": self._make_authority,
+            "PUT /hub/ca": self._import_authority,
             "GET /hub/endpoints": lambda _call: list(self.hub_items.values()),
             **{f"POST /hub/endpoints/{kind}": self._add_hub_endpoint for kind in ("ingress/ips", "ingress/urls", "egress/ips")},
             "DELETE /hub/endpoints/{epId}": self._delete_hub_endpoint,
@@ -64,6 +65,8 @@ class Era3(Certificates):
             f"POST {own}/jwscerts": self._keep_own_jws,
             "GET /dfsps/jwscerts": lambda _call: list({**self.jws, **self.external}.values()),
             "POST /external-dfsps/jwscerts": self._keep_external,
+            f"GET {own}/credentials": self._credentials,
+            f"POST {own}/credentials": self._make_credentials,
             f"POST {own}/states": self._keep_states,
             f"GET {own}/status": lambda _call: {"phases": []},
         }
@@ -129,6 +132,20 @@ class Era3(Certificates):
         self._needs_vault()
         self._add_outbound(self.dfsps[name])
         return {"id": name}
+
+    def _credentials(self, call: Call) -> Json:
+        self._dfsp(call)
+        found = self.clients_of_dfsps.get(call.params["dfspId"])
+        if found is None:
+            raise Failure(404, {"code": 404, "message": "Credentials not found"})
+        return found
+
+    def _make_credentials(self, call: Call) -> Json:
+        """Another secret at every call: the one before is of no use any more."""
+        self._dfsp(call)
+        name, number = call.params["dfspId"], next(self.ids)
+        self.clients_of_dfsps[name] = {"clientId": f"{name}-client", "clientSecret": f"secret-{number}", "createdAt": _now()}
+        return 201, self.clients_of_dfsps[name]
 
     def _change_dfsp(self, call: Call) -> Json:
         found = self._dfsp(call)

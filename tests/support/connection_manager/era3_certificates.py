@@ -11,7 +11,7 @@ from itertools import count
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from . import pki
 from .api import Call, Failure, Json, StandIn, not_found, service_error, type_error
@@ -64,6 +64,8 @@ class Certificates(StandIn):
     issued: list[x509.Certificate] = field(default_factory=list)
     bundles: dict[str, dict[str, Json]] = field(default_factory=dict)
     """What ``onboard`` writes to Vault, by DFSP id."""
+    clients_of_dfsps: dict[str, dict[str, Json]] = field(default_factory=dict)
+    """OAuth clients at the server's Keycloak."""
     on_onboard: Callable[[str, dict[str, Json]], None] = lambda _dfsp, _bundle: None
     ids: count[int] = field(default_factory=lambda: count(6))
 
@@ -94,6 +96,16 @@ class Certificates(StandIn):
         self._needs_vault()
         self.authorities.append(pki.make_authority(call.body, len(self.authorities)))
         return {**self._get_authority(call), "rootCertificateInfo": pki.info(self.authorities[-1].certificate)}
+
+    def _import_authority(self, call: Call) -> Json:
+        """One of the hub's own, with its key. Over one that stands it has no effect, and the answer is the same."""
+        certificate = pki.certificates(call.body["rootCertificate"])[0]
+        key = load_pem_private_key(call.body["privateKey"].encode(), None)
+        if not isinstance(key, rsa.RSAPrivateKey) or key.public_key() != certificate.public_key():
+            return {**self._get_authority(call), "validationState": "INVALID"}
+        if not self.authorities:
+            self.authorities.append(pki.Authority(key, certificate))
+        return {**self._get_authority(call), "rootCertificateInfo": pki.info(certificate)}
 
     def _make_hub_server(self, _call: Call) -> Json:
         """A new certificate and key at every call; the key stays in Vault."""

@@ -13,11 +13,13 @@ from unit.connector.conftest import SECRET, Describe, settings_of
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector import model
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.comparison import plan_connector, release_of
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.material import Material
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.material import Material, fresh_ilp_secret
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.schema import check
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.settings import environment_file
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.transports import PaymentManagerConnector
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import ConnectorError, DescriptionError
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.connector_sdk import read_environment
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.payment_manager.connector import connector_environment
 
 VERSIONS = ["18.0.2", "24.19.4"]
 
@@ -30,6 +32,34 @@ def test_every_variable_is_one_that_the_version_reads(describe: Describe, materi
     secured = ("JWS_SIGN", "VALIDATE_INBOUND_JWS", "VALIDATE_INBOUND_PUT_PARTIES_JWS", "CHECK_ILP")
     assert {settings.variables[name] for name in secured} == {"true"}
     assert settings.variables["DFSP_ID"] == "greenbank"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_beside_a_payment_manager_no_key_is_named_and_everything_is_pushed(describe: Describe, tmp_path: Path, version: str) -> None:
+    connector = PaymentManagerConnector(
+        vault_url="https://vault.test", vault_token_file="token", version=version, control="10.0.0.5:4005", inbound_port=8443
+    )
+    description = describe()
+    client = {"client_id": "green-1", "client_secret": SECRET}
+    secret = fresh_ilp_secret().decode()
+    file = tmp_path / "connector.env"
+    file.write_bytes(connector_environment(description, description.participant("greenbank"), connector, client, secret))
+    variables = read_environment(file)
+    assert check(version.partition(".")[0], variables) == []
+    assert [name for name in variables if name.endswith(("_PATH", "_DIRECTORY"))] == []
+    wanted = {
+        "PM4ML_ENABLED": "true",
+        "MGMT_API_WS_URL": "10.0.0.5",
+        "MGMT_API_WS_PORT": "4005",
+        "INBOUND_LISTEN_PORT": "8443",
+        "INBOUND_MUTUAL_TLS_ENABLED": "true",
+        "OUTBOUND_MUTUAL_TLS_ENABLED": "true",
+        "PEER_ENDPOINT": "api.hub.lab:8443",
+        "OAUTH_TOKEN_ENDPOINT": "https://api.hub.lab:8443/oauth2/token",
+        "OAUTH_CLIENT_SECRET": SECRET,
+        "ILP_SECRET": secret,
+    }
+    assert {name: variables[name] for name in wanted} == wanted
 
 
 def test_behind_a_gateway_everything_goes_through_it(describe: Describe, material: Material) -> None:

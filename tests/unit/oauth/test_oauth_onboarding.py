@@ -12,6 +12,7 @@ import pytest
 from unit.oauth.conftest import URL
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import State
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.transports import PaymentManagerConnector
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.errors import Unknown, Unreachable
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.remote.http import Answer
@@ -86,6 +87,17 @@ def test_without_an_exchange_certificate_nothing_is_registered_and_the_participa
     assert len(bench.server.clients) == 1
     bench.publish_exchange()
     assert reasons(bench.run()) == [("redbank", "oauth-client-missing")]
+
+
+@pytest.mark.parametrize(("file", "kept_here"), [("", True), ("oauth.json", False)])
+def test_a_payment_manager_that_is_hosted_here_needs_no_seal(bench: Bench, file: str, *, kept_here: bool) -> None:
+    """Unless its credentials come in a file of its own."""
+    connector = PaymentManagerConnector(vault_url="https://vault.test", vault_token_file="token", credentials_file=file)
+    bench.change("redbank", connector=connector)
+    reason = "oauth-client-missing" if kept_here else "awaiting-counterpart"
+    assert reasons(bench.run()) == [("greenbank", "oauth-client-missing"), ("redbank", reason)]
+    assert (bench.tree.read("store/redbank/oauth/credentials.json") is not None) == kept_here
+    assert bench.tree.read("store/hub/oauth/redbank.p7m") is None
 
 
 def test_a_new_exchange_certificate_gets_the_same_secret_sealed_again(settled: Bench) -> None:

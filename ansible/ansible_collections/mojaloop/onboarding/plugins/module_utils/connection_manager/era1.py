@@ -106,6 +106,11 @@ class Era1:
             yield from self._request_task(case, files, "inbound", "clientCSR")
             yield from self._returned(case, files, by_hub=False)
 
+    def peer_tasks(self, case: Case, keys: Mapping[str, bytes]) -> Iterator[Task]:
+        """See Server: this era knows no keys of others."""
+        del case, keys
+        yield from ()
+
     def waiting(self, case: Case, *, by_hub: bool) -> Iterator[Waiting]:
         """See Server."""
         direction, on = ("outbound", case.participant.name) if by_hub else ("inbound", OPERATOR)
@@ -122,6 +127,16 @@ class Era1:
     def authority(self) -> bytes | None:
         """See Server."""
         return self._authority()
+
+    def client(self, case: Case) -> tuple[str, str] | None:
+        """See Server: this era has none."""
+        del case
+        return None
+
+    def make_client(self, case: Case) -> None:
+        """See Server: this era has none."""
+        remedy = "Leave out transport.oauth_token_url: releases to 1.7.8 hand out no OAuth clients."
+        raise RemoteError("makes no OAuth clients", where=f"Connection Manager for {case.id}", remedy=remedy)
 
     def activation(self, case: Case) -> Activation | None:
         """See Server: the hub has its keys itself."""

@@ -24,6 +24,7 @@ from ..pki.certificates import signed_by
 from . import forms
 from .forms import first_certificate, lines, texts_of
 from .items import EndpointItems
+from .peers import peer_task
 from .server import SIGNED, Activation, Case, Task, Waiting
 from .service import Json, Service, each_text, text_of
 
@@ -87,6 +88,10 @@ class Era3:
         else:
             yield from self._participant_tasks(case, files)
 
+    def peer_tasks(self, case: Case, keys: Mapping[str, bytes]) -> Iterator[Task]:
+        """See Server."""
+        yield peer_task(self._service, case, keys, self.keys)
+
     def waiting(self, case: Case, *, by_hub: bool) -> Iterator[Waiting]:
         """See Server."""
         outbound = self._outbound(case)
@@ -132,6 +137,16 @@ class Era3:
             (pem for one in signed if (pem := first_certificate(one, "certificate")) and forms.key_of_certificate(pem.decode()) == key),
             None,
         )
+
+    def client(self, case: Case) -> tuple[str, str] | None:
+        """See Server."""
+        found = self._service.record(self._at(case, "credentials"), "reading the OAuth client")
+        client, secret = text_of(found, "clientId"), text_of(found, "clientSecret")
+        return (client, secret) if client and secret else None
+
+    def make_client(self, case: Case) -> None:
+        """See Server."""
+        self._service.send("POST", self._at(case, "credentials"), "making the OAuth client")
 
     def sign(self, case: Case, key: str) -> None:
         """See Server."""
@@ -219,7 +234,7 @@ class Era3:
 
     def _endpoint_tasks(self, case: Case, files: Mapping[str, bytes]) -> Iterator[Task]:
         facts = forms.read_endpoints(files.get("endpoints.json", b""))
-        url, egress = facts.get("url"), [str(one) for one in facts.get("egress_addresses", ())]
+        url, egress = facts.get("url"), sorted(forms.carried(facts.get("egress_addresses", ())))
         send, ports = self._service.send, [str(urlsplit(str(url)).port or 443)]
         if url:
             act = partial(send, "POST", self._at(case, "endpoints/ingress"), "publishing the URL", {"url": url})
@@ -247,6 +262,7 @@ class Era3:
             "addresses": found["addresses"] or [str(one) for one in (endpoint.addresses if endpoint else ())],
             "egress_addresses": sorted(egress) or found["egress_addresses"],
         }
+        facts |= forms.not_carried(case.participant, facts) if facts["egress_addresses"] else {}
         return forms.endpoints(facts) if facts["url"] or facts["egress_addresses"] else None
 
     def _aggregate(self, case: Case, direction: str) -> Json | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography import x509
 
+from ..description.model import Side
 from ..errors import SigningRefused
 from ..pki.certificates import CertificateUnreadable, certificate_key, certificate_pem, read_certificates
 from ..pki.inputs import InputRefused
@@ -79,6 +80,18 @@ def addresses(found: Iterable[object]) -> set[str]:
         with suppress(ValueError):
             networks.add(str(ip_network(str(each), strict=False)))
     return networks
+
+
+def carried(found: Iterable[object]) -> set[str]:
+    """Those addresses that the server takes: it knows none of IPv6."""
+    return {one for one in addresses(found) if ":" not in one}
+
+
+def not_carried(side: Side, facts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The addresses of a side with what the server does not take, which is as described."""
+    endpoint = side.endpoint.addresses if side.endpoint else ()
+    described = {"addresses": map(str, endpoint), "egress_addresses": map(str, side.egress_addresses)}
+    return {name: list(dict.fromkeys([*facts[name], *(one for one in each if ":" in one)])) for name, each in described.items()}
 
 
 def endpoints(facts: Mapping[str, Any]) -> bytes:

@@ -39,10 +39,10 @@ class EndpointItems:
         if "endpoints.json" not in files:
             return
         facts = forms.read_endpoints(files["endpoints.json"])
-        url, egress = str(facts.get("url") or ""), forms.addresses(facts.get("egress_addresses", ()))
+        url, egress = str(facts.get("url") or ""), forms.carried(facts.get("egress_addresses", ()))
         port = str(urlsplit(url).port or 443)
         wanted = {
-            ("INGRESS", "IP"): forms.addresses(facts.get("addresses", ())),
+            ("INGRESS", "IP"): forms.carried(facts.get("addresses", ())),
             ("INGRESS", "URL"): {url} if url else set(),
             ("EGRESS", "IP"): egress,
         }
@@ -72,6 +72,8 @@ class EndpointItems:
     def file(self, side: Side) -> bytes | None:
         """``endpoints.json`` of this side; None while there is nothing."""
         facts = self.facts()
+        if any(facts.values()):
+            facts |= forms.not_carried(side, facts)
         return forms.endpoints({"fspiop_id": side.fspiop_id, **facts}) if any(facts.values()) else None
 
     def _all(self) -> list[Json]:

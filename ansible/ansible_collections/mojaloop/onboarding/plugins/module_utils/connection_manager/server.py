@@ -93,6 +93,9 @@ class Server(Protocol):
     def tasks(self, case: Case, files: Mapping[str, bytes], *, by_hub: bool) -> Iterator[Task]:
         """What is to be there for these files of the exchange, in the order in which it is sent; each is judged when it is its turn."""
 
+    def peer_tasks(self, case: Case, keys: Mapping[str, bytes]) -> Iterator[Task]:
+        """That those who exchange elsewhere are known there by their JWS keys; ``keys``: everybody's, by FSPIOP id."""
+
     def waiting(self, case: Case, *, by_hub: bool) -> Iterator[Waiting]:
         """What is awaited of a person or of the other side."""
 
@@ -110,6 +113,12 @@ class Server(Protocol):
 
     def certificate(self, case: Case, key: str) -> bytes | None:
         """The certificate that was signed for this participant's key (its digest), where the server signs itself."""
+
+    def client(self, case: Case) -> tuple[str, str] | None:
+        """Id and secret of the participant's OAuth client, where the server has made one."""
+
+    def make_client(self, case: Case) -> None:
+        """Have the server make that client: once, because every call makes another secret."""
 
     def sign(self, case: Case, key: str) -> None:
         """Have the server sign the request with this key: once, because every call makes another certificate."""

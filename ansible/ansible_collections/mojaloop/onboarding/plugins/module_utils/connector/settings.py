@@ -28,7 +28,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~:/@%+=,-]*")
 
 def sdk_settings(description: Description, participant: Participant, connector: SdkConnector, material: Material) -> Settings:
     """The settings of this participant's SDK; ConnectorError (``settings-wrong``) when the description asks for wrong ones."""
-    plain = _common(participant, connector, material) | _era(connector)
+    plain = common_variables(participant, connector, material)
     unit = unit_file(connector, participant.name, behind_gateway=bool(participant.gateways))
     files = {model.SIGNING_KEY: _signing_key(material.signing_key), model.UNIT: unit}
     if participant.gateways:
@@ -39,11 +39,16 @@ def sdk_settings(description: Description, participant: Participant, connector: 
         files |= _tls_files(material)
         public = (connector.inbound_port,)
     made = {**plain, **_further(connector, plain)}
-    wrong = check(connector.era, made)
+    return Settings(connector.era, checked(connector.era, made, participant.name), files, material.peer_keys, public)
+
+
+def checked(era: str, made: dict[str, str], participant: str) -> dict[str, str]:
+    """These variables, when this major version of the SDK reads all of them as they are; ConnectorError (``settings-wrong``) else."""
+    wrong = check(era, made)
     if wrong:
         what = "; ".join(f"{one.name} {one.what}" for one in wrong)
-        raise ConnectorError(f"the settings are wrong: {what}", where=f"{participant.name}.yml: connector", reason="settings-wrong")
-    return Settings(connector.era, made, files, material.peer_keys, public)
+        raise ConnectorError(f"the settings are wrong: {what}", where=f"{participant}.yml: connector", reason="settings-wrong")
+    return made
 
 
 def environment_file(settings: Settings) -> bytes:
@@ -67,8 +72,9 @@ def loopback_script(public_ports: tuple[int, ...]) -> bytes:
     ).encode()
 
 
-def _common(participant: Participant, connector: SdkConnector, material: Material) -> dict[str, str]:
-    return {
+def common_variables(participant: Participant, connector: SdkConnector, material: Material) -> dict[str, str]:
+    """What does not depend on who ends TLS for the SDK."""
+    return _era(connector) | {
         "DFSP_ID": participant.fspiop_id,
         "OUTBOUND_LISTEN_PORT": str(connector.outbound_port),
         "METRICS_SERVER_LISTEN_PORT": str(connector.metrics_port),

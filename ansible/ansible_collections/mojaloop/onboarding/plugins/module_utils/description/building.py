@@ -161,7 +161,8 @@ def _connector(values: Values, folder: str, state: str) -> Connector:
 
 
 def _transport(values: Values, folder: str, state: str) -> Transport:
-    further = {"authentication": _authentication(values["authentication"], folder, state)} if "authentication" in values else {}
+    further: Values = {"authentication": _authentication(values["authentication"], folder, state)} if "authentication" in values else {}
+    further |= {"oauth_token_url": values["oauth_token_url"].text} if "oauth_token_url" in values else {}
     return _TRANSPORTS[values["kind"]](**{**values, **further})
 
 

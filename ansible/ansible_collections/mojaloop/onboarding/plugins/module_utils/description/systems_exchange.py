@@ -80,7 +80,12 @@ TRANSPORT = Variant(
         "bundle": Record("As files that a person carries, from outbox/ to inbox/ of the state folders.", ()),
         "connection-manager": Record(
             "Through the hub's Connection Manager.",
-            (Field("authentication", _authentication(OWN_FILE), "How the participant presents itself.", default=AUTHENTICATION_DEFAULT),),
+            (
+                Field("authentication", _authentication(OWN_FILE), "How the participant presents itself.", default=AUTHENTICATION_DEFAULT),
+                Field(
+                    "oauth_token_url", URL, "The participant's OAuth client comes from there too (releases from 3.0): its token endpoint."
+                ),
+            ),
         ),
     },
     short=True,

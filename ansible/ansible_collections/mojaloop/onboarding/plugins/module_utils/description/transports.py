@@ -67,10 +67,14 @@ class ConnectionManagerServer:
 
 @dataclass(frozen=True)
 class ConnectionManagerTransport(Transport):
-    """Publications travel through the Connection Manager that hub.yml names. ``authentication`` is the participant's own."""
+    """Publications travel through the Connection Manager that hub.yml names. ``authentication`` is the participant's own.
+
+    ``oauth_token_url``: the participant takes its OAuth client from there as well, whose tokens come from this URL; empty: it does not.
+    """
 
     kind: str = "connection-manager"
     authentication: ManagerAuthentication = ManagerAuthentication()
+    oauth_token_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,8 @@ class PaymentManagerConnector(Connector):
     """A Payment Manager that this installation hosts, with its part of a Vault, whose administrator's token is in a file.
 
     ``folder``: where the files of ``store/<id>/payment-manager/`` are mounted for it. ``credentials_file``: its client's id and secret
-    at the hub's authorization server.
+    at the hub's authorization server; where absent, those that this installation has registered. ``version``: of the Mojaloop SDK beside
+    it (empty: its settings are left to the deployment); it calls ``backend``, and is pushed its keys by management-api at ``control``.
     """
 
     kind: str = "payment-manager"
@@ -111,3 +116,9 @@ class PaymentManagerConnector(Connector):
     credentials_file: str = field(default="", repr=False)
     folder: str = "/etc/mojaloop/payment-manager"
     key_bits: int = 4096
+    version: str = ""
+    backend: str = "127.0.0.1:3003"
+    cache: str = "127.0.0.1:6379"
+    control: str = "127.0.0.1:4005"
+    inbound_port: int = 4000
+    outbound_port: int = 4001

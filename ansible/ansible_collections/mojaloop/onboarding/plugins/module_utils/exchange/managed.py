@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 
 from ..connection_manager.access import Access
 from ..connection_manager.era1 import JWS_CERTIFICATE
@@ -19,6 +20,7 @@ from ..connection_manager.server import Case, Server
 from ..description.model import HUB
 from ..document_steps import Phase
 from ..findings import Disposition
+from ..pki.certificates import CertificateUnreadable, certificate_key, read_certificate, read_certificates, signed_by
 from ..pki.revocation import LIST
 from ..remote.errors import Unknown
 from ..store import layout
@@ -33,7 +35,8 @@ from .transport import Notice
 BY_HAND = frozenset({CREDENTIALS, EXCHANGE_CERTIFICATE, NEXT_EXCHANGE_CERTIFICATE, LIST})
 """Files for which the server has no object."""
 RENEWAL = timedelta(days=10)
-"""Ahead of the end of the hub's certificate that is in force, the next one is put in its place."""
+"""Ahead of the end of a certificate that is in force, the next one is put in its place."""
+CLIENT, CHAIN = "client.pem", "ca.pem"
 
 
 @dataclass
@@ -47,6 +50,7 @@ class ManagerTransport:
     _planned: Counter[Notice] = field(default_factory=Counter)
     """What a dry run has reported in earlier passes: there, nothing of it has been done since."""
     _asked: bool = False
+    _client_asked: bool = False
 
     def fetch(self, tree: Tree, address: Address) -> Iterator[Notice]:
         """See Transport."""
@@ -59,7 +63,10 @@ class ManagerTransport:
                 return
             own = contents(tree, layout.publication_folder(address.receiver, address.sender))
             found = server.published(self.case, by_hub=by_hub, own=own)
-            yield from _mirror(tree, address.folder, {name: content for name, content in found.items() if name in address.files})
+            files = {name: content for name, content in found.items() if name in address.files}
+            if server.signs and not by_hub:
+                files |= self._still_good(tree.read(f"{address.folder}/{CLIENT}"), files)
+            yield from _mirror(tree, address.folder, files)
             if by_hub:
                 keys = {f"{name}.pem": key for name, key in server.keys().items()}
                 yield from _mirror(tree, layout.listed_keys_folder(address.receiver), keys)
@@ -76,7 +83,8 @@ class ManagerTransport:
             if not by_hub and not server.known(self.case, by_hub=False):
                 yield self._unknown(by_hub=False)
                 return
-            handed_over = self._handed_over(server, files, by_hub=by_hub)
+            peers = contents(tree, layout.jws_keys_folder(HUB)) if by_hub else {}
+            handed_over = self._handed_over(server, files, peers, by_hub=by_hub)
             yield from self._new(list(handed_over)) if self.access.dry_run else handed_over
             if by_hub:
                 yield from self._activated(server, tree)
@@ -104,6 +112,23 @@ class ManagerTransport:
                 self._sign(server, key)
             return server.certificate(self.case, key), authority, asked
 
+    def client(self) -> tuple[tuple[str, str] | None, bool]:
+        """The participant's OAuth client (id, secret) as the server has it, and whether it was asked to make it.
+
+        It is asked once: every time it is, it makes another secret.
+        """
+        with self.access.open() as server:
+            found = server.client(self.case) if server.known(self.case, by_hub=False) else None
+            if found is not None or self._client_asked or not server.known(self.case, by_hub=False):
+                return found, False
+            self._client_asked = self.access.dry_run
+            try:
+                server.make_client(self.case)
+            except Unknown:
+                if server.client(self.case) is None:
+                    raise
+            return server.client(self.case), True
+
     def _sign(self, server: Server, key: str) -> None:
         try:
             server.sign(self.case, key)
@@ -125,13 +150,27 @@ class ManagerTransport:
         tree.write(path, render_record({"digest": wanted.digest, "until": wanted.until.isoformat()}))
         yield Notice("participant", "not-activated", step=Phase.CLIENT_INSTALLED)
 
+    def _still_good(self, standing: bytes | None, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        """The hub's certificate that stands, where its participant has signed the same request anew: some clients do so all the time."""
+        if standing is None or not {CLIENT, CHAIN} <= set(files):
+            return {}
+        try:
+            before, fresh = (read_certificate(pem) for pem in (standing, files[CLIENT]))
+            authorities = read_certificates(files[CHAIN])
+        except CertificateUnreadable:
+            return {}
+        in_time = self.case.now < before.not_valid_after_utc - RENEWAL
+        same = certificate_key(before) == certificate_key(fresh) and any(signed_by(before, one) for one in authorities)
+        return {CLIENT: standing} if in_time and same else {}
+
     def _new(self, notices: list[Notice]) -> Iterator[Notice]:
         found = Counter(notices)
         yield from (found - self._planned).elements()
         self._planned |= found
 
-    def _handed_over(self, server: Server, files: Mapping[str, bytes], *, by_hub: bool) -> Iterator[Notice]:
-        for task in server.tasks(self.case, files, by_hub=by_hub):
+    def _handed_over(self, server: Server, files: Mapping[str, bytes], peers: Mapping[str, bytes], *, by_hub: bool) -> Iterator[Notice]:
+        keys = {name.removesuffix(".pem"): key for name, key in peers.items()}
+        for task in chain(server.tasks(self.case, files, by_hub=by_hub), server.peer_tasks(self.case, keys) if keys else ()):
             if not task.done():
                 task.carry_out(dry_run=self.access.dry_run)
                 yield Notice(task.artefact, task.reason, step=task.step)

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..description.model import HUB, AuthorizationServer, Description, Participant
+from ..description.transports import PaymentManagerConnector
 from ..document_steps import Phase
 from ..errors import StoreError
 from ..findings import Disposition, Finding
@@ -54,7 +55,7 @@ class Workplace:
     def forget(self, participant: Participant, which: str = "") -> None:
         """Remove what is kept of a client: secrets first, the record last."""
         places = [sealed_credentials_path(participant.name, which), registration_path(participant.name, which)]
-        if participant.managed or which == NEXT:
+        if kept_here(participant) or which == NEXT:
             places.insert(0, credentials_path(participant.name, which))
         for path in places:
             if self.tree.status(path) is not None:
@@ -63,7 +64,7 @@ class Workplace:
     def deliver(self, participant: Participant, registration: Registration, secret: str, which: str = "") -> None:
         """Put the credentials where their owner reads them (of ``NEXT``: beside that, for later), then keep the record."""
         content = canonical(credentials(self.description, participant, registration.client_id, secret))
-        if participant.managed:
+        if kept_here(participant):
             self.tree.write(credentials_path(participant.name, which), content)
             # From when it was hosted elsewhere: opened there, it would bring an older secret back.
             self.tree.remove(sealed_credentials_path(participant.name, which))
@@ -83,7 +84,7 @@ class Workplace:
 
     def delivered(self, participant: Participant, registration: Registration, secret: str = "") -> bool:
         """Whether the participant's credentials are there and say what they must; ``secret`` where the server gives it."""
-        if not participant.managed:
+        if not kept_here(participant):
             sealed = self.tree.read(sealed_credentials_path(participant.name)) is not None
             return sealed and registration.delivered == self.delivery(participant, registration)
         found = read_object(self.tree, credentials_path(participant.name)) or {}
@@ -92,12 +93,12 @@ class Workplace:
 
     def kept_secret(self, participant: Participant, client: str, which: str = "") -> str:
         """The secret of this client that a managed participant's store holds; empty when it holds none."""
-        found = (read_object(self.tree, credentials_path(participant.name, which)) if participant.managed else None) or {}
+        found = (read_object(self.tree, credentials_path(participant.name, which)) if kept_here(participant) else None) or {}
         return str(found.get("client_secret") or "") if found.get("client_id") == client else ""
 
     def lacks_exchange(self, participant: Participant) -> bool:
         """Whether nothing can be sealed to this participant, so that a client made for it would be of no use to anybody."""
-        return not participant.managed and self.exchange_certificate(participant) is None
+        return not kept_here(participant) and self.exchange_certificate(participant) is None
 
     def exchange_certificate(self, participant: Participant) -> x509.Certificate | None:
         """To which the credentials of a participant that is hosted elsewhere are sealed; None until it is received."""
@@ -113,6 +114,12 @@ class Workplace:
         """A finding on this participant; with someone it is ``pending_on``, one that waits."""
         disposition = Disposition.PENDING if pending_on else Disposition.CHANGE
         return Finding(participant.name, STEP, HUB, artefact, reason, disposition, pending_on, detail)
+
+
+def kept_here(participant: Participant) -> bool:
+    """Whether its credentials are kept in this installation, and not sealed to it: managed, or a Payment Manager that is hosted here."""
+    hosted = isinstance(participant.connector, PaymentManagerConnector) and not participant.connector.credentials_file
+    return participant.managed or (hosted and participant.here)
 
 
 def _exchange_path(participant: Participant) -> str:

@@ -17,6 +17,7 @@ from ..document_steps import Phase
 from ..errors import RemoteError
 from ..findings import Finding
 from ..formats import read_json
+from ..payment_manager.connector import CONNECTOR, connector_environment
 from ..payment_manager.settings import ROLE_ID, SECRET_ID, settings_files
 from ..payment_manager.tenant import SECRET_ID_TTL, SHARED, Object, Tenant, authority, difference, mounts
 from ..remote.http import HttpClient, Route
@@ -25,6 +26,7 @@ from ..store.interface import contents
 from ..store.journal import find_record, render_record
 from ..store.vault.client import Vault
 from ..store.vault.place import VaultPlace
+from .ilp_secrets import keep_ilp_secret
 from .run import Run
 
 STEP = Phase.URLS
@@ -62,7 +64,8 @@ class _Desk:
             if reason:
                 self._make(each, reason)
         self._secret(tenant)
-        self._write(settings_files(self.run.description.hub, self.participant, self.connector, tenant), tenant)
+        files = settings_files(self.run.description.hub, self.participant, self.connector, tenant)
+        self._write(files | self._connector_file(), tenant)
 
     def _make(self, wanted: Object, reason: str = "missing") -> None:
         if not self._planned(wanted.name, shared=wanted.name == SHARED):
@@ -75,13 +78,9 @@ class _Desk:
 
     def _secret(self, tenant: Tenant) -> None:
         """The credentials at the hub's authorization server, where Payment Manager reads them."""
-        if not self.connector.credentials_file:
+        found = self._client()
+        if not found:
             return
-        tree, place = self.run.beside(self.connector.credentials_file)
-        found = read_json(tree.read(place) or b"null")
-        if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in ("client_id", "client_secret")):
-            remedy = 'Write {"client_id": "…", "client_secret": "…"} (mode 0600).'
-            raise RemoteError("holds no client's credentials", where=self.connector.credentials_file, remedy=remedy)
         wanted = dict.fromkeys(("AUTH_CLIENT_SECRET", "OAUTH_CLIENT_SECRET"), found["client_secret"])
         path = f"{tenant.secrets}/pm4ml"
         there = {} if self.run.dry_run and self._planned("mount secrets") else self.vault.read_plain(path) or {}
@@ -89,6 +88,30 @@ class _Desk:
             self._note("OAuth secret", "differs" if there else "missing")
             if not self.run.dry_run:
                 self.vault.write_plain(path, {**there, **wanted})
+
+    def _client(self) -> dict[str, str]:
+        """The client of the file that is named, else the one that this installation has registered; empty while there is none."""
+        file = self.connector.credentials_file
+        tree, place = self.run.beside(file) if file else (self.run.tree, layout.credentials_path(self.participant.name))
+        content = tree.read(place)
+        if content is None and not file:
+            return {}
+        found = read_json(content or b"null")
+        if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in ("client_id", "client_secret")):
+            remedy = 'Write {"client_id": "…", "client_secret": "…"} (mode 0600).'
+            raise RemoteError("holds no client's credentials", where=file or place, remedy=remedy)
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+
+    def _connector_file(self) -> dict[str, bytes]:
+        """The variables of the SDK beside it, once its credentials are there; none where its version is not described."""
+        client = self._client()
+        if not self.connector.version or not client:
+            return {}
+        standing = contents(self.run.tree, layout.payment_manager_folder(self.participant.name))
+        if not keep_ilp_secret(self.run, self.participant, held=CONNECTOR in standing):
+            return {CONNECTOR: standing[CONNECTOR]} if CONNECTOR in standing else {}
+        secret = (self.run.tree.read(layout.ilp_secret_path(self.participant.name)) or b"").decode("ascii")
+        return {CONNECTOR: connector_environment(self.run.description, self.participant, self.connector, client, secret)}
 
     def _write(self, files: dict[str, bytes], tenant: Tenant) -> None:
         folder = layout.payment_manager_folder(self.participant.name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .certificate_signing import sign_requests
 from .directory import keep_directory
 from .ledger import keep_ledger_hub, keep_ledger_participants
+from .manager_clients import take_clients
 from .oauth_clients import register_clients
 from .own_certificates import make_own_certificates
 from .payment_managers import keep_payment_managers
@@ -40,12 +41,13 @@ GENERATE = Step("generate", CERTIFICATES, make_own_certificates)
 DIRECTORY = Step("directory", CERTIFICATES, keep_directory, reads=frozenset({"generate", "receive"}))
 PUBLISH = Step("publish", CERTIFICATES, publish_all, reads=frozenset({"generate", "directory", "receive", "sign", OAUTH_CLIENTS}))
 FETCH = Step("fetch", CERTIFICATES, fetch_all)
-RECEIVE = Step("receive", CERTIFICATES, receive_all, reads=frozenset({"publish", "fetch"}))
+RECEIVE = Step("receive", CERTIFICATES, receive_all, reads=frozenset({"publish", "fetch", "bundles"}))
 SIGN = Step("sign", CERTIFICATES, sign_requests, reads=frozenset({"receive"}))
 DELIVER = Step("deliver", CERTIFICATES, deliver_all, reads=frozenset({"publish", "receive"}))
-BUNDLES = Step("bundles", CERTIFICATES, keep_bundles, reads=frozenset({"generate", "receive", "sign"}))
+CLIENTS = Step("clients", CERTIFICATES, take_clients)
+BUNDLES = Step("bundles", CERTIFICATES, keep_bundles, reads=frozenset({"generate", "receive", "sign", "deliver"}))
 PAYMENT_MANAGERS = Step("payment_managers", CERTIFICATES, keep_payment_managers)
-REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, RECEIVE, DELIVER))
+REGISTER = Step(OAUTH_CLIENTS, OAUTH_CLIENTS, register_clients, then=(PUBLISH, RECEIVE, DELIVER, PAYMENT_MANAGERS))
 LEDGER_HUB = Step("ledger_hub", "ledger_hub", keep_ledger_hub)
 LEDGER_PARTICIPANTS = Step("ledger_participants", "ledger_participants", keep_ledger_participants)
 
@@ -57,6 +59,7 @@ TABLE: tuple[Step, ...] = (
     DIRECTORY,
     SIGN,
     DELIVER,
+    CLIENTS,
     BUNDLES,
     PAYMENT_MANAGERS,
     REGISTER,

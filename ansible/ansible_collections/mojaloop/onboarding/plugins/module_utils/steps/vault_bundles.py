@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What deployments of today read in Vault for each participant: the hub's client key and certificate, and the addresses (TLS 7).
 
+Where Connection Manager makes the hub's key itself, its ``onboard`` writes the bundle, and the hub's own gateways get the key from there.
+
 The shape is that of Connection Manager's ``onboard`` (release 3.4.0) and of the modules that read it: a KV v1 engine with one secret
 for each participant, and one with the addresses of all. What others have put into a secret stays in it.
 """
@@ -15,17 +17,24 @@ from hashlib import sha256
 
 from ..description.model import HUB, Participant
 from ..description.transports import VaultBundles
+from ..description.trust import named
 from ..document_steps import Phase
 from ..errors import RemoteError
 from ..findings import Finding
+from ..pki.certificates import certificate_key, received_certificate
+from ..pki.keys import private_pem, public_digest, read_own_key
+from ..pki.requests import make_request
 from ..remote.http import HttpClient, Route
 from ..store import layout
+from ..store.interface import contents
 from ..store.vault.client import Json, Vault
 from ..store.vault.place import VaultPlace
+from .registers import key_of
 from .remote_signing import remote_desk
 from .run import Relation, Run
 
 STEP = Phase.CLIENT_INSTALLED
+TAKEN = "the key that Connection Manager has made for the hub"
 
 
 def keep_bundles(run: Run) -> None:
@@ -51,13 +60,35 @@ class _Shelf:
 
     def keep(self, participant: Participant) -> None:
         """One participant's."""
-        if remote_desk(self.run, Relation(self.run.description.hub, participant)) is not None:
-            # There the server makes the hub's key, and writes the bundle itself.
+        relation = Relation(self.run.description.hub, participant)
+        if remote_desk(self.run, relation) is not None:
+            self._take(relation)
             return
         path = f"{self.described.path}/{participant.name}"
         wanted = self._bundle(participant) if participant.active else None
         if wanted is not None or not participant.active:
             self._converge(participant.name, "vault-bundle", path, wanted)
+
+    def _take(self, relation: Relation) -> None:
+        """The hub's client key as Connection Manager has made it: with it ``receive`` installs what the participant has signed."""
+        participant, tree = self.run.description.participant(relation.participant), self.run.tree
+        found = self.vault.read_plain(f"{self.described.path}/{participant.fspiop_id}") if participant.active else None
+        signed = tree.read(f"{layout.publication_folder(participant.name, HUB)}/client.pem")
+        pem = (found or {}).get("client_key")
+        if not isinstance(pem, str) or signed is None:
+            return
+        key = read_own_key(pem.encode(), where=f"{self.described.path}/{participant.fspiop_id}")
+        digest = public_digest(key.public_key())
+        folder = layout.store_folder(HUB, "client", participant.name)
+        before = contents(tree, folder)
+        if certificate_key(received_certificate(signed, where="client.pem"))[1] != digest or key_of(before) == digest:
+            return
+        (artefact,) = (one for one in self.run.requests_between(relation.side, relation.counterpart) if one.rule.name == "client")
+        self.run.note(Finding(participant.name, STEP, HUB, artefact.label, "replaced" if before else "not-installed", detail=TAKEN))
+        self.run.known_keys.claim(HUB, "client", digest)
+        self.run.known_keys.retire(HUB, key_of(before), digest)
+        request = make_request(key, rule=artefact.rule, side=named(self.run.description, artefact))
+        tree.write_folder(folder, {"key.pem": private_pem(key), "request.pem": request})
 
     def keep_whitelist(self) -> None:
         """The addresses of all: those whom a narrowed run is not about keep theirs."""

@@ -30,6 +30,7 @@ from ..listeners import listeners_without
 from ..model import desired_registration, differences
 from ..orders import Orders
 from ..records import Registration, intent_path, read_intent, write_registration
+from ..workplace import kept_here
 from .work import RegistrationWork
 
 
@@ -166,7 +167,7 @@ class Renewal:
 
     def _secret(self, following: Registration, observed: dict[str, object]) -> str | None:
         tree, name = self.work.tree, self.participant.name
-        sealed = not self.participant.managed and tree.read(sealed_credentials_path(name, NEXT)) is not None
+        sealed = not kept_here(self.participant) and tree.read(sealed_credentials_path(name, NEXT)) is not None
         if sealed and following.delivered == self.work.delivery(self.participant, following):
             return ""
         return str(observed.get("client_secret") or "") or self.work.kept_secret(self.participant, following.client_id, NEXT) or None
