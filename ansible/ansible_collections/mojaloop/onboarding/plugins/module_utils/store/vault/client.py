@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Vault's and OpenBao's HTTP API, as far as it is needed: key/value engines of both versions, tokens and AppRole.
+"""Vault's and OpenBao's HTTP API, as far as it is needed: key/value engines of both versions, tokens, AppRole and Kubernetes.
 
-Source: "KV secrets engine - version 2 (API)", "AppRole auth method (API)", "Token auth method (API)" of both projects.
+Source: "KV secrets engine - version 2 (API)", "AppRole auth method (API)", "Token auth method (API)", "Kubernetes auth method (API)".
 """
 
 from __future__ import annotations
@@ -129,18 +129,22 @@ class Vault:
 
     def _current(self) -> str:
         if not self._token or (self._renew_at and time.monotonic() >= self._renew_at) or not self._renew_at:
-            self._token, seconds = self._login() if self.place.role_id_file else self._renewed()
+            self._token, seconds = self._login() if self.place.logs_in else self._renewed()
             self._renew_at = time.monotonic() + (seconds * _RENEW_AT if seconds else 3600.0)
         return self._token
 
     def _login(self) -> tuple[str, float]:
         own = self.place
-        body = {"role_id": read_token(own.role_id_file), "secret_id": read_token(own.secret_id_file)}
-        answer = self._sent("POST", f"auth/{own.auth_path}/login", body, token="", path=f"auth/{own.auth_path}/login")
+        if own.kubernetes_role:
+            body = {"role": own.kubernetes_role, "jwt": read_token(own.service_account_token_file, "Run in a pod with a service account.")}
+        else:
+            body = {"role_id": read_token(own.role_id_file), "secret_id": read_token(own.secret_id_file)}
+        place = f"auth/{own.login_path}/login"
+        answer = self._sent("POST", place, body, token="", path=place)
         found = _member(answer, "auth")
         token = found.get("client_token")
         if answer.status != HTTPStatus.OK or not isinstance(token, str):
-            raise self._refused(answer, f"auth/{own.auth_path}/login")
+            raise self._refused(answer, place)
         return token, float(found.get("lease_duration") or 0)
 
     def _renewed(self) -> tuple[str, float]:

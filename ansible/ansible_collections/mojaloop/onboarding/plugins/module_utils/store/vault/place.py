@@ -17,7 +17,10 @@ _EXAMPLE = '{"format": 1, "url": "https://…", "ca_file": "…", "mount": "secr
 
 @dataclass(frozen=True)
 class VaultPlace:
-    """A KV v2 engine, a prefix in it, and who asks: the token of a file, or an AppRole with its two files."""
+    """A KV v2 engine, a prefix in it, and who asks: the token of a file, an AppRole with its two files, or a pod of Kubernetes.
+
+    ``kubernetes_role``: the role there of the pod's service account, whose token is in ``service_account_token_file``.
+    """
 
     url: str
     mount: str
@@ -26,7 +29,19 @@ class VaultPlace:
     token_file: str = ""
     role_id_file: str = ""
     secret_id_file: str = ""
-    auth_path: str = "approle"
+    kubernetes_role: str = ""
+    service_account_token_file: str = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 -- a path
+    auth_path: str = ""
+
+    @property
+    def login_path(self) -> str:
+        """Where the method of authentication is mounted."""
+        return self.auth_path or ("kubernetes" if self.kubernetes_role else "approle")
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether a token is asked for, and not given."""
+        return bool(self.role_id_file or self.kubernetes_role)
 
 
 def vault_place(root: Path) -> VaultPlace | None:
@@ -49,10 +64,10 @@ def vault_place(root: Path) -> VaultPlace | None:
     if wrong or missing:
         raise _wrong(path, f"has {'unknown' if wrong else 'no'} {', '.join(wrong or missing)}")
     place = VaultPlace(**{name: str(root / value) if name.endswith("_file") else value for name, value in found.items()})
-    if not all(_PATH.fullmatch(each) for each in (place.mount, place.prefix, place.auth_path)) or not place.url.startswith("http"):
+    if not all(_PATH.fullmatch(each) for each in (place.mount, place.prefix, place.login_path)) or not place.url.startswith("http"):
         raise _wrong(path, "has a url, mount or prefix that is none")
-    if bool(place.token_file) == bool(place.role_id_file and place.secret_id_file):
-        raise _wrong(path, "names no credentials, or two kinds: token_file, or role_id_file with secret_id_file")
+    if [bool(place.token_file), bool(place.role_id_file and place.secret_id_file), bool(place.kubernetes_role)].count(True) != 1:
+        raise _wrong(path, "names no credentials, or two kinds: token_file, role_id_file with secret_id_file, or kubernetes_role")
     return VaultPlace(**{**vars(place), "url": place.url.rstrip("/")})
 
 
