@@ -43,7 +43,8 @@ prepare-cluster: pulumi system node
 	@tests/tools/system_packages etcd=etcd-server setpriv=util-linux
 prepare-connector: system node
 	@tests/tools/system_packages redis-server=redis-server
-	@tests/tools/node_packages tests/lab/sdk
+	@tests/tools/node_packages tests/lab/sdk tests/lab/connection_manager
+	@tests/tools/openbao_program >/dev/null
 	@tests/lab/ledger/prepare
 prepare-faults: system node
 prepare-gateway: system node scanner

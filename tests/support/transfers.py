@@ -14,6 +14,8 @@ from typing import Any
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.ilp import fulfils, transaction_of
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import SdkConnector
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.transports import PaymentManagerConnector
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.connectors import CONTROL_PORT, LEDGER_SOCKET, PARTY_TYPE, parties
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.lab.vantage import enter_command
 
@@ -92,8 +94,6 @@ class TransferLab:
         """Pay a customer of one bank from a customer of another, as the payer's own systems ask its connector."""
         description = load_description(self.folder, state=str(self.state))
         numbers = {holder: number for number, holder in parties(description).items()}
-        sdk = description.participant(payer).sdk
-        assert sdk is not None, payer
         body = {
             "homeTransactionId": "demo",
             "from": {"idType": PARTY_TYPE, "idValue": numbers[payer], "displayName": "Payer", "type": "CONSUMER"},
@@ -104,8 +104,10 @@ class TransferLab:
             "transactionType": "TRANSFER",
         }
         before, began = self.counts()["forwarded"], time.monotonic()
-        machine = description.participant(payer).connector_host
-        status, answer = self.call(machine, "POST", f"http://127.0.0.1:{sdk.outbound_port}/transfers", body)
+        participant = description.participant(payer)
+        connector, machine = participant.connector, participant.connector_host or participant.name
+        assert isinstance(connector, SdkConnector | PaymentManagerConnector), payer
+        status, answer = self.call(machine, "POST", f"http://127.0.0.1:{connector.outbound_port}/transfers", body)
         seconds = time.monotonic() - began
         after = self._settled(before)
         forwarded = {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name, 0)}

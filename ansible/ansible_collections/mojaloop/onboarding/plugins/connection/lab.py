@@ -23,11 +23,14 @@ description:
 author: [Mojaloop onboarding maintainers (@mojaloop)]
 options:
   state:
-    description: State folder of the environment whose lab it is.
+    description:
+      - State folder of the environment whose lab it is.
+      - An installation with a state folder of its own names that of the lab in C(onboarding_lab), which wins.
     type: path
     required: true
     vars:
       - name: onboarding_state
+      - name: onboarding_lab
   machine:
     description: Name of the machine.
     type: str

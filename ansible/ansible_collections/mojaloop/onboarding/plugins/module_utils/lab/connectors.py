@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..connector.model import ENVIRONMENT, LOOPBACK
 from ..description.model import HUB, Description, Participant, SdkConnector
+from ..description.transports import PaymentManagerConnector
 from ..store import layout
 from .programs import Service
 from .topology import Machine
@@ -32,7 +33,8 @@ _READY = "Serving outbound API on port"
 
 def parties(description: Description) -> dict[str, str]:
     """Whose customer each telephone number of the lab is: FSPIOP id by number; one at least for each participant with an SDK."""
-    holders = [participant for participant in description.participants if participant.sdk]
+    kinds = (SdkConnector, PaymentManagerConnector)
+    holders = [participant for participant in description.participants if isinstance(participant.connector, kinds)]
     return {
         number: holder.fspiop_id
         for index, holder in enumerate(holders)
