@@ -6,25 +6,24 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.connection_manager.schema import check
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
-from .components import HUB, Component, metadata
-from .gateway_identity import gateway_spec
+from .components import HUB, Component
 from .hub_facts import HubFacts
-from .ingress import ISTIO_NETWORKING
+from .internal_host import InternalHost, InternalHostArgs, route_to
 from .namespaces import GuardedNamespaceArgs, Quota
-from .openings import Opening, Way
-from .settings import ConnectionManagerSettings, HubSettings
+from .openings import Opening, Way, namespace_of
+from .parts import ConnectionManagerSettings
+from .settings import HubSettings
 from .workload import APP, SecretKey, Workload, WorkloadArgs
 
 NAMESPACE = "mcm"
 ERA = "3"
 API, UI = "connection-manager-api", "connection-manager-ui"
 API_SERVICE, UI_SERVICE = f"{NAMESPACE}-{API}", f"{NAMESPACE}-{UI}"
-API_PORT, UI_PORT, METRICS_PORT, TLS_PORT = 3001, 8080, 9100, 443
+API_PORT, UI_PORT, METRICS_PORT = 3001, 8080, 9100
 MIGRATE = ("npx", "knex", "--knexfile", "src/knexfile.js", "migrate:latest")
 """The API does not bring its database to its version by itself."""
 SECRETS = {
@@ -45,26 +44,9 @@ class ConnectionManager(Component):
         if settings.connection_manager:
             for args in workloads(settings, settings.connection_manager, hub):
                 Workload(args.service, args, self.child)
-            self._serve(settings, *gateway)
+            served = InternalHostArgs("mcm", host(settings), NAMESPACE, routes(), settings.server_certificate, *gateway)
+            InternalHost("mcm", served, self.child)
         self.register_outputs({"host": host(settings)})
-
-    def _serve(self, settings: HubSettings, namespace: str, gateway: str) -> None:
-        kubernetes.apiextensions.CustomResource(
-            "mcm-listener",
-            api_version=ISTIO_NETWORKING,
-            kind="Gateway",
-            metadata=metadata("mcm-gateway", HUB, namespace),
-            spec=gateway_spec({"istio": gateway}, host=host(settings), port=TLS_PORT, certificate=settings.server_certificate),
-            opts=self.child,
-        )
-        kubernetes.apiextensions.CustomResource(
-            "mcm-routes",
-            api_version=ISTIO_NETWORKING,
-            kind="VirtualService",
-            metadata=metadata("mcm-vs", HUB, NAMESPACE),
-            spec={"hosts": [host(settings)], "gateways": [f"{namespace}/mcm-gateway"], "http": routes()},
-            opts=self.child,
-        )
 
 
 def host(settings: HubSettings) -> str:
@@ -74,8 +56,7 @@ def host(settings: HubSettings) -> str:
 
 def routes() -> list[dict[str, object]]:
     """The API under its own path and under the one that participants' agents call, and the pages under all others."""
-    api = [{"destination": {"host": API_SERVICE, "port": {"number": API_PORT}}}]
-    pages = [{"destination": {"host": UI_SERVICE, "port": {"number": UI_PORT}}}]
+    api, pages = route_to(API_SERVICE, API_PORT), route_to(UI_SERVICE, UI_PORT)
     return [
         {"match": [{"uri": {"prefix": "/pm4mlapi/"}}], "rewrite": {"uri": "/api/"}, "route": api},
         {"match": [{"uri": {"prefix": "/api/"}}], "route": api},
@@ -86,11 +67,10 @@ def routes() -> list[dict[str, object]]:
 def namespace_args(settings: ConnectionManagerSettings, mesh_namespace: str, gateway_namespace: str) -> GuardedNamespaceArgs:
     """Its namespace: the internal gateway reaches it, and it reaches its database, its Vault and the OpenID provider."""
     api = {APP: API}
-    database, vault = urlsplit(f"mysql://{settings.database}"), urlsplit(settings.vault)
     openings = {
         "allow-internal-gateway": Opening(Way.FROM, gateway_namespace, (API_PORT, UI_PORT)),
-        "allow-to-database": Opening(Way.TO, _namespace_of(database.hostname), own_pods=api),
-        "allow-to-vault": Opening(Way.TO, _namespace_of(vault.hostname), own_pods=api),
+        "allow-to-database": Opening(Way.TO, namespace_of(settings.database), own_pods=api),
+        "allow-to-vault": Opening(Way.TO, namespace_of(settings.vault), own_pods=api),
         "allow-to-openid": Opening(Way.TO, settings.openid_namespace, own_pods=api),
     }
     return GuardedNamespaceArgs(NAMESPACE, HUB, mesh_namespace, Quota("4", "8Gi", 20), openings)
@@ -166,7 +146,3 @@ def _decided(settings: HubSettings, manager: ConnectionManagerSettings, hub: Hub
         "OPENID_DISCOVERY_URL": f"{hub.token_issuer.issuer}/.well-known/openid-configuration",
         "WINSTON_REQUEST_META_DATA": "false",
     }
-
-
-def _namespace_of(service: str | None) -> str:
-    return str(service).split(".")[1]

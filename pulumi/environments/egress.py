@@ -20,6 +20,8 @@ class EgressGatewayArgs:
     workload: GatewayWorkloadArgs
     callers_namespace: str
     mesh_namespace: str
+    further_namespaces: tuple[str, ...] = ()
+    """Whose services the callers know too."""
 
 
 class EgressGateway(Component):
@@ -29,6 +31,7 @@ class EgressGateway(Component):
         super().__init__(name, opts)
         workload = args.workload
         callers = {"from": [{"source": {"namespaces": [args.callers_namespace]}}]}
+        known = (workload.namespace, args.mesh_namespace, *args.further_namespaces)
         policy = kubernetes.apiextensions.CustomResource(
             f"{name}-callers",
             api_version=ISTIO_SECURITY,
@@ -43,7 +46,7 @@ class EgressGateway(Component):
             kind="Sidecar",
             metadata=metadata("registry-only", workload.owner, args.callers_namespace),
             spec={
-                "egress": [{"hosts": ["./*", f"{workload.namespace}/*", f"{args.mesh_namespace}/*"]}],
+                "egress": [{"hosts": ["./*", *(f"{each}/*" for each in known)]}],
                 "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
             },
             opts=self.child,

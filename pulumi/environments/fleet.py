@@ -19,6 +19,7 @@ from pulumi import automation
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
+from .dfsp_facts import has_stack
 from .stack import INVENTORIES
 
 COMMANDS = ("preview", "up", "refresh", "destroy")
@@ -48,7 +49,7 @@ def run_stacks(stacks: Sequence[str], work: Work, say: Callable[[str], None], at
 def managed_stacks(inventory: Path, environment: str, participants: Iterable[str]) -> list[str]:
     """The stacks of an environment's managed participants, or of those named; OnboardingError where hub.yml is wrong."""
     description = load_description(inventory)
-    managed = [each.name for each in description.participants if each.managed and not each.probe and each.active]
+    managed = [each.name for each in description.participants if has_stack(each) and each.active]
     return [f"{environment}.{name}" for name in (participants or managed)]
 
 

@@ -11,7 +11,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from .components import Component, metadata
-from .settings import ServiceType, SourceAddress
+from .dfsp_facts import DfspFacts
+from .settings import DfspSettings, ServiceType, SourceAddress
 
 if TYPE_CHECKING:
     from pulumi_kubernetes.core.v1 import PodTemplateSpecArgsDict, ServiceSpecArgsDict
@@ -127,6 +128,20 @@ def pod_template(args: GatewayWorkloadArgs) -> PodTemplateSpecArgsDict:
             ],
         },
     }
+
+
+def participants_gateway(settings: DfspSettings, facts: DfspFacts, gateway: str, port: int) -> GatewayWorkloadArgs:
+    """The pods of a participant's gateway that serves one port to the world outside."""
+    return GatewayWorkloadArgs(
+        gateway=gateway,
+        namespace=facts.namespace,
+        owner=facts.participant,
+        image=settings.proxy_image,
+        replicas=settings.replicas,
+        ports=((port, pod_port(port)),),
+        service_type=settings.service_type,
+        source_address=settings.source_address,
+    )
 
 
 def topology(args: GatewayWorkloadArgs) -> dict[str, object]:

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pulumi
 
-from . import connection_manager
+from . import connection_manager, keycloak, testing_toolkit
 from .components import HUB, Component
 from .egress import EgressGateway, EgressGatewayArgs
 from .gateway_workload import SELECTOR, GatewayWorkloadArgs, pod_port
 from .hub_facts import HubFacts
 from .ingress import FspiopGateway, IngressGatewayArgs, InternalGateway, gateway_outputs
 from .interop_routes import admin_routes, interop_routes
+from .issued_certificate import IssuedCertificate, IssuedCertificateArgs
 from .namespaces import GuardedNamespace, GuardedNamespaceArgs, Quota
 from .openings import Opening, Way
 from .outputs import HubOutputs
@@ -52,7 +53,10 @@ class HubGateways(Component):
         external, internal = external_gateway(settings, hub), internal_gateway(settings)
         self._fspiop = FspiopGateway("fspiop", external, hub.token_issuer, self.child)
         self._internal = InternalGateway("internal", internal, settings.internal_sources, self.child)
-        egress = EgressGatewayArgs(workload(settings, EGRESS, TLS_PORT), SERVICES, settings.mesh_namespace)
+        issued = IssuedCertificateArgs(settings.server_certificate, INTERNAL, HUB, internal_hosts(settings), settings.certificate_issuer)
+        IssuedCertificate("internal-tls", issued, self.child)
+        further = (testing_toolkit.NAMESPACE,) if settings.testing_toolkit else ()
+        egress = EgressGatewayArgs(workload(settings, EGRESS, TLS_PORT), SERVICES, settings.mesh_namespace, further)
         EgressGateway("egress", egress, self.child)
         self.outputs = HubOutputs(
             environment=hub.environment,
@@ -81,14 +85,41 @@ def hub_namespaces(settings: HubSettings) -> list[GuardedNamespaceArgs]:
     }
     quotas = {SERVICES: Quota("32", "64Gi", 200)}
     of_a_gateway = Quota("8", "16Gi", 3 * settings.replicas)
-    manager = settings.connection_manager
-    if manager:
-        openings[INTERNAL]["allow-to-connection-manager"] = Opening(Way.TO, connection_manager.NAMESPACE)
+    parts = list(_parts(settings))
+    for part, ports in parts:
+        openings[INTERNAL][f"allow-to-{part.namespace}"] = Opening(Way.TO, part.namespace, ports)
+    if settings.testing_toolkit:
+        simulators = testing_toolkit.NAMESPACE
+        openings[SERVICES]["allow-simulators"] = Opening(Way.FROM, simulators)
+        openings[SERVICES]["allow-to-simulators"] = Opening(Way.TO, simulators, (testing_toolkit.FSPIOP_PORT,))
     made = [
         GuardedNamespaceArgs(namespace, HUB, settings.mesh_namespace, quotas.get(namespace, of_a_gateway), ways)
         for namespace, ways in openings.items()
     ]
-    return [*made, connection_manager.namespace_args(manager, settings.mesh_namespace, INTERNAL)] if manager else made
+    return [*made, *(part for part, _ports in parts)]
+
+
+def _parts(settings: HubSettings) -> Iterator[tuple[GuardedNamespaceArgs, tuple[int, ...]]]:
+    """The namespaces of the parts that this hub has, each with the ports that the internal gateway reaches."""
+    if settings.connection_manager:
+        ports = (connection_manager.API_PORT, connection_manager.UI_PORT)
+        yield connection_manager.namespace_args(settings.connection_manager, settings.mesh_namespace, INTERNAL), ports
+    if settings.keycloak:
+        yield keycloak.namespace_args(settings, settings.keycloak, INTERNAL), (keycloak.PORT,)
+    if settings.testing_toolkit:
+        yield testing_toolkit.namespace_args(settings, SERVICES, INTERNAL), (testing_toolkit.API_PORT, testing_toolkit.FRONTEND_PORT)
+
+
+def internal_hosts(settings: HubSettings) -> tuple[str, ...]:
+    """Every host of the internal gateway."""
+    hosts = [internal_gateway(settings).host]
+    if settings.connection_manager:
+        hosts.append(connection_manager.host(settings))
+    if settings.keycloak:
+        hosts.append(keycloak.host(settings))
+    if settings.testing_toolkit:
+        hosts += [testing_toolkit.host(settings, prefix) for prefix in testing_toolkit.PREFIXES]
+    return tuple(hosts)
 
 
 def external_gateway(settings: HubSettings, hub: HubFacts) -> IngressGatewayArgs:

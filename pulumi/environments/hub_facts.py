@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.loading import load_description
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import Description, EnvironmentKind, KeycloakServer
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
 
@@ -31,6 +31,9 @@ class HubFacts:
     base_path: str
     """Path in front of the resources of FSPIOP: empty, or ``/…`` without a slash at its end."""
     token_issuer: TokenIssuer
+    realm: str = ""
+    """Where the authorization server is a Keycloak: its realm for participants."""
+    production: bool = False
 
 
 def read_hub_facts(folder: Path) -> HubFacts:
@@ -52,4 +55,6 @@ def hub_facts(description: Description, *, where: str) -> HubFacts:
         port=hub.endpoint.port,
         base_path=hub.endpoint.base_path,
         token_issuer=TokenIssuer(server.issuer, server.audience, server.jwks_url),
+        realm=server.realm if isinstance(server, KeycloakServer) else "",
+        production=description.kind is EnvironmentKind.PRODUCTION,
     )

@@ -59,6 +59,19 @@ class Opening:
         return cls(Way.TO, mesh_namespace, (ISTIOD_PORT,), pods={"app": "istiod"})
 
 
+def namespace_of(place: str) -> str:
+    """The namespace of a service, by ``<service>.<namespace>.svc…:<port>`` or a URL of it."""
+    return place.rpartition("//")[2].split(".")[1]
+
+
+def both_ends(name: str, namespace: str, caller: Mapping[str, str], called: Mapping[str, str], port: int) -> dict[str, Opening]:
+    """Both ends of one way inside a namespace: a connection needs the leave of the one and of the other."""
+    return {
+        f"{name}-out": Opening(Way.TO, namespace, (port,), own_pods=caller, pods=called),
+        f"{name}-in": Opening(Way.FROM, namespace, (port,), own_pods=called, pods=caller),
+    }
+
+
 def network_policy_spec(opening: Opening) -> NetworkPolicySpecArgsDict:
     """The specification of the policy that leaves one way open."""
     peers = _peers(opening)

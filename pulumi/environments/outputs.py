@@ -61,7 +61,7 @@ class DfspOutputs:
     callbacks: GatewayOutputs
     connector_service: str
     secrets: dict[str, str]
-    """What the playbooks write: the name of each Secret, by what it is for."""
+    """What is awaited: the name of each Secret that someone else writes, by what it is for."""
 
     def exported(self) -> dict[str, Any]:
         """The outputs of the stack."""

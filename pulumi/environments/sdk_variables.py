@@ -3,63 +3,57 @@
 
 from __future__ import annotations
 
-from .dfsp_facts import DfspFacts
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.schema import check
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.connector.settings import decided, with_further
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.model import TOKEN_PATH
+
+from .dfsp_facts import ConnectorKind, DfspFacts
 from .workload import SecretKey
 
+SDK, CACHE, BACKEND, MANAGER = "sdk-scheme-adapter", "redis", "core-connector", "management-api"
 INBOUND, OUTBOUND, METRICS = 4000, 4001, 4004
-BACKEND_PORT, CACHE_PORT = 3003, 6379
+BACKEND_PORT, CACHE_PORT, CONTROL_PORT = 3003, 6379, 4005
 SECRETS = "/secrets"
-OAUTH_SECRET = "pm4ml-external-switch-client-secret"  # noqa: S105 -- the name of a Secret
-ILP_SECRET = "sdk-ilp-secret"  # noqa: S105 -- as above
-SECRET_NAMES = {
-    "client": "hub-client-tls",
-    "jwsKey": "jws-signing-key",
-    "peerKeys": "jws-peer-keys",
-    "oauth": OAUTH_SECRET,
-    "ilp": ILP_SECRET,
-}
-"""The Secrets that the playbooks write, by what they are for."""
-TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path
+CLIENT_SECRET, JWS_SECRET, PEERS_SECRET = "hub-client-tls", "jws-signing-key", "jws-peer-keys"
+OAUTH_SECRET, ILP_SECRET = "pm4ml-external-switch-client-secret", "sdk-ilp-secret"
 
 
-def sdk_variables(facts: DfspFacts, *, cache: str, backend: str) -> dict[str, str]:
-    """The variables of sdk-scheme-adapter 24. Mutual TLS of callbacks ends at the gateway; its own calls it makes itself."""
+def secret_names(facts: DfspFacts) -> dict[str, str]:
+    """The Secrets that are awaited, by what they are for. With a Payment Manager, that one hands the SDK its keys and certificates."""
+    common = {"oauth": OAUTH_SECRET, "ilp": ILP_SECRET}
+    if facts.connector is ConnectorKind.PAYMENT_MANAGER:
+        return common
+    return {"client": CLIENT_SECRET, "jwsKey": JWS_SECRET, "peerKeys": PEERS_SECRET, **common}
+
+
+def sdk_variables(facts: DfspFacts) -> dict[str, str]:
+    """The variables of sdk-scheme-adapter. Mutual TLS of callbacks ends at the gateway; its own calls it makes itself.
+
+    OnboardingError where the description asks for a wrong one.
+    """
     hub = f"{facts.hub_host}:{facts.hub_port}{facts.hub_path}"
-    return {
+    plain = {
+        **decided(facts.sdk.era, facts.sdk.ilp_version),
         "DFSP_ID": facts.fspiop_id,
         "INBOUND_LISTEN_PORT": str(INBOUND),
         "OUTBOUND_LISTEN_PORT": str(OUTBOUND),
         "METRICS_SERVER_LISTEN_PORT": str(METRICS),
         "INBOUND_MUTUAL_TLS_ENABLED": "false",
         "OUTBOUND_MUTUAL_TLS_ENABLED": "true",
-        "OAUTH_MUTUAL_TLS_ENABLED": "true",
-        "OUT_CA_CERT_PATH": f"{SECRETS}/client/ca.crt",
-        "OUT_CLIENT_CERT_PATH": f"{SECRETS}/client/tls.crt",
-        "OUT_CLIENT_KEY_PATH": f"{SECRETS}/client/tls.key",
         "PEER_ENDPOINT": hub,
         "OAUTH_TOKEN_ENDPOINT": f"https://{hub}{TOKEN_PATH}",
-        "OAUTH_REFRESH_SECONDS": "60",
-        "BACKEND_ENDPOINT": f"{backend}:{BACKEND_PORT}",
-        "CACHE_URL": f"redis://{cache}:{CACHE_PORT}",
-        "SUPPORTED_CURRENCIES": ",".join(facts.currencies),
-        "JWS_SIGN": "true",
-        "JWS_SIGN_PUT_PARTIES": "true",
-        "VALIDATE_INBOUND_JWS": "true",
-        "VALIDATE_INBOUND_PUT_PARTIES_JWS": "true",
-        "JWS_SIGNING_KEY_PATH": f"{SECRETS}/jws/jws.key",
-        "JWS_VERIFICATION_KEYS_DIRECTORY": f"{SECRETS}/peers",
-        "CHECK_ILP": "true",
-        "REJECT_EXPIRED_QUOTE_RESPONSES": "true",
-        "REJECT_TRANSFERS_ON_EXPIRED_QUOTES": "true",
-        "REJECT_EXPIRED_TRANSFER_FULFILS": "true",
-        "API_TYPE": "fspiop",
-        "ENABLE_BACKEND_EVENT_HANDLER": "false",
-        "ENABLE_FSPIOP_EVENT_HANDLER": "false",
-        "ENABLE_TEST_FEATURES": "false",
-        "PM4ML_ENABLED": "false",
-        "LOG_LEVEL": "info",
-        "LOG_IS_JSON_OUTPUT": "true",
+        "BACKEND_ENDPOINT": f"{BACKEND}:{BACKEND_PORT}",
+        "CACHE_URL": f"redis://{CACHE}:{CACHE_PORT}",
+        **(_of_a_manager() if facts.connector is ConnectorKind.PAYMENT_MANAGER else _of_files()),
     }
+    if facts.sdk.era != "18":
+        plain |= {"OAUTH_MUTUAL_TLS_ENABLED": "true", "SUPPORTED_CURRENCIES": ",".join(facts.currencies)}
+    made = with_further(facts.sdk.era, facts.sdk.settings, plain)
+    wrong = check(facts.sdk.era, made)
+    if wrong:
+        raise OnboardingError("; ".join(f"{each.name} {each.what}" for each in wrong), where=f"{facts.participant}.yml: connector")
+    return made
 
 
 def sdk_secrets() -> dict[str, SecretKey]:
@@ -71,10 +65,23 @@ def sdk_secrets() -> dict[str, SecretKey]:
     }
 
 
-def sdk_mounts() -> dict[str, str]:
+def sdk_mounts(facts: DfspFacts) -> dict[str, str]:
     """The Secrets that the SDK reads as files, by the folder."""
+    if facts.connector is ConnectorKind.PAYMENT_MANAGER:
+        return {}
+    return {f"{SECRETS}/client": CLIENT_SECRET, f"{SECRETS}/jws": JWS_SECRET, f"{SECRETS}/peers": PEERS_SECRET}
+
+
+def _of_files() -> dict[str, str]:
     return {
-        f"{SECRETS}/client": SECRET_NAMES["client"],
-        f"{SECRETS}/jws": SECRET_NAMES["jwsKey"],
-        f"{SECRETS}/peers": SECRET_NAMES["peerKeys"],
+        "OUT_CA_CERT_PATH": f"{SECRETS}/client/ca.crt",
+        "OUT_CLIENT_CERT_PATH": f"{SECRETS}/client/tls.crt",
+        "OUT_CLIENT_KEY_PATH": f"{SECRETS}/client/tls.key",
+        "JWS_SIGNING_KEY_PATH": f"{SECRETS}/jws/jws.key",
+        "JWS_VERIFICATION_KEYS_DIRECTORY": f"{SECRETS}/peers",
     }
+
+
+def _of_a_manager() -> dict[str, str]:
+    """Its control server answers without authentication, with private keys in it: only the SDK's pods reach it."""
+    return {"PM4ML_ENABLED": "true", "MGMT_API_WS_URL": MANAGER, "MGMT_API_WS_PORT": str(CONTROL_PORT)}

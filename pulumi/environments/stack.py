@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,9 +13,12 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import OnboardingError
 
 from .connection_manager import variables
-from .dfsp_facts import DfspFacts, read_dfsp_facts
+from .dfsp_facts import ConnectorKind, DfspFacts, read_dfsp_facts
+from .fitting import unfit_parts, unfit_settings
 from .hub_facts import HubFacts, read_hub_facts
-from .settings import ClusterSettings, DfspSettings, HubSettings, keys, parse_dfsp_settings, parse_hub_settings
+from .reading import SettingsError, keys
+from .sdk_variables import sdk_variables
+from .settings import ClusterSettings, DfspSettings, HubSettings, parse_dfsp_settings, parse_hub_settings
 
 INVENTORIES = Path("../../inventories")
 """Seen from the folder of a program, where Pulumi runs it."""
@@ -35,6 +38,7 @@ def read_hub_stack() -> tuple[HubSettings, HubFacts]:
         hub = read_hub_facts(_description(settings, environment))
         if settings.connection_manager:
             variables(settings, settings.connection_manager, hub)
+        _refuse(unfit_parts(settings, hub))
         return settings, hub
 
 
@@ -46,8 +50,12 @@ def read_dfsp_stack() -> tuple[DfspSettings, DfspFacts]:
     environment, _, participant = pulumi.get_stack().partition(".")
     with _readable_errors():
         settings = parse_dfsp_settings(_raw(DfspSettings), where=_file())
-        exchange = Path(settings.exchange) if settings.exchange else STATE / environment / "exchange"
-        return settings, read_dfsp_facts(_description(settings, environment), exchange, participant)
+        exchange = None if settings.hub_stack else Path(settings.exchange) if settings.exchange else STATE / environment / "exchange"
+        facts = read_dfsp_facts(_description(settings, environment), exchange, participant)
+        _refuse(unfit_settings(settings, facts))
+        if facts.connector is not ConnectorKind.OZONE_CONNECT:
+            sdk_variables(facts)
+        return settings, facts
 
 
 def export(outputs: Mapping[str, object]) -> None:
@@ -62,6 +70,13 @@ def _readable_errors() -> Iterator[None]:
         yield
     except OnboardingError as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    """End where the configuration does not fit the description."""
+    found = list(problems)
+    if found:
+        raise SettingsError(found, where=_file())
 
 
 def _file() -> str:

@@ -22,6 +22,7 @@ APP = "app.kubernetes.io/name"
 SKIP_AWAIT = "pulumi.com/skipAwait"
 SETTINGS_DIGEST = "onboarding.mojaloop.io/settings"
 USER = 10001
+FILES = "files"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class WorkloadArgs:
     settings: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Further files by path, in folders that the image has; none of them is a secret, and no two have the same name."""
     scratch: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     memory: str = "512Mi"
@@ -66,6 +69,11 @@ class WorkloadArgs:
         """The labels that choose its pods."""
         return {APP: self.name}
 
+    @property
+    def config_map_of_files(self) -> str:
+        """The ConfigMap that holds the files."""
+        return f"{self.name}-files"
+
 
 class Workload(Component):
     """Deployment, Service, account and disruption budget of one service; its settings in a ConfigMap."""
@@ -78,6 +86,10 @@ class Workload(Component):
         )
         if args.settings:
             kubernetes.core.v1.ConfigMap(f"{name}-settings", metadata=named, data=dict(args.settings), opts=self.child)
+        if args.files:
+            held = metadata(args.config_map_of_files, args.owner, args.namespace)
+            data = {path.rpartition("/")[2]: content for path, content in args.files.items()}
+            kubernetes.core.v1.ConfigMap(f"{name}-files", metadata=held, data=data, opts=self.child)
         kubernetes.apps.v1.Deployment(
             f"{name}-deployment",
             metadata={**named, "annotations": {} if args.awaited else {SKIP_AWAIT: "true"}},
@@ -109,7 +121,7 @@ class Workload(Component):
 def pod_metadata(args: WorkloadArgs) -> ObjectMetaArgsDict:
     """The pods' labels, and a digest of their settings: when these change, the pods start anew."""
     labels = metadata(args.name, args.owner, **args.selector)["labels"]
-    digest = sha256(json.dumps(args.settings, sort_keys=True).encode()).hexdigest()
+    digest = sha256(json.dumps({**args.settings, **args.files}, sort_keys=True).encode()).hexdigest()
     return {"labels": labels, "annotations": {SETTINGS_DIGEST: digest[:16]}}
 
 
@@ -129,7 +141,7 @@ def pod_spec(args: WorkloadArgs) -> PodSpecArgsDict:
         },
         "init_containers": [_preparation(args, secrets, scratch)] if args.prepare else [],
         "containers": [_container(args, secrets, scratch)],
-        "volumes": _volumes(secrets, scratch),
+        "volumes": _volumes(args, secrets, scratch),
     }
 
 
@@ -167,12 +179,13 @@ def _container(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[
     return container
 
 
-def _volumes(secrets: Mapping[str, str], scratch: Mapping[str, str]) -> list[VolumeArgsDict]:
+def _volumes(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[str, str]) -> list[VolumeArgsDict]:
     of_secrets: list[VolumeArgsDict] = [
         {"name": volume, "secret": {"secret_name": secret, "default_mode": 0o440}} for secret, volume in secrets.items()
     ]
     of_scratch: list[VolumeArgsDict] = [{"name": volume, "empty_dir": {"size_limit": "64Mi"}} for volume in scratch.values()]
-    return of_secrets + of_scratch
+    of_files: list[VolumeArgsDict] = [{"name": FILES, "config_map": {"name": args.config_map_of_files}}] if args.files else []
+    return of_secrets + of_scratch + of_files
 
 
 def _mounts(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[str, str]) -> list[VolumeMountArgsDict]:
@@ -180,4 +193,7 @@ def _mounts(args: WorkloadArgs, secrets: Mapping[str, str], scratch: Mapping[str
         {"name": secrets[secret], "mount_path": folder, "read_only": True} for folder, secret in args.mounts.items()
     ]
     of_scratch: list[VolumeMountArgsDict] = [{"name": volume, "mount_path": folder} for folder, volume in scratch.items()]
-    return of_secrets + of_scratch
+    of_files: list[VolumeMountArgsDict] = [
+        {"name": FILES, "mount_path": path, "sub_path": path.rpartition("/")[2], "read_only": True} for path in args.files
+    ]
+    return of_secrets + of_scratch + of_files

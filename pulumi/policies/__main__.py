@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from pulumi_policy import (
     EnforcementLevel,
     PolicyPack,
@@ -12,6 +15,8 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # the engine starts this file alone, in the pack's own environment
 
 from policies.rules import DEFAULT_DENY, RULES, Rule, open_namespaces
 

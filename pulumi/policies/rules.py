@@ -17,7 +17,8 @@ MUTUAL = {"MUTUAL", "ISTIO_MUTUAL"}
 WIDEST = {4: 8, 6: 32}
 """The shortest prefix that is no open allowlist, by the version of IP."""
 _DIGEST = re.compile(r".+@sha256:[0-9a-f]{64}")
-_SECRET_NAME = re.compile(r"(?i)secret|password|passwd|token$|private_?key|pass_?phrase")
+_SECRET_NAME = re.compile(r"(?i)(?!.*_(?:file|path|length|algorithm)$).*(secret|password|passwd|token$|private_?key|pass_?phrase)")
+"""A name that says where a secret stands, or of which kind it is, holds none."""
 _NETWORK_FIELDS = {"cidr", "ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks", "loadBalancerSourceRanges"}
 
 
@@ -35,10 +36,10 @@ def plaintext_secrets(found: Object) -> Iterator[str]:
     if found["kind"] == "Secret" and (found.get("data") or found.get("stringData")):
         yield "a Secret with content: refer to one by its name"
     if found["kind"] == "ConfigMap":
-        yield from (f"{key} in a ConfigMap: refer to a Secret" for key in found.get("data") or () if _SECRET_NAME.search(key))
+        yield from (f"{key} in a ConfigMap: refer to a Secret" for key in found.get("data") or () if _SECRET_NAME.match(key))
     for container in _containers(found):
         for variable in container.get("env") or ():
-            if "value" in variable and _SECRET_NAME.search(variable["name"]):
+            if "value" in variable and _SECRET_NAME.match(variable["name"]):
                 yield f"the variable {variable['name']} with a value: use valueFrom.secretKeyRef"
 
 

@@ -105,7 +105,7 @@ def object_name(found: Mapping[str, Any]) -> str:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The API server of this process' tests, with the definitions of Istio's objects."""
+    """The API server of this process' tests, with the definitions of Istio's and cert-manager's objects."""
     with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
@@ -194,8 +194,8 @@ class _Starting:
         self._run(built("kwok") / "kwok", *kwok, f"--server-address=127.0.0.1:{ports.free_port()}")
 
     def _define(self, cluster: Cluster) -> None:
-        definitions = built("definitions") / "istio.yaml"
-        cluster.kubectl("apply", "--server-side", "--filename", str(definitions))
+        for name in ("istio", "cert-manager"):
+            cluster.kubectl("apply", "--server-side", "--filename", str(built("definitions") / f"{name}.yaml"))
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         cluster.kubectl("apply", "--filename=-", content=json.dumps(NODE))
 

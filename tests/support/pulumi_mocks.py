@@ -34,8 +34,12 @@ class Recording(mocks.Mocks):
     """Everything that a program registered, in order."""
 
     registered: list[Registered] = field(default_factory=list)
+    stacks: Mapping[str, Object] = field(default_factory=dict)
+    """The outputs of other stacks, by name."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, Object]:
+        if args.typ == "pulumi:pulumi:StackReference":
+            return args.name, {**args.inputs, "outputs": self.stacks[args.name], "secretOutputNames": []}
         self.registered.append(Registered(args.typ, args.name, args.inputs))
         return f"{args.name}-id", args.inputs
 
@@ -58,14 +62,14 @@ class Recording(mocks.Mocks):
         return found[0]
 
 
-def run_program(folder: Path, stack: str, values: Mapping[str, object]) -> Recording:
+def run_program(folder: Path, stack: str, values: Mapping[str, object], stacks: Mapping[str, Object] | None = None) -> Recording:
     """Run a program with these values and the defaults that its Pulumi.yaml declares; what it raises goes on."""
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
     defaults = {key: declared["default"] for key, declared in project["config"].items() if "default" in declared}
     texts = {
         f"{project['name']}:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in {**defaults, **values}.items()
     }
-    recording = Recording()
+    recording = Recording(stacks=stacks or {})
     with _loops_closed():
         pulumi.runtime.set_mocks(recording, project=project["name"], stack=stack)
         pulumi.runtime.set_all_config(texts)

@@ -47,6 +47,8 @@ class Stack:
     cluster: Cluster
     name: str
     logs: list[str] = field(default_factory=list)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Further variables of every command."""
 
     def configure(self, project: str, values: Mapping[str, object]) -> None:
         """Write the stack's configuration, keeping the salt of its secrets."""
@@ -57,7 +59,7 @@ class Stack:
 
     def beside(self, name: str) -> Stack:
         """Another stack of the same program, in the same folder."""
-        stack = Stack(self.folder, self.cluster, name, self.logs)
+        stack = Stack(self.folder, self.cluster, name, self.logs, self.environment)
         stack.run("stack", "init", name)
         return stack
 
@@ -69,10 +71,15 @@ class Stack:
         """Run a Python module in the program's folder, where Pulumi finds the same as in a run of its own."""
         return self._ended([sys.executable, "-m", module, *arguments], check=False)
 
-    def _ended(self, command: list[str], *, check: bool) -> Ended:
+    def run_line(self, line: str) -> Ended:
+        """Run a shell line of a pipeline, two folders above the program, as in a clone of this project."""
+        return self._ended(["bash", "-euo", "pipefail", "-c", line], check=False, place=self.folder.parents[1])
+
+    def _ended(self, command: list[str], *, check: bool, place: Path | None = None) -> Ended:
         arguments = command[1:]
-        place = {**_environment(self.folder.parent, self.cluster), "PULUMI_STACK": self.name}
-        ended = subprocess.run(command, cwd=self.folder, env=place, capture_output=True, text=True, check=False, timeout=LIMIT)
+        known = {**_environment(self.folder.parent, self.cluster), "PULUMI_STACK": self.name, **self.environment}
+        where = place or self.folder
+        ended = subprocess.run(command, cwd=where, env=known, capture_output=True, text=True, check=False, timeout=LIMIT)
         self.logs.append(ended.stdout + ended.stderr)
         if check and ended.returncode:
             raise AssertionError(f"{' '.join(arguments)} ended with {ended.returncode}:\n{ended.stdout}\n{ended.stderr}")
@@ -93,14 +100,14 @@ class Stack:
         return [path for path in (self.folder.parent / "state").rglob("*") if path.is_file()]
 
 
-def new_stack(folder: Path, program: Path, cluster: Cluster, name: str) -> Stack:
-    """A stack of a program; state and programs of Pulumi live beside its folder."""
+def new_stack(folder: Path, program: Path, cluster: Cluster, name: str, environment: Mapping[str, str] | None = None) -> Stack:
+    """A stack of a program; state and programs of Pulumi live beside its folder, for all programs there."""
     place = folder / program.name
-    place.mkdir(parents=True)
+    place.mkdir(parents=True, exist_ok=True)
     for each in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(program / each, place / each)
-    (folder / "state").mkdir()
-    stack = Stack(place, cluster, name)
+    (folder / "state").mkdir(exist_ok=True)
+    stack = Stack(place, cluster, name, environment=environment or {})
     stack.run("stack", "init", name)
     return stack
 

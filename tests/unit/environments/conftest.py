@@ -45,7 +45,7 @@ def run_dfsp(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     for participant in ("greenbank", "bluebank", "redbank"):
         publish(exchange, participant)
 
-    def run(stack: str = "lab.greenbank", **changed: Any) -> Recording:  # noqa: ANN401 -- whatever a stack file may hold
+    def run(stack: str = "lab.greenbank", stacks: dict[str, Any] | None = None, **changed: Any) -> Recording:  # noqa: ANN401 -- whatever a stack file may hold
         values = {
             "description": str(repository / "inventories/lab"),
             "exchange": str(exchange),
@@ -55,7 +55,7 @@ def run_dfsp(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
             "backendImage": IMAGE,
             "proxyImage": IMAGE,
         }
-        return run_program(repository / "pulumi/dfsp", stack, {**values, **changed})
+        return run_program(repository / "pulumi/dfsp", stack, {**values, **changed}, stacks)
 
     return run
 

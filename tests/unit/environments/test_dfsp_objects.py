@@ -12,7 +12,8 @@ import yaml
 from support.published import publish
 from support.pulumi_mocks import Recording
 
-from environments.settings import DfspSettings, keys
+from environments.reading import keys
+from environments.settings import DfspSettings
 from policies.rules import RULES, open_namespaces
 
 from .conftest import IMAGE, Run

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from support.hosted_participants import MANAGER, describe_hosted
 from support.pulumi_mocks import Recording
 
 from .conftest import Run
@@ -79,6 +81,72 @@ ROWS = [
         "Istio has a setting of its own for it: gatewayTopology.proxyProtocol",
     ),
 ]
+
+
+def _variable(name: str, variable: str) -> Found:
+    return lambda found: found.find("ConfigMap", name)["data"].get(variable)
+
+
+def _port_of(service: str, port: str) -> Found:
+    return lambda found: next(each["port"] for each in found.find("Service", service)["spec"]["ports"] if each["name"] == port)
+
+
+PAYMENT_MANAGER_ROWS = [
+    Row("portal-<dfsp>", ["portal-greenbank.banks.example"], lambda found: _hosts(found, "greenbank-portal-vs")),
+    Row("exp-<dfsp>", ["exp-greenbank.banks.example"], lambda found: _hosts(found, "greenbank-experience-vs")),
+    Row("<dfsp>-sdk-scheme-adapter-api-svc:4000", 4000, _port_of("greenbank-sdk-scheme-adapter-api-svc", "inbound")),
+    Row("SDK 4001 outbound", 4001, _port_of("greenbank-sdk-scheme-adapter-api-svc", "outbound")),
+    Row("SDK 4004 metrics", 4004, _port_of("greenbank-sdk-scheme-adapter-api-svc", "metrics")),
+    Row("management-api 9000", 9000, _port_of("management-api", "http")),
+    Row("management-api 4005 control", 4005, _port_of("management-api", "control")),
+    Row("<dfsp>-connector-gateway", "greenbank-connector-gateway", lambda found: _named(found, "Gateway", "connector")),
+    Row("client pm4ml-<dfsp>", "pm4ml-greenbank", _variable("experience-api", "AUTH_CLIENT_ID")),
+    Row(
+        "realm pm4mls-<dfsp>",
+        "https://login.example/realms/pm4mls-greenbank/.well-known/openid-configuration",
+        _variable("experience-api", "AUTH_DISCOVERY_ENDPOINT"),
+    ),
+    Row(
+        "Secret pm4ml-external-switch-client-secret",
+        "pm4ml-external-switch-client-secret",
+        lambda found: found.find("Deployment", "management-api")["spec"]["template"]["spec"]["containers"][0]["env"][0]["valueFrom"][
+            "secretKeyRef"
+        ]["name"],
+    ),
+    Row(
+        "KubernetesAuthEngineRole kubernetes-pm4ml-role-<dfsp>",
+        None,
+        _variable("management-api", "VAULT_K8S_ROLE"),
+        "onboard.yml makes an AppRole whose secret id ends, in a Vault that need not know the cluster",
+    ),
+    Row(
+        "mount secret/<dfsp>/<dfsp>",
+        "secrets-greenbank",
+        _variable("management-api", "VAULT_MOUNT_KV"),
+        "a mount of its own: no policy of one participant names a path of another's",
+    ),
+]
+
+
+def _hosts(found: Recording, name: str) -> object:
+    return found.find("VirtualService", name)["spec"]["hosts"]
+
+
+def _named(found: Recording, kind: str, part: str) -> object:
+    return next(each["metadata"]["name"] for each in found.objects if each["kind"] == kind and part in each["metadata"]["name"])
+
+
+@pytest.fixture(scope="module")
+def hosted(run_dfsp: Run, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """A participant with a Payment Manager."""
+    folder = describe_hosted(tmp_path_factory.mktemp("hosted") / "lab", repository)
+    return run_dfsp(description=str(folder), paymentManager=MANAGER)
+
+
+@pytest.mark.parametrize("row", PAYMENT_MANAGER_ROWS, ids=lambda row: row.reference)
+def test_a_name_of_payment_manager_is_kept_or_differs_for_a_reason(row: Row, hosted: Recording) -> None:
+    assert (row.found(hosted) or None) == row.here
+    assert row.here is not None or row.reason
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.reference)

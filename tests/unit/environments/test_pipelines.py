@@ -4,40 +4,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
+from support.pipelines import commands
 
 from environments.verdict import Verdict, verdict
 
 
-def _lines(found: Any) -> Iterator[str]:  # noqa: ANN401 -- a part of a file
-    """The shell lines of a pipeline, wherever in it they stand."""
-    if isinstance(found, dict):
-        for key, each in found.items():
-            if key in {"run", "script"}:
-                yield from [each] if isinstance(each, str) else each
-            else:
-                yield from _lines(each)
-    elif isinstance(found, list):
-        for each in found:
-            yield from _lines(each)
-
-
-def _commands(repository: Path, name: str) -> list[str]:
-    pipeline = yaml.safe_load((repository / "pulumi/pipelines" / name).read_text(encoding="utf-8"))
-    return [line for line in _lines(pipeline) if re.search(r"pulumi|ansible", line)]
-
-
 def test_both_systems_run_the_same(repository: Path) -> None:
-    assert _commands(repository, "github-actions.yml") == _commands(repository, "gitlab-ci.yml")
+    assert commands(repository, "github-actions.yml") == commands(repository, "gitlab-ci.yml")
 
 
 def test_every_file_that_a_pipeline_names_is_there(repository: Path) -> None:
-    named = {path for line in _commands(repository, "gitlab-ci.yml") for path in re.findall(r"(?:pulumi|playbooks)/[a-z]+(?:\.yml)?", line)}
+    named = {path for line in commands(repository, "gitlab-ci.yml") for path in re.findall(r"(?:pulumi|playbooks)/[a-z]+(?:\.yml)?", line)}
     assert named == {"pulumi/hub", "pulumi/dfsp", "playbooks/onboard.yml"}
     assert [path for path in named if not (repository / path).exists()] == []
 

@@ -9,7 +9,8 @@ import pulumi
 import pytest
 import yaml
 
-from environments.settings import HubSettings, SettingsError, keys, parse_hub_settings
+from environments.reading import SettingsError, keys
+from environments.settings import HubSettings, parse_hub_settings
 
 from .conftest import IMAGE, Run
 

@@ -103,6 +103,13 @@ def test_a_rule_refuses_what_breaks_it_and_nothing_else(rule: str, right: Callab
     assert list(_violations(wrong)) == [rule]
 
 
+@pytest.mark.parametrize("name", ["VAULT_ROLE_SECRET_ID_FILE", "PRIVATE_KEY_LENGTH", "PRIVATE_KEY_ALGORITHM"])
+def test_a_name_that_says_where_or_what_a_secret_is_holds_none(name: str) -> None:
+    assert _violations(_object("ConfigMap", {}, data={name: "x"})) == {}
+    holding = name.rpartition("_")[0]
+    assert list(_violations(_object("ConfigMap", {}, data={holding: "x"}))) == ["no-plaintext-secret"]  # the control
+
+
 def test_every_rule_is_tried() -> None:
     assert {rule.name for rule in RULES} == {case[0] for case in CASES}
 

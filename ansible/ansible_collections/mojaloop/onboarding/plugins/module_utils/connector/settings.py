@@ -8,6 +8,7 @@ gateway the SDK does both itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,7 +39,7 @@ def sdk_settings(description: Description, participant: Participant, connector: 
         plain |= _alone(description, connector, material)
         files |= _tls_files(material)
         public = (connector.inbound_port,)
-    made = {**plain, **_further(connector, plain)}
+    made = with_further(connector.era, connector.settings, plain)
     return Settings(connector.era, checked(connector.era, made, participant.name), files, material.peer_keys, public)
 
 
@@ -72,24 +73,14 @@ def loopback_script(public_ports: tuple[int, ...]) -> bytes:
     ).encode()
 
 
-def common_variables(participant: Participant, connector: SdkConnector, material: Material) -> dict[str, str]:
-    """What does not depend on who ends TLS for the SDK."""
-    return _era(connector) | {
-        "DFSP_ID": participant.fspiop_id,
-        "OUTBOUND_LISTEN_PORT": str(connector.outbound_port),
-        "METRICS_SERVER_LISTEN_PORT": str(connector.metrics_port),
-        "BACKEND_ENDPOINT": connector.backend,
-        "CACHE_URL": f"redis://{connector.cache}",
+def decided(era: str, ilp_version: str) -> dict[str, str]:
+    """What every SDK of a major version has, wherever it runs: its behaviour, no place and no secret."""
+    return {
         "JWS_SIGN": "true",
         "JWS_SIGN_PUT_PARTIES": "true",
         "VALIDATE_INBOUND_JWS": "true",
         "VALIDATE_INBOUND_PUT_PARTIES_JWS": "true",
-        "JWS_SIGNING_KEY_PATH": _path(connector, model.SIGNING_KEY),
-        "JWS_VERIFICATION_KEYS_DIRECTORY": f"{connector.folder}/{model.PEER_KEYS}",
-        "OAUTH_CLIENT_KEY": material.credentials["client_id"],
-        "OAUTH_CLIENT_SECRET": material.credentials["client_secret"],
         "OAUTH_REFRESH_SECONDS": "60",
-        "ILP_SECRET": material.ilp_secret,
         "CHECK_ILP": "true",
         "EXPIRY_SECONDS": "60",
         "AUTO_ACCEPT_PARTY": "true",
@@ -102,20 +93,37 @@ def common_variables(participant: Participant, connector: SdkConnector, material
         "ENABLE_OAUTH_TOKEN_ENDPOINT": "false",
         "PM4ML_ENABLED": "false",
         "LOG_INDENT": "0",
+        **_era(era, ilp_version),
     }
 
 
-def _era(connector: SdkConnector) -> dict[str, str]:
+def common_variables(participant: Participant, connector: SdkConnector, material: Material) -> dict[str, str]:
+    """What does not depend on who ends TLS for the SDK."""
+    return decided(connector.era, connector.ilp_version) | {
+        "DFSP_ID": participant.fspiop_id,
+        "OUTBOUND_LISTEN_PORT": str(connector.outbound_port),
+        "METRICS_SERVER_LISTEN_PORT": str(connector.metrics_port),
+        "BACKEND_ENDPOINT": connector.backend,
+        "CACHE_URL": f"redis://{connector.cache}",
+        "JWS_SIGNING_KEY_PATH": _path(connector, model.SIGNING_KEY),
+        "JWS_VERIFICATION_KEYS_DIRECTORY": f"{connector.folder}/{model.PEER_KEYS}",
+        "OAUTH_CLIENT_KEY": material.credentials["client_id"],
+        "OAUTH_CLIENT_SECRET": material.credentials["client_secret"],
+        "ILP_SECRET": material.ilp_secret,
+    }
+
+
+def _era(era: str, ilp_version: str) -> dict[str, str]:
     """What has another name in each major version, or exists in one only."""
-    if connector.era == "18":
-        if connector.ilp_version != "1":
+    if era == "18":
+        if ilp_version != "1":
             remedy = "Set ilp_version: 1, or use a 24.x version."
             raise ConnectorError("version 18 speaks ILP version 1 only", where="connector", remedy=remedy, reason="ilp-version-unsupported")
         return {"WSO2_AUTH_FAILURE_REQUEST_RETRIES": "1"}
     return {
         "OIDC_AUTH_FAILURE_REQUEST_RETRIES": "1",
         "OAUTH_REFRESH_RETRY_SECONDS": "10",
-        "ILP_VERSION": connector.ilp_version,
+        "ILP_VERSION": ilp_version,
         "API_TYPE": "fspiop",
         "LOG_LEVEL": "info",
         "LOG_IS_JSON_OUTPUT": "true",
@@ -180,14 +188,15 @@ def _signing_key(pem: bytes) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
 
 
-def _further(connector: SdkConnector, decided: dict[str, str]) -> dict[str, str]:
-    """The description's own variables; the ones that follow from the onboarding cannot be set by hand."""
-    protected = {name for name in decided if name not in _FREE} | (set(variables(connector.era)) & _PROTECTED)
-    clash = sorted(name for name, _value in connector.settings if name in protected)
+def with_further(era: str, settings: Iterable[tuple[str, str]], plain: Mapping[str, str]) -> dict[str, str]:
+    """The variables with the description's own; the ones that follow from the onboarding cannot be set by hand (ConnectorError)."""
+    further = dict(settings)
+    protected = {name for name in plain if name not in _FREE} | (set(variables(era)) & _PROTECTED)
+    clash = sorted(name for name in further if name in protected)
     if clash:
         remedy = "Leave it out: it follows from the description and the store."
         raise ConnectorError(f"{', '.join(clash)} cannot be set", where="connector.settings", remedy=remedy, reason="settings-wrong")
-    return dict(connector.settings)
+    return {**plain, **further}
 
 
 _FREE = frozenset({

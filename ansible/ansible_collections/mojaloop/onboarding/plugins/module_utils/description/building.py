@@ -44,6 +44,7 @@ from .transports import (
     Connector,
     ManagerAuthentication,
     ManagerHost,
+    OzoneConnector,
     PaymentManagerConnector,
     Transport,
     VaultBundles,
@@ -58,6 +59,7 @@ _SERVERS: dict[str, type[AuthorizationServer]] = {"rfc7591": Rfc7591Server, "key
 _CONNECTORS: dict[str, type[Connector]] = {
     "direct": Connector,
     "sdk": SdkConnector,
+    "ozone-connect": OzoneConnector,
     "payment-manager": PaymentManagerConnector,
 }
 _TRANSPORTS: dict[str, type[Transport]] = {

@@ -10,6 +10,7 @@ from ..errors import Problem
 from .documents import shown
 from .lint import Circumstances, SideText
 from .model import EnvironmentKind
+from .profile_uae import UAE_API_HUB
 
 _SDK = "sdk"
 _PLACES = {
@@ -43,6 +44,8 @@ def lint_payment_manager(side: SideText, around: Circumstances) -> Iterator[Prob
 
 def lint_connector(side: SideText, around: Circumstances) -> Iterator[Problem]:
     """The faults of one participant's connector."""
+    if side.get("connector.kind") == "ozone-connect" and around.profile and around.profile.name != UAE_API_HUB.name:
+        yield side.problem("connector.kind", "'ozone-connect'", f"another one (it is of profile {UAE_API_HUB.name})")
     if side.get("connector.kind") != _SDK:
         return
     if side.get("hosting") != "managed":

@@ -125,6 +125,7 @@ CONNECTOR = Variant(
                 ),
             ),
         ),
+        "ozone-connect": Record("An Ozone Connect server, which the API Hub of profile uae-api-hub calls at its endpoint.", ()),
         "payment-manager": Record(
             "A Payment Manager that this installation hosts: its part of a Vault, its credentials and settings are made.",
             (

@@ -100,6 +100,13 @@ class Connector:
     kind: str = "direct"
 
 
+@dataclass(frozen=True)
+class OzoneConnector(Connector):
+    """An LFI's own Ozone Connect server (profile ``uae-api-hub``): the API Hub calls it, and nothing is configured in it."""
+
+    kind: str = "ozone-connect"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PaymentManagerConnector(Connector):
     """A Payment Manager that this installation hosts, with its part of a Vault, whose administrator's token is in a file.

@@ -19,12 +19,19 @@ ROLE_ID, SECRET_ID = "role-id", "secret-id"
 
 def settings_files(hub: Hub, participant: Participant, connector: PaymentManagerConnector, tenant: Tenant) -> dict[str, bytes]:
     """All but the credentials; in their folder, wherever it is mounted (``connector.folder``)."""
+    variables = manager_variables(hub, participant, connector, tenant)
+    environment = "".join(f"{name}={value}\n" for name, value in sorted(variables.items()) if value)
+    return {ENVIRONMENT: environment.encode(), **request_files(participant)}
+
+
+def manager_variables(hub: Hub, participant: Participant, connector: PaymentManagerConnector, tenant: Tenant) -> dict[str, str]:
+    """The variables of management-api, without its secrets; one that is empty does not apply."""
     server = hub.connection_manager
     assert server is not None, "the description was checked"  # noqa: S101
     endpoint, authentication = participant.endpoint, getattr(participant.transport, "authentication", ManagerAuthentication())
     assert endpoint is not None, "the description was checked"  # noqa: S101
     folder, provider = connector.folder, urlsplit(authentication.token_url)
-    variables = {
+    return {
         "DFSP_ID": participant.fspiop_id,
         "MCM_SERVER_ENDPOINT": server.url,
         "HUB_IAM_PROVIDER_URL": f"{provider.scheme}://{provider.netloc}" if authentication.token_url else server.url,
@@ -52,11 +59,16 @@ def settings_files(hub: Hub, participant: Participant, connector: PaymentManager
         "DFSP_SERVER_CSR_PARAMETERS": f"{folder}/server-csr.json",
         "ENABLE_TEST_API": "false",
     }
+
+
+def request_files(participant: Participant) -> dict[str, bytes]:
+    """The subjects and names of the certificates that management-api asks for, by the name of the file."""
+    endpoint = participant.endpoint
+    assert endpoint is not None, "the description was checked"  # noqa: S101
     subject = {"CN": endpoint.host, "O": participant.organisation, "OU": participant.fspiop_id, "C": participant.country}
     named = {"subject": {name: value for name, value in subject.items() if value}}
     names = {"extensions": {"subjectAltName": {"dns": [endpoint.host], "ips": []}}}
     return {
-        ENVIRONMENT: "".join(f"{name}={value}\n" for name, value in sorted(variables.items()) if value).encode(),
         "ca-csr.json": _json(named | {"subject": {**named["subject"], "CN": f"{participant.organisation} CA"}}),
         "client-csr.json": _json(named | names),
         "server-csr.json": _json(named | names),

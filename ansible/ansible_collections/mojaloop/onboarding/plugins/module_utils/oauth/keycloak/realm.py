@@ -24,6 +24,19 @@ TOKEN_SECONDS = 300
 MISSING = "oauth-resources-missing"
 
 
+def representation(name: str) -> Json:
+    """A realm without clients and users, as Keycloak makes and imports it (its RealmRepresentation); no one registers by himself."""
+    return {
+        "realm": name,
+        "enabled": True,
+        "sslRequired": "external",
+        "registrationAllowed": False,
+        "resetPasswordAllowed": False,
+        "bruteForceProtected": True,
+        "accessTokenLifespan": TOKEN_SECONDS,
+    }
+
+
 @dataclass
 class Realm:
     """The realm, as far as it is prepared."""
@@ -64,8 +77,8 @@ class Realm:
         if admin.changes.read(admin.url(), "reading the realm", also={missing}).status != missing:
             return
         yield Preparation("realm", "oauth-realm-missing", admin.server.realm)
-        values = {"realm": admin.server.realm, "enabled": True, "accessTokenLifespan": TOKEN_SECONDS}
-        admin.changes.write("POST", f"{admin.server.base_url}/admin/realms", "making the realm", json_body(values))
+        values = json_body(representation(admin.server.realm))
+        admin.changes.write("POST", f"{admin.server.base_url}/admin/realms", "making the realm", values)
         admin.token.until = 0.0  # the rights on a new realm are in the next token
 
     def _api(self) -> Iterator[Preparation]:
