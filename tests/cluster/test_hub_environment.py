@@ -1,5 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The hub's environment on a real Kubernetes API: plan, apply, apply again, repair, remove. The tests build on each other, in order."""
+"""The hub's environment on a real Kubernetes API: plan, apply, apply again, repair, remove. The tests build on each other, in order.
+
+What a pipeline would do here, its own lines do.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.kubernetes import Cluster
+from support.hosted_participants import describe_live
+from support.kubernetes import ROOT, Cluster
+from support.pipelines import command
 from support.pulumi_runs import OFFICIAL_IS_HERE, PASSPHRASE, Stack, new_stack
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.environments.stack_outputs import stack_outputs
@@ -34,6 +39,7 @@ SETTINGS = {
         "variables": {"LOG_LEVEL": "info"},
     },
 }
+PLAN, APPLY, LOOK = (command(ROOT, part) for part in ("verdict --allow", "pulumi up", "verdict pulumi"))
 DRIFT = '[{"op": "replace", "path": "/spec/policyTypes", "value": ["Ingress"]}]'
 
 
@@ -50,22 +56,27 @@ class Raised:
         return self.stack.cluster
 
     def configure(self, **changed: object) -> None:
-        self.stack.configure("mojaloop-hub", {**SETTINGS, "description": self.description, **changed})
+        self.stack.configure("mojaloop-hub", {**SETTINGS, **changed})
 
     @property
-    def description(self) -> str:
-        return str(Path(__file__).resolve().parents[2] / "inventories/lab")
+    def verdict(self) -> int:
+        """The exit status of the pipeline that looks for drift."""
+        return self.stack.run_line(LOOK).code
 
 
 @pytest.fixture(scope="module")
 def hub(cluster: Cluster, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raised]:
     """The hub's environment, made by a preview and one ``up``."""
     before = cluster.objects()
-    stack = new_stack(tmp_path_factory.mktemp("hub"), repository / "pulumi/hub", cluster, "lab")
+    clone = tmp_path_factory.mktemp("clone")
+    describe_live(clone / "inventories/live", repository)
+    (clone / "pulumi").mkdir()
+    stack = new_stack(clone / "pulumi", repository / "pulumi/hub", cluster, "live")
     raised = Raised(stack, {}, before)
     raised.configure()
     raised.previewed.update(stack.previewed())
-    stack.run("up", "--yes", "--skip-preview")
+    applied = stack.run_line(APPLY)
+    assert applied.code == 0, applied.text
     yield raised
     stack.run("destroy", "--yes", "--skip-preview", check=False)
 
@@ -99,9 +110,9 @@ def test_a_privileged_pod_is_refused_by_the_server_itself(hub: Raised) -> None:
 
 
 def test_a_hand_edit_is_seen_and_repaired(hub: Raised) -> None:
-    assert _verdict(hub) == Verdict.CLEAN
+    assert hub.verdict == Verdict.CLEAN
     hub.cluster.kubectl("--namespace=mojaloop", "patch", "networkpolicy", "default-deny", "--type=json", "--patch", DRIFT)
-    assert _verdict(hub) == Verdict.DRIFT
+    assert hub.verdict == Verdict.DRIFT
     assert "default-deny" in hub.stack.logs[-1]
     hub.stack.run("up", "--yes", "--skip-preview", "--refresh")
     policy = hub.cluster.kubectl("--namespace=mojaloop", "get", "networkpolicy", "default-deny", "--output=json")
@@ -110,7 +121,8 @@ def test_a_hand_edit_is_seen_and_repaired(hub: Raised) -> None:
 
 def test_a_changed_setting_touches_only_its_objects(hub: Raised) -> None:
     hub.configure(internalSources=["198.51.100.0/24", "203.0.113.0/24"])
-    assert _verdict(hub) == Verdict.CHANGE
+    assert hub.verdict == Verdict.CHANGE
+    assert hub.stack.run_line(PLAN).code == Verdict.CLEAN  # a pull request may ask for a change
     changes = hub.stack.previewed()
     changes.pop("same", None)
     assert changes == {"update": ["AuthorizationPolicy.security.istio.io istio-ingress-int/int-interop-gateway-sources"]}
@@ -122,7 +134,7 @@ def test_an_invalid_value_shows_the_servers_own_words_in_the_preview(hub: Raised
     kept = program.read_text(encoding="utf-8")
     broken = "from environments import openings\nopenings.ISTIOD_PORT = 70000\n"
     program.write_text(kept.replace("from environments.cluster", f"{broken}from environments.cluster"), encoding="utf-8")
-    judged = _verdict(hub)
+    judged = hub.verdict
     program.write_text(kept, encoding="utf-8")
     assert judged == Verdict.ERROR
     assert "must be between 1 and 65535" in hub.stack.logs[-1]
@@ -140,7 +152,7 @@ def test_no_secret_stands_in_state_or_logs(hub: Raised) -> None:
 def test_the_outputs_are_those_that_the_playbooks_read(hub: Raised) -> None:
     printed = hub.stack.run("stack", "output", "--json").text
     found = stack_outputs(printed.encode(), where="the hub's stack")
-    assert (found.side, found.environment) == ("hub", "lab")
+    assert (found.side, found.environment) == ("hub", "live")
     fspiop = {
         "namespace": "istio-ingress-ext",
         "gateway": "ext-gateway",
@@ -154,11 +166,6 @@ def test_the_outputs_are_those_that_the_playbooks_read(hub: Raised) -> None:
 def test_destroy_leaves_nothing(hub: Raised) -> None:
     hub.stack.run("destroy", "--yes", "--skip-preview")
     assert hub.cluster.objects() - hub.before == set()
-
-
-def _verdict(hub: Raised) -> int:
-    """What a pipeline would see."""
-    return hub.stack.run_python("environments.verdict", str(hub.stack.folder), hub.stack.name).code
 
 
 def _plain(inputs: dict[str, object]) -> dict[str, object]:

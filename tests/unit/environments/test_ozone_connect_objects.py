@@ -44,7 +44,7 @@ def test_nothing_of_fspiop_is_there(lfi: Recording, dfsp: Recording) -> None:
     def deployments(found: Recording) -> set[str]:
         return {each["metadata"]["name"] for each in found.objects if each["kind"] == "Deployment"}
 
-    assert deployments(lfi) == {"connector-gateway", "ozone-connect"}
+    assert deployments(lfi) == {"oasis-connector-gateway", "ozone-connect"}
     assert deployments(dfsp) >= {"sdk-scheme-adapter", "redis"}  # the control
     assert [each["metadata"]["name"] for each in lfi.objects if "source-once" in each["metadata"]["name"]] == []
     assert [each["metadata"]["name"] for each in dfsp.objects if "source-once" in each["metadata"]["name"]] != []
