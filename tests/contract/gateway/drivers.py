@@ -23,7 +23,7 @@ from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import (
     gateway_socket,
     releases,
 )
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_change import Change
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host.gateway_change import Change, confirm
 
 
 class Product:
@@ -92,7 +92,7 @@ class Product:
 
     def confirm(self, place: Any, ticket: str) -> bool:  # noqa: ANN401
         """Keep a change; False when it was undone already."""
-        return bool(self.host.confirm(place, ticket))
+        return confirm(place.folder, ticket)
 
     def observe(self, place: Any) -> dict[str, Any]:  # noqa: ANN401
         """What the running process has."""

@@ -15,8 +15,7 @@ import pytest
 from support.gateways import described
 
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.errors import GatewayError
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_haproxy as host
-from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_release, gateway_socket, releases
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.host import gateway_change, gateway_release, gateway_socket, releases
 
 PRODUCTS = ("haproxy",)
 
@@ -43,7 +42,7 @@ def without_bluebank(bench: Bench) -> Any:  # noqa: ANN401
 def test_a_haproxy_without_its_sockets_gets_no_second_one_beside_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, gone: tuple[str, ...], log: str
 ) -> None:
-    monkeypatch.setattr(host, "STARTING", 0.5)
+    monkeypatch.setattr(gateway_change, "STARTING", 0.5)
     bench.install()
     before = sorted(bench.processes())
     for name in gone:
@@ -56,7 +55,7 @@ def test_a_haproxy_without_its_sockets_gets_no_second_one_beside_it(
 
 
 def test_a_unit_that_runs_otherwise_is_not_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "STARTING", 0.5)
+    monkeypatch.setattr(gateway_change, "STARTING", 0.5)
     folder = bench.root / "bin"
     folder.mkdir()
     (folder / "systemctl").write_text(f'#!/bin/sh\necho "$1" >> {folder}/asked\ntest "$1" != start\n')

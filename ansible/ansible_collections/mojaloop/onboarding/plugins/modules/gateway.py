@@ -169,7 +169,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.errors import HostError
 from ..module_utils.host import releases
-from ..module_utils.host.gateway_change import Change
+from ..module_utils.host.gateway_change import Change, await_confirmation, confirm
 from ..module_utils.host.gateways import HOSTS
 
 ORDER = {
@@ -230,12 +230,12 @@ def carry_out(order: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
             releases.expect(place.folder, order["installed"])
             return {"changed": True, **host.apply(place, order["staging"], change)}
     if order["do"] == "observe":
-        host.await_confirmation(place, order["seconds"])
+        await_confirmation(place.folder, order["seconds"])
         if not check:
             # What a killed run brought holds keys, and must not lie here because the next run has nothing to change.
             with releases.alone(place.folder):
                 releases.sweep(place.folder)
-    confirmed = order["do"] == "confirm" and host.confirm(place, order["ticket"])
+    confirmed = order["do"] == "confirm" and confirm(place.folder, order["ticket"])
     return {"changed": confirmed, "confirmed": confirmed, "observation": host.observe(place, order["sources"])}
 
 

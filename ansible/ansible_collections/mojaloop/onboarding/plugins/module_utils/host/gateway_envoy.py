@@ -17,18 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping
 
-from ..errors import GatewayError, HostError
+from ..errors import GatewayError
 from . import envoy_admin as admin
 from . import envoy_files as content
-from . import processes, releases, rollback
+from . import processes, releases
 from .envoy_force import in_force, is_held
-from .gateway_change import POLL, SETTLE, Change, prove
-from .gateway_handshake import absent, server_fault, taken
+from .gateway_change import POLL, SETTLE, Change, expect_no_one, guarded, prove, undone, unpacked
+from .gateway_handshake import absent, server_fault
 from .gateway_release import maps as tables_on_disk
 from .gateway_release import write_maps
 
-STARTING = 3.0
-"""Seconds for which ports of a process that has ended may still be taken."""
 OPTIONS = ("--disable-hot-restart", "--log-level", "warning", "--drain-time-s", "60", "--file-flush-interval-msec", "250")
 """How it is started: a listener that is replaced ends its connections with an answer within a minute; the log is soon there."""
 ALONE = "Start Envoy with this gateway's bootstrap.json, or stop it and run again: nothing was changed."
@@ -65,7 +63,7 @@ def observe(place: Place, sources: Iterable[str] = ()) -> dict[str, Any]:
         "files": files,
         "maps": found.tables if found else kept,
         "stale": found.stale if found else [],
-        "undone": rollback.fired(_timers(place)),
+        "undone": undone(place.folder),
         "absent": absent(sources),
         "token_endpoint": _token_endpoint(place) if found else "",
     }
@@ -76,12 +74,10 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
 
     GatewayError with Envoy's own words when it refuses; then, and when the proof fails, the old state serves.
     """
-    try:
-        rollback.settle(_timers(place), change.confirm_seconds + SETTLE)
-        made = releases.unpack(staging, place.folder, change.files, content.digests)
+    with unpacked(place.folder, staging, change, content.digests) as made:
         serving = _serving(place)
         if not serving:
-            _expect_no_one(place, change)
+            expect_no_one(change, "Envoy", place.admin_socket, place.service, ALONE)
         previous = releases.current(place.folder)
         undo = _undoing(place, previous, serving=serving)
         tables = tables_on_disk(made)
@@ -99,28 +95,9 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
             _await(place, tables, change.digest)
             prove(change, place.release)
 
-        try:
-            token = rollback.guard(_timers(place), change.confirm_seconds, undo, switch)
-        except (HostError, OSError) as error:
-            raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
+        token = guarded(place.folder, change, undo, switch)
         releases.prune(place.folder, [change.digest, previous])
         return {"ticket": token, "reloads": 0}
-    finally:
-        releases.sweep(place.folder)
-
-
-def await_confirmation(place: Place, seconds: float) -> None:
-    """Wait until no earlier change can be undone any more; nothing is written. TimeoutError when one still can."""
-    rollback.wait(_timers(place), seconds + SETTLE)
-
-
-def confirm(place: Place, token: str) -> bool:
-    """Keep the change; False when it was undone already."""
-    return rollback.confirm(_timers(place), token)
-
-
-def _timers(place: Place) -> str:
-    return str(Path(place.folder) / "rollback")
 
 
 def _check(made: Path) -> None:
@@ -178,19 +155,6 @@ def _serving(place: Place) -> bool:
         remedy = f"Stop it, start it with -c {bootstrap}, or give this gateway another admin_socket."
         raise GatewayError("a process that is not ours serves this socket", where=place.admin_socket, remedy=remedy)
     return True
-
-
-def _expect_no_one(place: Place, change: Change) -> None:
-    """GatewayError when the listeners are served although no process of ours answers: one started beside it would share its ports."""
-    deadline = time.monotonic() + STARTING
-    while any(taken(address, port) for address, port in change.listeners):
-        if time.monotonic() > deadline:
-            raise GatewayError(
-                "something serves the listeners, and no Envoy answers on this socket", where=place.admin_socket, remedy=ALONE
-            )
-        time.sleep(POLL)
-    if place.service and processes.systemctl("is-active", place.service).returncode == 0:
-        raise GatewayError(f"{place.service} runs, and does not answer on this socket", where=place.admin_socket, remedy=ALONE)
 
 
 def _start(place: Place) -> None:

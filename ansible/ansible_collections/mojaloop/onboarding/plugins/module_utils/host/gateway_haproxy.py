@@ -22,12 +22,10 @@ from typing import Any, Callable, Iterable, Mapping
 from ..errors import GatewayError, HostError
 from . import gateway_release as content
 from . import gateway_socket as sockets
-from . import processes, releases, rollback
-from .gateway_change import POLL, SETTLE, Change, listener_faults, prove
-from .gateway_handshake import absent, certificates, taken
+from . import processes, releases
+from .gateway_change import POLL, SETTLE, STARTING, Change, expect_no_one, guarded, listener_faults, prove, undone, unpacked
+from .gateway_handshake import absent, certificates
 
-STARTING = 3.0
-"""Seconds for which a master that starts anew may be silent; what is silent for longer does not run."""
 CHECKED_WITHIN = 8.0
 """Seconds for the first look of a new process at the authorization server: more than it takes to connect."""
 ADDRESSES = ("networks", "allowed")
@@ -71,7 +69,7 @@ def observe(place: Place, sources: Iterable[str] = ()) -> dict[str, Any]:
         "files": files,
         "maps": _running_maps(place) if running else content.maps(place.release),
         "stale": _stale(place, files) if running else [],
-        "undone": rollback.fired(_timers(place)),
+        "undone": undone(place.folder),
         "absent": absent(sources),
         "token_endpoint": _token_endpoint(place) if running else "",
     }
@@ -90,31 +88,13 @@ def apply(place: Place, staging: str, change: Change) -> dict[str, Any]:
 
     GatewayError with HAProxy's own words when it refuses; then, and when the proof fails, the old state serves.
     """
-    try:
-        rollback.settle(_timers(place), change.confirm_seconds + SETTLE)
-        made = releases.unpack(staging, place.folder, change.files, content.digests)
+    with unpacked(place.folder, staging, change, content.digests) as made:
         seen, serving = observe(place), _serving(place)
         if not serving:
-            _expect_no_one(place, change)
+            expect_no_one(change, "HAProxy", place.master_socket, place.service, ALONE)
         if serving and seen["installed"] == change.digest and _live(seen, change) == []:
             return {"ticket": _switch_maps(place, content.maps(made), change), "reloads": 0}
         return _switch_release(place, made, change, seen, serving=serving)
-    finally:
-        releases.sweep(place.folder)
-
-
-def await_confirmation(place: Place, seconds: float) -> None:
-    """Wait until no earlier change can be undone any more; nothing is written. TimeoutError when one still can."""
-    rollback.wait(_timers(place), seconds + SETTLE)
-
-
-def confirm(place: Place, token: str) -> bool:
-    """Keep the change; False when it was undone already."""
-    return rollback.confirm(_timers(place), token)
-
-
-def _timers(place: Place) -> str:
-    return str(Path(place.folder) / "rollback")
 
 
 def _running_maps(place: Place) -> dict[str, dict[str, str]]:
@@ -171,10 +151,7 @@ def _switch_maps(place: Place, wanted: Mapping[str, Mapping[str, str]], change: 
         content.write_maps(place.release, wanted)
         _expect_maps(place, wanted)
 
-    try:
-        return rollback.guard(_timers(place), change.confirm_seconds, undo, put)
-    except TimeoutError as error:
-        raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
+    return guarded(place.folder, change, undo, put)
 
 
 def _expect_maps(place: Place, wanted: Mapping[str, Mapping[str, str]]) -> None:
@@ -237,10 +214,7 @@ def _switch_release(place: Place, made: Path, change: Change, seen: Mapping[str,
             _reload(place, content.fixed(change.files))
         prove(change, target)
 
-    try:
-        token = rollback.guard(_timers(place), change.confirm_seconds, undo, switch)
-    except (HostError, OSError) as error:
-        raise GatewayError(f"the change was undone: {error}", where=place.folder) from error
+    token = guarded(place.folder, change, undo, switch)
     releases.prune(place.folder, [change.digest, seen["installed"]])
     return {"ticket": token, "reloads": reloads}
 
@@ -271,23 +245,6 @@ def _serving(place: Place) -> bool:
         remedy = f"Stop it, start it with -f {config}, or give this gateway another master socket."
         raise GatewayError("an HAProxy that is not ours serves this socket", where=place.master_socket, remedy=remedy)
     return True
-
-
-def _expect_no_one(place: Place, change: Change) -> None:
-    """GatewayError when a HAProxy is there although its master socket is not.
-
-    Threat: one that is started beside it shares its ports, so that the first goes on to let in whom this change shuts out; and
-    undoing the start of a unit that ran already would stop it.
-    """
-    deadline = time.monotonic() + STARTING
-    while any(taken(address, port) for address, port in change.listeners):
-        if time.monotonic() > deadline:
-            raise GatewayError(
-                "something serves the listeners, and no HAProxy answers on this socket", where=place.master_socket, remedy=ALONE
-            )
-        time.sleep(POLL)
-    if place.service and processes.systemctl("is-active", place.service).returncode == 0:
-        raise GatewayError(f"{place.service} runs, and does not answer on this socket", where=place.master_socket, remedy=ALONE)
 
 
 def _undoing(place: Place, seen: Mapping[str, Any], *, serving: bool) -> Callable[[], None]:

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The host halves of the gateway drivers by kind.
 
-Each is a module with ``Place``, ``observe``, ``apply``, ``await_confirmation`` and ``confirm`` (see ``gateway_haproxy``).
+Each is a module with ``Place``, ``observe`` and ``apply`` (see ``gateway_haproxy``); what they share is in ``gateway_change``.
 """
 
 from __future__ import annotations
