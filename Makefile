@@ -53,6 +53,7 @@ prepare-hostile: system
 prepare-integration: system node scanner
 prepare-interruption: system node
 prepare-lab: system node scanner
+	@tests/tools/envoy_program >/dev/null
 	@tests/tools/system_packages ssh=openssh-client
 	@tests/tools/cached openssh tests/tools/unpack_openssh -- tests/tools/unpack_openssh >/dev/null
 prepare-ledger: venv

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,15 +27,15 @@ Contents = dict[str, tuple[int, int, bytes]]
 
 
 class Lab:
-    """The project's lab, or one of a part of its participants."""
+    """A lab of the project, or one of a part of its participants."""
 
-    def __init__(self, folder: Path, *, without: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, *, name: str = "lab", without: tuple[str, ...] = ()) -> None:
         self.folder = folder
-        self.description = folder / "inventories" / "lab"
-        shutil.copytree(ROOT / "inventories" / "lab", self.description)
-        for name in without:
-            self.file(name).unlink()
-        self.state = folder / ".state" / "lab"
+        self.description = folder / "inventories" / name
+        shutil.copytree(ROOT / "inventories" / name, self.description)
+        for participant in without:
+            self.file(participant).unlink()
+        self.state = folder / ".state" / self.description.name
         self.runs: dict[str, Played] = {}
 
     def file(self, participant: str) -> Path:
@@ -93,9 +95,9 @@ class Lab:
         return found
 
     @contextmanager
-    def live(self) -> Iterator[Callable[[], str]]:
-        """Greenbank's right request, again and again on one connection; what is asked ends with a status or in silence."""
-        words = [sys.executable, "-m", "support.live_connection", str(self.description), str(self.state), "greenbank"]
+    def live(self, participant: str = "greenbank") -> Iterator[Callable[[], str]]:
+        """A participant's right request, again and again on one connection; what is asked ends with a status or in silence."""
+        words = [sys.executable, "-m", "support.live_connection", str(self.description), str(self.state), participant]
         command = [*enter_command(self.state, "controller"), "env", f"PYTHONPATH={ROOT / 'tests'}", *words]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin
@@ -113,3 +115,23 @@ class Lab:
                 yield ask
             finally:
                 process.kill()
+
+    @contextmanager
+    def calling(self, participant: str = "greenbank") -> Iterator[list[str]]:
+        """A participant calls all the time on one connection, with the token that it had at first; what it was answered."""
+        answers: list[str] = []
+        over = threading.Event()
+        with self.live(participant) as ask:
+
+            def call() -> None:
+                while not over.wait(0.2):
+                    answers.append(ask())
+
+            caller = threading.Thread(target=call)
+            caller.start()
+            try:
+                yield answers
+            finally:
+                time.sleep(1)
+                over.set()
+                caller.join()

