@@ -87,7 +87,7 @@ class Inside:
 
 @pytest.fixture
 def inside(proxy: Between, tmp_path: Path) -> Iterator[Inside]:
-    with bench_of(Haproxy()) as bench, _issuer(tmp_path) as issuer:
+    with bench_of(Haproxy()) as bench, issuer_in(tmp_path) as issuer:
         pem = issuer.key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         listener, behind = Listener(LOCAL, free_port()), Listener(LOCAL, urlsplit(proxy.url).port or 0)
         place = InternalListener(listener, (ip_network("127.0.0.0/8"),), behind)
@@ -100,7 +100,8 @@ def inside(proxy: Between, tmp_path: Path) -> Iterator[Inside]:
         yield Inside(f"https://localhost:{listener.port}/ledger", authority, issuer)
 
 
-def _issuer(folder: Path) -> TokenServer:
+def issuer_in(folder: Path) -> TokenServer:
+    """An authorization server that issues the pack's own token."""
     made = TokenServer(folder, Authority("Issuer CA"))
     made.RequestHandlerClass = Issuer
     return made
@@ -142,7 +143,7 @@ def test_no_one_else_reaches_the_ledger(inside: Inside, proxy: Between) -> None:
 def test_the_pack_comes_as_its_own_operator(inside: Inside, proxy: Between, site: Site, tmp_path: Path) -> None:
     secret = tmp_path / "own-secret"
     site.hub["hub"]["ledger"] |= {"url": inside.url, "ca_file": str(inside.authority)}
-    site.hub["hub"]["authorization_server"] = _authorization_server(inside.issuer, tmp_path)
+    site.hub["hub"]["authorization_server"] = server_of(inside.issuer, tmp_path)
     site.hub["hub"]["administration"] = {
         "operators": [{"client": client, "role": role} for client, role in OPERATORS.items()],
         "own": {"client": "onboarding", "secret_file": str(secret)},
@@ -162,7 +163,8 @@ def test_the_pack_comes_as_its_own_operator(inside: Inside, proxy: Between, site
     assert {each.authorization for each in proxy.seen} == {""}
 
 
-def _authorization_server(issuer: TokenServer, folder: Path) -> dict[str, object]:
+def server_of(issuer: TokenServer, folder: Path) -> dict[str, object]:
+    """It, as hub.yml describes it."""
     (folder / "initial").write_text("unused", encoding="ascii")
     place = f"https://localhost:{issuer.server_port}"
     return {

@@ -12,6 +12,7 @@ from support.between import AFTER, BEFORE, PASS, TWICE, Between, between
 from support.ports import free_port
 
 from .conftest import Site, changed, faults, hub_file, reasons
+from .test_ledger_internal_listener import SECRET, issuer_in, server_of
 
 
 @pytest.fixture
@@ -71,6 +72,25 @@ def test_the_token_of_the_listener_in_front_is_presented_and_kept_secret(way: Be
     assert len(faults(found)) == len(ALL)
     assert "secret" not in str([each.detail for each in found])
     assert {each.authorization for each in way.seen} == {"Bearer secret-of-the-listener-1"}
+
+
+def test_the_packs_own_token_goes_to_account_lookup_and_not_to_oracles(way: Between, site: Site, tmp_path: Path) -> None:
+    secret = tmp_path / "own-secret"
+    secret.write_text(SECRET, encoding="ascii")
+    operators = [{"client": "onboarding", "role": "operator"}]
+    with issuer_in(tmp_path) as issuer:
+        own = {"client": "onboarding", "secret_file": str(secret)}
+        site.hub["hub"]["administration"] = {"operators": operators, "own": own}
+        site.hub["hub"]["authorization_server"] = server_of(issuer, tmp_path)
+        assert reasons(site.run_hub(), "hub") == ALL
+        assert len({each.authorization for each in way.seen}) == 1
+        assert way.seen[0].authorization.startswith("Bearer ey")
+        way.forget()
+        for oracle in site.hub["hub"]["account_lookup"]["oracles"]:
+            oracle["url"] = way.url
+        site.describe("greenbank", "USD", parties=[{"identifier": "MSISDN", "value": "27710000001"}])
+        assert reasons(site.run(), "greenbank") == changed("party/MSISDN/27710000001 party-missing")
+        assert {each.authorization for each in way.seen} == {""}
 
 
 def test_oracles_of_others_are_left_alone(lookup: AccountLookupStandIn, site: Site) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.hub_side import Administration, Operator, OperatorRole
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.description.model import ClientOrders, KeycloakServer, State
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.findings import Disposition, Finding
 from ansible_collections.mojaloop.onboarding.plugins.module_utils.oauth.keycloak import realm as keycloak_realm
@@ -243,3 +245,37 @@ def test_certificates_in_the_header_of_a_gateway_are_taken_where_the_server_is_s
     assert realm.token("greenbank").claims["cnf"] == {"x5t#S256": thumbprint(certificates["greenbank"])}
     with closing(keycloak.caller(certificates["greenbank"])) as caller:
         assert fetch_token(caller, realm.credentials("greenbank"), url=keycloak.described().token_endpoint).status == 400
+
+
+def test_operators_of_the_hub_get_a_client_with_an_audience_and_nothing_else(realm: Bench, keycloak: Keycloak) -> None:
+    """Its token opens the internal listener's audience; it names no participant and no resource."""
+    name, foreign, theirs = f"grace{keycloak.suffix}", f"other{keycloak.suffix}", f"greenbank{keycloak.suffix}"
+    realm.run()
+    keycloak.admin("POST", "clients", {"clientId": foreign, "enabled": True})
+    roles = {name: OperatorRole.AUDITOR, foreign: OperatorRole.AUDITOR, theirs: OperatorRole.OPERATOR}
+    operators = tuple(Operator(*each) for each in roles.items())
+    hub = replace(realm.description.hub, administration=Administration("hub-administration", operators))
+    realm.description = replace(realm.description, hub=hub)
+    found = {(each.artefact, each.reason, each.disposition) for each in realm.applied() if each.artefact.startswith("operator/")}
+    faults = {
+        (f"operator/{foreign}", "oauth-operator-foreign", Disposition.FAULT),
+        (f"operator/{theirs}", "oauth-operator-is-participant", Disposition.FAULT),
+    }
+    assert found == {(f"operator/{name}", "oauth-operator-missing", Disposition.CHANGE)} | faults
+    credentials = json.loads(realm.tree.read(f"store/hub/operators/{name}.json") or b"{}")
+    answer = keycloak.token(credentials, None)
+    claims = answer.claims
+    assert (claims["azp"], claims["aud"]) == (name, "hub-administration")
+    assert not {"dfsp.id", "cnf"} & claims.keys()
+    assert not {"parties", "quotes"} & set(str(claims.get("scope", "")).split())
+    assert not keycloak.token(credentials, None, scope="parties").token
+    assert {(each.artefact, each.reason, each.disposition) for each in realm.run()} == faults
+    assert realm.writes == []
+    client = keycloak.client("grace")
+    keycloak.admin("PUT", f"clients/{client['id']}", client | {"fullScopeAllowed": True})
+    assert (f"operator/{name}", "oauth-operator-differs") in {(each.artefact, each.reason) for each in realm.applied()}
+    keycloak.admin("POST", f"clients/{client['id']}/client-secret")
+    assert (f"operator/{name}", "oauth-operator-secret-differs") in {(each.artefact, each.reason) for each in realm.applied()}
+    renewed = json.loads(realm.tree.read(f"store/hub/operators/{name}.json") or b"{}")
+    assert renewed != credentials
+    assert keycloak.token(renewed, None).token

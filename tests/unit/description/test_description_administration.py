@@ -36,6 +36,7 @@ def test_without_a_word_of_them_no_one_is_an_operator(folder: Folder) -> None:
     [
         (f"{GRACE}, {{client: grace, role: auditor}}", "", "'grace' a second time; allowed: each client once"),
         ("{client: ada, role: auditor}", ", own: {client: ada, secret_file: s}", "'ada'; allowed: a client that is listed with the role"),
+        (GRACE, ", own: {client: grace}", "administration.own: found no secret_file; allowed: it is required unless"),
         (GRACE, ", own: {client: other, secret_file: s}", "'other'; allowed: a client that is listed with the role operator"),
         ("{client: grace, role: root}", "", "operators[0].role: found 'root'"),
         ('{client: "a b", role: auditor}', "", "operators[0].client: found 'a b'"),

@@ -18,7 +18,7 @@ _OWN = Record(
     "The operator as which this pack asks the ledger and account lookup.",
     (
         Field("client", CLIENT, "Its OAuth client id, one of the operators.", required=True),
-        Field("secret_file", FILE, "File with the client's secret.", required=True),
+        Field("secret_file", FILE, "File with the client's secret; where absent, as this pack made it (Keycloak)."),
     ),
 )
 ADMINISTRATION = Record(

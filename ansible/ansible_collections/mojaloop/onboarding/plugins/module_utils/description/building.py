@@ -266,7 +266,7 @@ def _administration(values: Values, folder: str, state: str) -> Administration:
     return Administration(
         values["audience"],
         tuple(Operator(one["client"], OperatorRole(one["role"])) for one in values["operators"]),
-        OwnClient(own["client"], located(own["secret_file"], folder=folder, state=state)) if own else None,
+        OwnClient(own["client"], located(own["secret_file"], folder=folder, state=state) if "secret_file" in own else "") if own else None,
     )
 
 

@@ -29,10 +29,13 @@ class Operator:
 
 @dataclass(frozen=True)
 class OwnClient:
-    """The operator as which the pack itself carries out the ledger's steps; ``secret_file`` holds the client's secret."""
+    """The operator as which the pack itself carries out the ledger's steps.
+
+    ``secret_file`` holds the client's secret; empty: this pack made the client, and has its secret in the hub's store.
+    """
 
     client: str
-    secret_file: str = field(repr=False)
+    secret_file: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

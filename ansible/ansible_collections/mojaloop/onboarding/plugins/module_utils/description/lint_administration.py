@@ -21,6 +21,8 @@ def lint_administration(side: SideText, _around: Circumstances) -> Iterator[Prob
     own = side.get("administration.own.client")
     if own and roles.get(own) != OperatorRole.OPERATOR:
         yield side.problem("administration.own.client", shown(own), "a client that is listed with the role operator")
+    if own and not side.get("administration.own.secret_file") and side.get("authorization_server.kind") != "keycloak":
+        yield side.problem("administration.own", "no secret_file", "it is required unless authorization_server is keycloak")
     audience = side.get("administration.audience")
     if audience and audience == side.get("authorization_server.audience"):
         yield side.problem("administration.audience", "the audience of participants' tokens", "another one")

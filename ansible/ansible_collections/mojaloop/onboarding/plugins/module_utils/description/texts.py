@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ..identifiers import CLIENT_ID
 from .addresses import parse_address, parse_endpoint_url, parse_internal_url, parse_network, parse_url
 from .documents import shown
 from .profiles import PROFILES
@@ -90,7 +89,7 @@ CURRENCY = Text("a currency code of ISO 4217, such as USD", r"[A-Z]{3}", longest
 AMOUNT = Text("an amount in quotes, such as '10000' or '99.5'", r"(0|[1-9][0-9]{0,17})(\.[0-9]{0,3}[1-9])?", longest=23)
 EMAIL = Text("an e-mail address", r"[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}", longest=254)
 DIGEST = Text("sha256: and 64 hexadecimal digits in lower case", r"sha256:[0-9a-f]{64}", longest=71)
-CLIENT = Text("an OAuth client id", CLIENT_ID.pattern, longest=200)
+CLIENT = Text("1 to 100 letters, digits and . _ @ -", r"[A-Za-z0-9][A-Za-z0-9_.@-]*", longest=100)
 AUDIENCE = Text("the audience of access tokens: a URI or a word", r"[A-Za-z0-9._~:/@+-]+", longest=255)
 UUID = Text("an id of the directory, such as 233bcd1d-4216-4b3c-a362-9e4a9282bba7", r"[A-Za-z0-9][A-Za-z0-9-]{1,62}[A-Za-z0-9]", longest=64)
 DNS_NAME = Text("a DNS name in lower case", r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?", longest=253)

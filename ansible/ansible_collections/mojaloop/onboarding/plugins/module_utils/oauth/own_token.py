@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 
 from ..description.hub_side import OwnClient
 from ..description.model import AuthorizationServer
-from ..errors import RemoteError
+from ..errors import RemoteError, StoreError
 from ..remote.http import Http, HttpClient, Route, bearer
 from ..remote.tokens import read_token
+from ..store.layout import operator_path
+from ..store.tree import Tree
+from .records import read_object
 from .token import fetch_token
 
 EARLY = 10.0
@@ -26,27 +29,37 @@ class OwnToken:
     http: Http
     server: AuthorizationServer
     own: OwnClient
+    tree: Tree
     _headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     _until: float = 0.0
 
     def headers(self) -> Mapping[str, str]:
         """The headers of a request; RemoteError when there is no token."""
         if time.monotonic() >= self._until:
-            secret = read_token(self.own.secret_file, "Put the secret of the client there (mode 0600).")
-            answer = fetch_token(self.http, {"client_id": self.own.client, "client_secret": secret}, url=self.server.token_endpoint)
+            answer = fetch_token(self.http, self._credentials(), url=self.server.token_endpoint)
             if not answer.token:
-                remedy = f"Check the client {self.own.client} and its secret in {self.own.secret_file}."
+                remedy = f"Check the client {self.own.client} and its secret in {self.own.secret_file or operator_path(self.own.client)}."
                 what = f"asking for a token was answered with {answer.status}"
                 raise RemoteError(what, where=self.server.token_endpoint, remedy=remedy)
             self._headers, self._until = bearer(answer.token), time.monotonic() + max(answer.expires_in - EARLY, 1.0)
         return self._headers
 
+    def _credentials(self) -> dict[str, object]:
+        if self.own.secret_file:
+            secret = read_token(self.own.secret_file, "Put the secret of the client there (mode 0600).")
+            return {"client_id": self.own.client, "client_secret": secret}
+        place = operator_path(self.own.client)
+        found = read_object(self.tree, place)
+        if found is None:
+            raise StoreError("is missing", where=place, remedy="Run the role oauth_clients: it makes the client.")
+        return dict(found)
+
 
 @contextmanager
-def own_token(server: AuthorizationServer, own: OwnClient, timeout: float) -> Iterator[OwnToken]:
+def own_token(server: AuthorizationServer, own: OwnClient, tree: Tree, timeout: float) -> Iterator[OwnToken]:
     """The token of the pack's own client, for as long as the context lasts; ``timeout``: seconds for an answer."""
     http = HttpClient(Route(server.ca_file, internal=True), timeout=timeout)
     try:
-        yield OwnToken(http, server, own)
+        yield OwnToken(http, server, own, tree)
     finally:
         http.close()

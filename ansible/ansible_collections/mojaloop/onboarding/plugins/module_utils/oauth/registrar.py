@@ -16,6 +16,7 @@ from ..description.model import HUB, Participant, State
 from ..errors import AuthorizationServerError
 from ..findings import OPERATOR, Disposition, Finding
 from ..store.layout import NEXT, PREVIOUS
+from .operators import keep_operators
 from .orders import Orders
 from .records import Registration, read_registration
 from .registry import Client, ClientRegistry, ClientSpec, ForeignClient, client_spec
@@ -28,8 +29,9 @@ PLACEHOLDER = "dry-run"
 class RegistryRegistrar:
     """Keeps the clients of one registry."""
 
-    def __init__(self, work: Workplace, connect: Callable[[Workplace], ClientRegistry]) -> None:
+    def __init__(self, work: Workplace, connect: Callable[[Workplace], ClientRegistry], *, operators: bool = False) -> None:
         self._work = work
+        self._operators = operators
         self._connect = connect
         self._prepared = False
 
@@ -43,6 +45,8 @@ class RegistryRegistrar:
             disposition = Disposition.PENDING if one.pending_on else Disposition.CHANGE
             yield Finding(HUB, STEP, HUB, one.artefact, one.reason, disposition, one.pending_on, one.detail)
         self._prepared = True
+        if self._operators:
+            yield from keep_operators(self._work, self._registry)
 
     def onboard(self, participant: Participant) -> Iterator[Finding]:
         """See Registrar."""

@@ -21,8 +21,9 @@ class ClientSpec:
     """What a participant's client must be, in no server's words."""
 
     participant: str
+    """Empty: an operator's of the hub."""
     client_id: str
-    """The participant's FSPIOP identifier."""
+    """The participant's FSPIOP identifier, or as the operator is described."""
     name: str
     environment: str
     """Whose client it is: one of another environment, or of none, is never touched."""

@@ -123,7 +123,7 @@ def ledger_access(run: Run, system: Ledger | AccountLookup | SettlementService) 
             yield changes
         return
     with (
-        own_token(hub.authorization_server, hub.administration.own, TIMEOUT) as token,
+        own_token(hub.authorization_server, hub.administration.own, run.tree, TIMEOUT) as token,
         _access(system.ca_file, token.headers, run) as changes,
     ):
         yield changes

@@ -104,6 +104,11 @@ def registration_path(participant: str, which: str = "") -> str:
     return f"{registrations_folder()}/{participant}{which}.json"
 
 
+def operator_path(client: str) -> str:
+    """The OAuth credentials of an operator of the hub, where this pack makes its client."""
+    return f"store/{HUB}/operators/{client}.json"
+
+
 def credentials_path(participant: str, which: str = "") -> str:
     """The participant's own OAuth credentials: what its connector reads; those of ``NEXT`` are for no one yet."""
     return f"store/{participant}/oauth/credentials{which}.json"

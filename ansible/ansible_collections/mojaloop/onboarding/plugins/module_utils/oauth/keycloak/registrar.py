@@ -14,8 +14,8 @@ from .registry import KeycloakRegistry
 
 
 def keycloak_registrar(work: Workplace) -> RegistryRegistrar:
-    """Keeps clients in one realm."""
-    return RegistryRegistrar(work, _registry)
+    """Keeps clients in one realm, those of the hub's operators too."""
+    return RegistryRegistrar(work, _registry, operators=True)
 
 
 def _registry(work: Workplace) -> ClientRegistry:

@@ -185,7 +185,8 @@ def _mappers(spec: ClientSpec) -> Iterator[Json]:
     common = {"access.token.claim": "true", "introspection.token.claim": "true", "id.token.claim": "false"}
     dfsp = {"claim.name": r"dfsp\.id", "claim.value": spec.client_id, "jsonType.label": "String"}
     yield _mapper("audience", "oidc-audience-mapper", common | {"included.custom.audience": spec.audience})
-    yield _mapper("dfsp.id", "oidc-hardcoded-claim-mapper", common | dfsp)
+    if spec.participant:
+        yield _mapper("dfsp.id", "oidc-hardcoded-claim-mapper", common | dfsp)
 
 
 def _mapper(name: str, kind: str, config: Mapping[str, str]) -> Json:
