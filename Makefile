@@ -15,7 +15,7 @@ PREPARE := $(if $(AREA),$(or $(filter prepare-$(AREA),$(PREPARATIONS)),venv),$(P
 # Three workers for two processors: a third of the time a test waits for processes, sockets and clocks.
 PYTEST := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadgroup --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-kubernetes demo-transfer demo-uae bench bench-gateways bench-kubernetes docs format lock clean $(PREPARATIONS)
+.PHONY: help venv system node scanner pulumi check lint lint-python lint-yaml lint-ansible types docs-check unit pytest mutation test test-deep demo demo-envoy demo-kubernetes demo-transfer demo-uae bench bench-gateways bench-kubernetes docs format lock clean $(PREPARATIONS)
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -119,6 +119,9 @@ test-deep: pytest ## all tests that `make test` only samples (every point of int
 
 demo: system venv node ## raise the lab on this machine, onboard, verify, remove it (KEEP=1 leaves it running)
 	@tests/tools/demo
+
+demo-envoy: system venv node ## the same in a lab whose hub and one bank have Envoy as their gateway (KEEP=1 leaves it running)
+	@tests/tools/demo_envoy
 
 demo-kubernetes: prepare-cluster ## environments of a hub and two participants on a Kubernetes API of this machine by Pulumi, then their onboarding with Istio
 	@PYTHONPATH=tests python tests/tools/demo_kubernetes.py
