@@ -42,7 +42,7 @@ def test_1_one_run_onboards_and_the_next_changes_nothing(lab: Lab) -> None:
 
 
 def test_2_every_listener_is_proved_with_real_traffic(lab: Lab) -> None:
-    (verification,) = lab.done("verify.yml", "-v").of("verification")
+    (verification,) = lab.done("verify.yml", "-vv").of("verification")
     cases = verification["cases"]
     assert [case for case in cases if case["verdict"] != "passed"] == []
     assert len({case["direction"] for case in cases if case["participant"] == "bluebank"}) > 1, "to the hub, and from it"
