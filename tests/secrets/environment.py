@@ -60,7 +60,7 @@ def _hub(server: Server) -> dict[str, object]:
             "keys": {"jws": "rsa-2048"},
             "authorization_server": {
                 "kind": "rfc7591",
-                "issuer": "https://auth.hub.example",
+                "issuer": "https://auth.hub.lab",
                 "registration_url": f"{base}/reg",
                 "token_endpoint": f"{base}/token",
                 "jwks_url": f"{base}/jwks",
