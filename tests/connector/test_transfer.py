@@ -213,7 +213,7 @@ def test_9_the_suites_pass_a_participant_that_answers_well_and_its_evidence_is_s
 def test_10_a_window_is_settled_in_the_ledger_and_the_load_is_plotted(story: Story) -> None:
     """Greenbank pays 2 and is paid 1 in the window, pays 1 after it: 1 is settled, 1 stays. The load goes both ways."""
     file = story.lab.folder / "hub.yml"
-    text = file.read_text(encoding="utf-8").replace("load: {requests: 20, parallel: 4}", "load: {requests: 3, parallel: 3}")
+    text = file.read_text(encoding="utf-8").replace("load: {requests: 20, parallel: 1}", "load: {requests: 3, parallel: 1}")
     file.write_text(text, encoding="utf-8")
     before = _balances(story)
     _played, cases = _suites(story, "performance", "settlement")
