@@ -11,6 +11,7 @@ import yaml
 from ..description.lint_gate import EVIDENCE, OWN_FILES
 from ..description.loading import load_description
 from ..description.model import Description, EnvironmentKind, Participant
+from ..description.portable import portable_fields
 from ..errors import ExchangeError, OnboardingError
 from ..exchange.signed_evidence import read_evidence
 
@@ -34,12 +35,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Promotion:
-    """The plan of one participant, and what ``write`` puts into the target: its file, and evidence as it was signed."""
+    """The plan of one participant, and the content of its new file in the target (empty where it has one)."""
 
     steps: tuple[Step, ...]
     file: Path
     content: str
-    evidence: tuple[tuple[Path, bytes], ...]
     written: bool
 
     @property
@@ -74,33 +74,24 @@ def promote(source: Path, state: Path, target: Path, participant: str, *, write:
     standing = {each.name: each for each in there.participants}.get(participant)
     if standing is None and file.exists():
         raise OnboardingError("is there and has problems", where=str(file), remedy=f"Run mojaloop-onboarding check -i {target}.")
-    fields, evidence = portable(one), _evidence(state, participant) if there.kind is EnvironmentKind.PRODUCTION else {}
-    described = portable(standing) if standing else fields
+    fields, evidence = _carried(one), _evidence(state, participant) if there.kind is EnvironmentKind.PRODUCTION else {}
+    described = _carried(standing) if standing else fields
     carried = [_compared(name, fields.get(name), described.get(name), new=standing is None) for name in {**fields, **described}]
     proofs = [Step(EVIDENCE, f"{name}: {', '.join(sorted(passed))}", CARRIED) for name, (_, passed) in evidence.items()]
     content = "" if standing else _rendered({**fields, **({EVIDENCE: list(evidence)} if evidence else {})})
-    files = tuple((target / OWN_FILES / participant / name, content) for name, (content, _) in evidence.items())
     if write and standing is None:
-        for path, proof in files:
+        for name, (proof, _) in evidence.items():
+            path = target / OWN_FILES / participant / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(proof)
         file.parent.mkdir(exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(content)
-    return Promotion((*carried, *proofs, *_remaining(there)), file, content, files, written=write and standing is None)
+    return Promotion((*carried, *proofs, *_remaining(there)), file, content, written=write and standing is None)
 
 
-def portable(participant: Participant) -> dict[str, object]:
-    """The fields that are the same in every environment, as a participant's file has them; see ``description.portable``."""
-    connector = {"kind": participant.connector.kind, **({"version": participant.sdk.version} if participant.sdk else {})}
-    return {
-        "id": participant.fspiop_id,
-        "organisation": participant.organisation,
-        "currencies": sorted(participant.currencies),
-        "roles": sorted(participant.roles),
-        "connector": connector,
-        "hosting": participant.hosting,
-    }
+def _carried(participant: Participant) -> dict[str, object]:
+    return {**portable_fields(participant), "hosting": participant.hosting}
 
 
 def _refuse_direction(here: Description, there: Description, target: Path) -> None:

@@ -10,8 +10,20 @@ from collections.abc import Iterable
 from .model import Participant
 
 
+def portable_fields(participant: Participant) -> dict[str, object]:
+    """The portable fields as a participant's file has them: id, organisation, currencies, roles, kind and version of the connector."""
+    connector = {"kind": participant.connector.kind, **({"version": participant.sdk.version} if participant.sdk else {})}
+    return {
+        "id": participant.fspiop_id,
+        "organisation": participant.organisation,
+        "currencies": sorted(participant.currencies),
+        "roles": sorted(participant.roles),
+        "connector": connector,
+    }
+
+
 def portable_digest(participant: Participant) -> str:
-    """SHA-256 (hex) of the portable fields: id, organisation, currencies, roles, kind and version of the connector."""
+    """SHA-256 (hex) of the portable fields; see there."""
     version = participant.sdk.version if participant.sdk else ""
     named = (participant.fspiop_id, participant.organisation, participant.connector.kind, version)
     return digest_of(named, participant.currencies, participant.roles)
