@@ -75,8 +75,17 @@ class Host:
     def snapshot(self) -> object:
         """The kernel's rules with their handles, every file of the gateway, what loads at boot, and HAProxy's processes."""
         rules = self.machine.nft("-a", "list", "ruleset")
-        workers = subprocess.run(["ip", "netns", "pids", self.machine.name], capture_output=True, text=True, check=True).stdout
-        return rules, snapshot(self.gateway, self.folder / "boot"), workers
+        return rules, snapshot(self.gateway, self.folder / "boot"), self._processes()
+
+    def _processes(self) -> list[str]:
+        """HAProxy's master and its one worker; the worker before a reload leaves by itself, some time after the run that reloaded."""
+        deadline = time.monotonic() + 60
+        while True:
+            listed = subprocess.run(["ip", "netns", "pids", self.machine.name], capture_output=True, text=True, check=True)
+            if len(found := listed.stdout.split()) == 2:
+                return found
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
 
     def admits(self, address: str) -> bool:
         """Whether the kernel lets this address through to the listeners, and the gateway knows it."""
