@@ -22,21 +22,19 @@ from .convergence import Difference, Order
 from .model import SETTLEMENT, DesiredParticipant, Observed, opening_transfer
 
 Balances = Mapping[str, Decimal]
-_NONE = Decimal(0)
 
 
 @dataclass(frozen=True)
 class Opening:
-    """The record of one participant's opening funds in one currency; ``before`` is the balance before the first request."""
+    """The record of one participant's opening funds in one currency, which go into an empty account."""
 
     transfer: str
     amount: str
-    before: str
     booked: bool = False
 
     def shown(self, balance: Decimal | None) -> bool:
         """Whether a balance shows the booking: funds are a debt of the hub, and count below zero."""
-        return balance == Decimal(self.before) - Decimal(self.amount)
+        return balance == -Decimal(self.amount)
 
 
 class Openings:
@@ -56,7 +54,7 @@ class Openings:
             found = read_json(content)
             refuse_newer(found, where=path)
             opening = Opening(**{each.name: found[each.name] for each in fields(Opening)})
-            opening.shown(_NONE)
+            opening.shown(None)
         except (ValueError, KeyError, TypeError, ArithmeticError) as error:
             remedy = "Restore it from a backup: nothing else says what was asked of the ledger."
             raise StoreError("is no record of opening funds", where=path, remedy=remedy) from error
@@ -67,21 +65,21 @@ class Openings:
         records = {currency: self.read(currency) for currency in desired.funds}
         return [currency for currency, record in records.items() if record is None or not record.booked]
 
-    def request(self, desired: DesiredParticipant, currency: str, balance: Decimal | None) -> None:
+    def request(self, desired: DesiredParticipant, currency: str) -> None:
         """Record that funds are about to be asked for; an earlier record of the same stays."""
         if self.read(currency) is None:
-            self._write(currency, _first(desired, currency, balance or _NONE))
+            self._write(currency, _first(desired, currency))
 
     def shown(self, desired: DesiredParticipant, currency: str, balances: Balances) -> bool:
         """Whether the balance shows the described amount to be booked; without a record, from an empty account."""
-        opening = self.read(currency) or _first(desired, currency, _NONE)
+        opening = self.read(currency) or _first(desired, currency)
         return Decimal(opening.amount) == desired.funds[currency] and opening.shown(balances.get(currency))
 
     def settle(self, desired: DesiredParticipant, balances: Balances) -> None:
         """Record as booked what the balances show to be so."""
         for currency in self.unsettled(desired):
             if self.shown(desired, currency, balances):
-                opening = self.read(currency) or _first(desired, currency, _NONE)
+                opening = self.read(currency) or _first(desired, currency)
                 self._write(currency, replace(opening, booked=True))
 
     def _write(self, currency: str, opening: Opening) -> None:
@@ -109,8 +107,8 @@ def _opening(desired: DesiredParticipant, currency: str, openings: Openings, obs
     return Difference(artefact, "opening-funds-missing", (_order(desired.name, currency, amount, observed),), f"{amount} {currency}")
 
 
-def _first(desired: DesiredParticipant, currency: str, balance: Decimal) -> Opening:
-    return Opening(opening_transfer(desired.name, currency), str(desired.funds[currency]), str(balance))
+def _first(desired: DesiredParticipant, currency: str) -> Opening:
+    return Opening(opening_transfer(desired.name, currency), str(desired.funds[currency]))
 
 
 def _order(name: str, currency: str, amount: Decimal, observed: Observed) -> Order:

@@ -74,9 +74,14 @@ class ParticipantInLedger:
         self._sent.clear()
 
     def _book(self, order: Order) -> None:
-        """Record the request, then send it: a run that is killed in between repeats it with the same transfer id."""
+        """Record the request, then send it: a run that is killed in between repeats it with the same transfer id.
+
+        An account that filled since it was read gets nothing: what is read next shows whether another installation booked the same.
+        """
         currency = str(order.body["amount"]["currency"])
-        self.openings.request(self.desired, currency, self.client.balances(self.desired.name).get(currency))
+        if self.openings.read(currency) is None and self.client.balances(self.desired.name).get(currency):
+            return
+        self.openings.request(self.desired, currency)
         self._sent.add(currency)
         try:
             self.client.send(order)
