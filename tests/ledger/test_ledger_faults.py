@@ -185,7 +185,7 @@ def test_an_account_with_two_balances_is_one_fault_and_nothing_is_booked(ledger:
     assert faults(site.run()) == []
     columns = "participantCurrencyId, value, reservedValue, changedDate"
     ledger.rows(
-        f"INSERT INTO participantPosition ({columns}) SELECT {columns.replace('changedDate', 'p.changedDate')} "
+        f"INSERT INTO participantPosition ({columns}) SELECT {columns.replace('changedDate', 'p.changedDate')} "  # noqa: S608
         f"FROM participantPosition p JOIN participantCurrency USING (participantCurrencyId) WHERE {whose('doubled')}"
     )
     site.participants.clear()
